@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Files that were compiled into the program; cmake/embed.cmake defines the functions.
+
+#include <span>
+#include <string_view>
+
+namespace bringup::base {
+
+struct EmbeddedFile {
+  std::string_view name;  // without folders
+  std::string_view text;
+};
+
+}  // namespace bringup::base
+
+namespace bringup {
+std::span<const base::EmbeddedFile> embedded_catalog_rows();     // data/catalog/*
+std::span<const base::EmbeddedFile> embedded_measure_scripts();  // src/bringup/measure/*.py, *.ptx
+std::span<const base::EmbeddedFile> embedded_cli_pages();        // src/bringup/cli/*.page.md
+}  // namespace bringup

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What there is of software: driver, packages, toolkits, Python, shells.
+
+#include <bringup/facts/gpu.hpp>
+
+namespace bringup::facts {
+
+enum class Flavour { open, proprietary };  // of NVIDIA's kernel module
+
+struct LoadedModule {
+  std::string version;  // "580.159.04"
+  Flavour flavour = Flavour::proprietary;
+  bool operator==(const LoadedModule&) const = default;
+};
+
+// NVIDIA's module as a file below /lib/modules, for one kernel.
+struct ModuleOnDisk {
+  std::string kernel;   // "6.1.0-25-amd64"
+  std::string path;     // "/lib/modules/6.1.0-25-amd64/updates/dkms/nvidia-current.ko"
+  std::string version;  // "" when its .modinfo could not be read (compressed, say)
+  std::optional<Flavour> flavour;
+  std::string signer;   // "" when unsigned or unknown
+  bool operator==(const ModuleOnDisk&) const = default;
+};
+
+struct Driver {
+  Reading<std::optional<LoadedModule>> loaded = Error(Errc::absent, "not looked at");
+  Reading<bool> nouveau_loaded = Error(Errc::absent, "not looked at");
+  std::vector<ModuleOnDisk> modules;   // sorted by kernel
+  std::vector<std::string> libcuda;    // versions of libcuda.so.<version> in the library directories: "580.159.04"
+  std::vector<std::string> libnvml;    // the same of libnvidia-ml.so.<version>
+  std::optional<std::string> foreign;  // a runfile's uninstaller, when one is there: "/usr/bin/nvidia-uninstall"
+  bool operator==(const Driver&) const = default;
+};
+
+// A package of interest (NVIDIA, CUDA, kernel, DKMS, compilers) from the dpkg or rpm database.
+struct Package {
+  std::string name;
+  std::string version;
+  std::string architecture;
+  bool held = false;
+  bool broken = false;  // half-installed, half-configured or unpacked only
+  bool operator==(const Package&) const = default;
+};
+
+struct Packages {
+  std::string manager;  // "dpkg", "rpm" or "" when there is neither
+  Reading<std::vector<Package>> list = Error(Errc::absent, "not looked at");
+  std::vector<std::string> archive_components;  // of the apt sources in use: "main", "non-free"
+  std::vector<std::string> archive_uris;        // of the apt sources in use, each once
+  bool interrupted = false;                     // dpkg's journal /var/lib/dpkg/updates is not empty
+  bool operator==(const Packages&) const = default;
+};
+
+struct Toolkit {
+  std::string path;     // "/usr/local/cuda-13.0", "/usr", ".../site-packages/nvidia/cu13"
+  std::string version;  // "13.0"
+  std::string origin;   // "nvidia", "distro", "pypi", "unknown"
+  bool operator==(const Toolkit&) const = default;
+};
+
+struct PythonInterpreter {
+  std::string path;     // "/usr/bin/python3.11"
+  std::string version;  // "3.11.2" from its libraries, or "3.11" from its name
+  bool venv = false;    // the modules venv and ensurepip are there
+  bool operator==(const PythonInterpreter&) const = default;
+};
+
+struct PythonManager {
+  std::string kind;     // "uv", "conda", "miniconda", "miniforge", "mamba", "micromamba", "pyenv"
+  std::string path;
+  std::string version;  // "" when its files do not say
+  bool operator==(const PythonManager&) const = default;
+};
+
+struct PythonPackage {
+  std::string name;     // normalised: lower case, "-" for "_" and "."
+  std::string version;  // "2.14.1+cu130": with the local part, from the files
+  bool operator==(const PythonPackage&) const = default;
+};
+
+// A place that has a site-packages of its own: a venv, a conda environment, a system Python.
+struct PythonEnv {
+  std::string path;    // its prefix
+  std::string python;  // the interpreter to run it with
+  std::string version; // "3.11.2"
+  std::string kind;    // "venv", "uv", "conda", "system"
+  std::string site_packages;
+  std::vector<PythonPackage> packages;   // those that matter here: torch and companions, nvidia-*, numpy, exllama*, ...
+  std::optional<std::string> torch;      // "2.14.1+cu130"
+  std::optional<std::string> variant;    // "cu130" or "cpu"
+  bool operator==(const PythonEnv&) const = default;
+};
+
+struct ShellSetting {
+  std::string file;
+  int line = 0;
+  std::string variable;  // "PATH", "LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_VISIBLE_DEVICES"
+  std::string text;      // the line as it stands
+  bool operator==(const ShellSetting&) const = default;
+};
+
+struct Shells {
+  std::vector<std::string> installed;      // "bash", "zsh", "fish"
+  std::vector<ShellSetting> settings;      // from the start files that every shell reads and from the user's
+  std::vector<ShellSetting> environment;   // what is set in this process: file "environment", line 0
+  bool operator==(const Shells&) const = default;
+};
+
+}  // namespace bringup::facts

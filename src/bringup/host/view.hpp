@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The door for looking: a View shows a machine and cannot change it. A recording is a View and never more.
+
+#include <bringup/base/result.hpp>
+#include <bringup/host/command.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bringup::host {
+
+struct FileStatus {
+  enum class Kind { file, directory, link, other } kind = Kind::file;
+  std::uint32_t mode = 0;  // permission bits
+  int uid = 0;
+  int gid = 0;
+  std::uint64_t size = 0;
+  bool operator==(const FileStatus&) const = default;
+};
+
+struct DiskSpace {
+  std::uint64_t free_bytes = 0;
+  std::uint64_t total_bytes = 0;
+};
+
+// All paths are absolute, as seen from the machine's own "/". Absolute links and ".." stay inside the machine.
+class View {
+ public:
+  virtual ~View() = default;
+
+  // The whole content; Errc::absent when there is no such file. Files above 64 MiB are refused.
+  virtual Result<std::string> read(std::string_view path) const = 0;
+  // At most `size` bytes from `offset`: for ELF files and EFI variables. Fewer bytes at the end of the file.
+  virtual Result<std::string> read_part(std::string_view path, std::uint64_t offset, std::size_t size) const = 0;
+  // Names in a directory, sorted, without "." and "..".
+  virtual Result<std::vector<std::string>> list(std::string_view directory) const = 0;
+  // lstat: a link is told apart, not followed.
+  virtual Result<FileStatus> status(std::string_view path) const = 0;
+  // What a link says, unresolved.
+  virtual Result<std::string> link(std::string_view path) const = 0;
+  // Free and whole space of the file system that holds `path` (or its nearest existing parent).
+  virtual Result<DiskSpace> space(std::string_view path) const = 0;
+  // Asks a program that has no effect but its answer; recordings answer from answers/.
+  virtual Result<Outcome> ask(const Command& question) const = 0;
+  // True for a recording: nothing may be concluded about this very moment (time, network, load).
+  virtual bool recorded() const = 0;
+
+  bool exists(std::string_view path) const { return static_cast<bool>(status(path)); }
+};
+
+// This machine.
+std::unique_ptr<View> real_view();
+
+}  // namespace bringup::host

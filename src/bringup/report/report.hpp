@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Values become text for people, or one JSON document. Width and colour are arguments, so that the text is the same everywhere.
+
+#include <bringup/catalog/catalog.hpp>
+#include <bringup/diagnose/diagnose.hpp>
+#include <bringup/facts/machine.hpp>
+#include <bringup/facts/measurement.hpp>
+#include <bringup/resolve/resolve.hpp>
+#include <bringup/steps/step.hpp>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace bringup::report {
+
+struct Style {
+  std::size_t columns = 80;
+  bool colour = false;
+};
+
+std::string facts_text(const facts::Machine& machine, const Style& style);
+std::string facts_json(const facts::Machine& machine);
+
+std::string doctor_text(const diagnose::Diagnosis& diagnosis, const Style& style);
+std::string doctor_json(const diagnose::Diagnosis& diagnosis);
+
+// The choice as a table, the reasons, then every step with its why; or the conflict.
+std::string plan_text(const resolve::Resolution& resolution, const steps::Plan& plan, const Style& style);
+std::string plan_json(const resolve::Resolution& resolution, const steps::Plan& plan);
+
+std::string verify_text(std::span<const facts::Verdict> verdicts, facts::Outcome overall, double elapsed_seconds, const Style& style);
+std::string verify_json(std::span<const facts::Verdict> verdicts, facts::Outcome overall, double elapsed_seconds);
+
+}  // namespace bringup::report
