@@ -49,6 +49,7 @@ struct Packages {
   Reading<std::vector<Package>> list = Error(Errc::absent, "not looked at");
   std::vector<std::string> archive_components;  // of the apt sources in use: "main", "non-free"
   std::vector<std::string> archive_uris;        // of the apt sources in use, each once
+  std::string archive_signed_by;                // Signed-By of the distribution's own entry: a key file; "" when it has none
   bool interrupted = false;                     // dpkg's journal /var/lib/dpkg/updates is not empty
   bool operator==(const Packages&) const = default;
 };

@@ -28,6 +28,7 @@ struct Command {
   std::chrono::milliseconds deadline{30'000};
   std::vector<std::pair<std::string, std::string>> environment;  // added to the clean environment
   std::optional<RunAs> as;
+  bool finish_when_interrupted = false;  // package managers are not killed by Ctrl-C: half a transaction is worse than a late stop
   std::string input;              // given on standard input; empty: /dev/null
   std::function<void(std::string_view)> on_output;  // sees out and err as they come (progress); may be empty
 };

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Measures in child processes that can be killed: this program again ("bringup __worker NAME"), JSON on a pipe, a deadline.
+// Measures in child processes that can be killed: a wedged driver does not return, and this process never loads CUDA.
 
 #include <bringup/facts/machine.hpp>
 #include <bringup/facts/measurement.hpp>
-#include <bringup/host/view.hpp>
 
 #include <chrono>
 #include <string>
@@ -12,25 +11,25 @@
 
 namespace bringup::measure {
 
-// Workers that main runs when argv[1] is "__worker"; each writes one JSON object to standard output and returns the exit code.
-//   nvml   : reads NVML into a snapshot (a wedged driver must not hang the program)
-//   count  : cuInit and cuDeviceGetCount
-//   cuda N : one context, one checked kernel and one checked copy on the CUDA device N; N = "all" for every device, side by side
-int worker(int argc, const char* const* argv);
+using Milliseconds = std::chrono::milliseconds;
 
-// GPUs that CUDA counts, in a child.
-facts::Count count_cuda(std::chrono::milliseconds deadline);
-// The NVML snapshot, in a child.
-facts::Reading<facts::NvmlSnapshot> read_nvml(std::chrono::milliseconds deadline);
-// The first form of the proof, on every GPU that CUDA shows.
-facts::Reading<facts::CudaProof> prove_cuda(std::chrono::milliseconds deadline);
-// Runs the environment's own Python: imports torch and those of its companions that are installed, counts devices, multiplies matrices on the CPU and on each GPU
-// with random data and a checked result.
+// GPUs that CUDA counts, in a child. `library` is a path in tests.
+facts::Count count_cuda(Milliseconds deadline, const std::string& library = "libcuda.so.1");
+
+// The NVML snapshot, read in a child.
+facts::Reading<facts::NvmlSnapshot> read_nvml(Milliseconds deadline, const std::string& library = "libnvidia-ml.so.1");
+
+// The first form of the proof, a child for each GPU that CUDA shows, all at once: one context, one kernel whose every result is compared with
+// the CPU's, one copy each way of 64 MiB of random data. A child that hangs or dies is that GPU's own error.
+facts::Reading<facts::CudaProof> prove_cuda(Milliseconds deadline, const std::string& library = "libcuda.so.1");
+
+// Runs the environment's own Python as `user`: imports `modules` one by one, counts devices, multiplies random matrices on the CPU and on each
+// GPU and compares the results with float64. A module that is not installed is an error of its own.
 facts::Reading<facts::EnvProof> prove_env(const facts::PythonEnv& env, const std::vector<std::string>& modules, const facts::User& user,
-                                          std::chrono::milliseconds deadline);
+                                          Milliseconds deadline);
 
-// Asks whether sources answer, all at once, each in a child, none for longer than the deadline. An HTTP answer of any kind below 500
-// except 407 is an answer; proxies of the environment are used.
-std::vector<facts::Source> ask_sources(std::vector<facts::Source> sources, std::chrono::milliseconds deadline);
+// Asks whether sources answer, all at once, each in a child, none for longer than the deadline. An answer is HTTP status 200..399;
+// through libcurl when the system has it, else by a connection of our own (plain HTTP is spoken, of HTTPS only the connection is tried).
+std::vector<facts::Source> ask_sources(std::vector<facts::Source> sources, Milliseconds deadline);
 
 }  // namespace bringup::measure

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/cli/console.hpp>
+
+#include <bringup/base/text.hpp>
+#include <bringup/cli/progress.hpp>
+#include <bringup/host/command.hpp>
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace bringup::cli {
+namespace {
+
+std::size_t columns_of(int fd) {
+  winsize size{};
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col < 40) return 80;
+  return std::min<std::size_t>(size.ws_col, 120);
+}
+
+bool colour_on(const Options& options, int fd) {
+  if (options.color == "always") return true;
+  if (options.color == "never") return false;
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  if (no_color != nullptr && *no_color != '\0') return false;
+  return ::isatty(fd) == 1 && term != nullptr && std::string_view(term) != "dumb";
+}
+
+void put(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t wrote = ::write(fd, text.data(), text.size());
+    if (wrote <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+}
+
+class Terminal final : public apply::Observer {
+ public:
+  explicit Terminal(const Options& options)
+      : quiet_(options.quiet), verbose_(options.verbose), moving_(::isatty(STDERR_FILENO) == 1 && !options.verbose) {}
+
+  void step_begins(const steps::Step& step, std::size_t number, std::size_t of) override {
+    began_ = std::chrono::steady_clock::now();
+    head_ = fmt::format("[{}/{}] {}", number, of, step.id);
+    apt_ = AptProgress{};
+    last_.clear();
+    if (quiet_) return;
+    if (moving_) draw();
+    else put(STDERR_FILENO, fmt::format("{}: {}\n", head_, base::harmless(step.why)));
+  }
+
+  void step_says(const steps::Step& /*step*/, std::string_view line) override {
+    apt_.read(line);
+    last_ = base::harmless(base::trim(line));
+    if (quiet_) return;
+    if (verbose_) put(STDERR_FILENO, "    " + last_ + "\n");
+    else if (moving_) draw();
+  }
+
+  void step_ends(const steps::Step& /*step*/, const Result<>& how, double seconds, bool was_done) override {
+    if (quiet_) return;
+    const std::string end = !how ? "failed: " + base::harmless(how.error().message()) : was_done ? "was done already" : "done, " + base::human_seconds(seconds);
+    put(STDERR_FILENO, fmt::format("{}{}: {}\n", moving_ ? "\r\x1b[K" : "", head_, end));
+  }
+
+ private:
+  void draw() const {
+    const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+    const auto left = seconds_left(apt_.part(), elapsed);
+    std::string line = fmt::format("{}  {}", head_, base::human_seconds(elapsed));
+    if (left) line += fmt::format(", about {} left", base::human_seconds(*left));
+    if (!last_.empty()) line += "  " + last_;
+    put(STDERR_FILENO, "\r\x1b[K" + base::fit(line, columns_of(STDERR_FILENO) - 1));
+  }
+
+  bool quiet_;
+  bool verbose_;
+  bool moving_;
+  std::chrono::steady_clock::time_point began_{};
+  std::string head_;
+  std::string last_;
+  AptProgress apt_;
+};
+
+}  // namespace
+
+report::Style output_style(const Options& options) {
+  return {.columns = ::isatty(STDOUT_FILENO) == 1 ? columns_of(STDOUT_FILENO) : 80, .colour = colour_on(options, STDOUT_FILENO)};
+}
+
+void say(const Options& options, std::string_view line) {
+  if (!options.quiet) put(STDERR_FILENO, fmt::format("{}\n", line));
+}
+
+Result<> print(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t wrote = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0 && errno == EPIPE) return ok;  // the reader has seen enough
+    if (wrote <= 0) return Error(Errc::io, fmt::format("standard output: {}", std::strerror(errno)));
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+  return ok;
+}
+
+Result<bool> agree(const Options& options, std::string_view question) {
+  if (options.yes) return true;
+  if (options.no_input || ::isatty(STDIN_FILENO) != 1)
+    return Error(Errc::refused, fmt::format("{} Nobody was there to answer: --yes agrees in advance", question));
+  put(STDERR_FILENO, fmt::format("{} [y/N] ", question));
+  std::string answer;
+  for (;;) {
+    pollfd waiting{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&waiting, 1, 200);
+    if (host::interrupted()) return Error(Errc::cancelled, "nothing was changed");
+    if (ready <= 0) continue;
+    char c = 0;
+    if (::read(STDIN_FILENO, &c, 1) <= 0 || c == '\n') break;
+    answer += c;
+  }
+  const std::string word = base::lower(base::trim(answer));
+  return word == "y" || word == "yes";
+}
+
+std::unique_ptr<apply::Observer> make_observer(const Options& options) { return std::make_unique<Terminal>(options); }
+
+}  // namespace bringup::cli

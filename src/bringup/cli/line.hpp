@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The line from facts to verdicts, for the verbs that need several of its parts.
+
+#include <bringup/cli/look.hpp>
+#include <bringup/facts/measurement.hpp>
+#include <bringup/resolve/resolve.hpp>
+#include <bringup/steps/step.hpp>
+
+#include <string>
+#include <vector>
+
+namespace bringup::cli {
+
+struct Decided {
+  Looked looked;
+  goal::Goal goal;
+  resolve::Resolution resolution;
+  steps::Plan plan;  // without steps when the resolution is a conflict
+};
+
+// look, choose, plan.
+Result<Decided> decide(const Options& options, const Doors& doors);
+
+struct Proven {
+  std::vector<facts::Verdict> verdicts;
+  facts::Outcome overall = facts::Outcome::not_measured;
+  double seconds = 0;
+};
+
+// measure, judge. A recorded machine cannot be measured, and every verdict says so.
+Proven prove(const facts::Machine& machine, const goal::Goal& goal, const host::Clock& clock, bool recorded);
+int verify_exit(facts::Outcome overall);
+
+std::string today_of(const host::Clock& clock);  // "2026-11-23"
+
+}  // namespace bringup::cli

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/cli/look.hpp>
+
+#include <bringup/base/text.hpp>
+#include <bringup/catalog/catalog.hpp>
+#include <bringup/host/recording.hpp>
+#include <bringup/measure/measure.hpp>
+#include <bringup/probe/probe.hpp>
+#include <bringup/resolve/resolve.hpp>
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace bringup::cli {
+namespace {
+
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
+
+constexpr auto kSourcesDeadline = 1500ms;
+constexpr auto kDriverDeadline = 10s;  // a wedged driver does not return; a slow one needs up to a few seconds
+constexpr auto kPythonDeadline = 120s;
+
+probe::GpuName name_gpu(std::uint16_t device, std::uint16_t subvendor, std::uint16_t subdevice) {
+  const catalog::Catalog& rows = catalog::built_in();
+  const catalog::Gpu* gpu = rows.gpu(device);
+  if (gpu == nullptr) return {};
+  return {.name = rows.gpu_name(device, subvendor, subdevice),
+          .architecture = std::string(catalog::architecture_name(gpu->architecture)),
+          .compute_capability = gpu->compute ? gpu->compute->text() : ""};
+}
+
+// What would be asked for software: the vendor's repository for this system, its archive, and the indexes.
+std::vector<facts::Source> sources_for(const facts::Machine& machine) {
+  const catalog::Catalog& rows = catalog::built_in();
+  std::vector<facts::Source> out;
+  if (const catalog::VendorRepo* repo = rows.repo(resolve::os_key(machine.os))) out.push_back({.name = "nvidia", .url = repo->url});
+  const auto own = std::ranges::find_if(machine.packages.archive_uris,
+                                        [&machine](const std::string& uri) { return base::contains(uri, machine.os.id); });
+  if (own != machine.packages.archive_uris.end()) out.push_back({.name = "distro", .url = *own});
+  for (const std::string_view name : {"pypi", "pytorch", "huggingface"}) {
+    if (const catalog::Source* source = rows.source(name)) out.push_back({.name = source->name, .url = source->url});
+  }
+  return out;
+}
+
+// The largest count that any environment's torch gives, and which one gave it.
+facts::Count count_pytorch(const facts::Machine& machine) {
+  facts::Count count{.gpus = Error(Errc::absent, "no environment has PyTorch"), .how = "torch.cuda.device_count() in an environment"};
+  for (const facts::PythonEnv& env : machine.envs) {
+    if (!env.torch) continue;
+    auto proof = measure::prove_env(env, {"torch"}, machine.user, kPythonDeadline);
+    if (!proof) {
+      if (!count.gpus) count.gpus = std::move(proof).error();
+      continue;
+    }
+    if (!count.gpus || (proof->device_count && *proof->device_count > *count.gpus)) {
+      count = {.gpus = proof->device_count, .how = "torch.cuda.device_count() in " + env.path};
+    }
+  }
+  return count;
+}
+
+Result<Looked> look_at_recording(const std::string& directory) {
+  Looked looked{.machine = {}, .view = nullptr, .recording = TRY(host::open_recording(directory))};
+  looked.view = looked.recording.get();
+  const auto beside = host::real_view();
+  const auto notes = TRY(probe::parse_notes(TRY(beside->read(directory + "/recording.toml"))).within(directory + "/recording.toml"));
+  auto nvml = beside->read(directory + "/gpus.json");
+  probe::Options options{.name_gpu = name_gpu,
+                         .nvml = nvml ? probe::nvml_from_json(*nvml) : facts::Reading<facts::NvmlSnapshot>(nvml.error()),
+                         .cuda = notes.cuda, .pytorch = notes.pytorch, .sources = notes.sources, .user = notes.user};
+  probe::fill_from_notes(options, notes);
+  looked.machine = probe::look(*looked.view, options);
+  return looked;
+}
+
+std::string absolute(const std::string& path) {
+  if (path.starts_with('/')) return path;
+  std::string here(4096, '\0');
+  return ::getcwd(here.data(), here.size()) == nullptr ? path : std::string(here.c_str()) + "/" + path;
+}
+
+facts::Machine look_here(const Options& options, const Doors& doors, Depth depth) {
+  probe::Options how{.name_gpu = name_gpu, .nvml = measure::read_nvml(kDriverDeadline), .cuda = {}, .pytorch = {}, .sources = {}, .user = current_user()};
+  how.cuda = depth.cuda ? measure::count_cuda(kDriverDeadline)
+                        : facts::Count{.gpus = Error(Errc::absent, "not asked: starting CUDA takes a third of a second (--all asks)"), .how = ""};
+  how.pytorch = {.gpus = Error(Errc::absent, "not asked: importing PyTorch takes seconds (--all asks)"), .how = ""};
+  facts::Machine machine = probe::look(doors.view, how);
+  if (depth.pytorch) machine.counts.pytorch = count_pytorch(machine);
+  machine.sources = sources_for(machine);
+  if (depth.sources && !options.offline) {
+    machine.sources = measure::ask_sources(std::move(machine.sources), kSourcesDeadline);
+  } else {
+    for (facts::Source& source : machine.sources)
+      source.answered_seconds = Error(Errc::absent, options.offline ? "not asked: --offline" : "not asked");
+  }
+  return machine;
+}
+
+// --for FILE replaces the machine, --for SHAPE its GPUs only.
+Result<> put_shape(Looked& looked, const Options& options, const Doors& doors) {
+  const std::string path = absolute(options.shape);
+  if (doors.view.exists(path + "/recording.toml")) {
+    looked = TRY(look_at_recording(path));
+    looked.machine.hypothetical = true;
+    return ok;
+  }
+  if (doors.view.exists(path)) {
+    looked.machine = TRY(goal::parse_hardware(TRY(doors.view.read(path)), options.shape, catalog::built_in()));
+    return ok;
+  }
+  looked.machine.pci = TRY(goal::parse_shape(options.shape, catalog::built_in()));
+  looked.machine.hypothetical = true;
+  const auto gpus = static_cast<int>(looked.machine.pci.size());
+  looked.machine.counts.pci = {.gpus = gpus, .how = "given with --for"};
+  return ok;
+}
+
+}  // namespace
+
+Result<Looked> look(const Options& options, const Doors& doors, Depth depth) {
+  if (!options.root.empty()) return look_at_recording(absolute(options.root));
+  // A described machine needs nothing of this one: looking is skipped, so that planning for it costs milliseconds.
+  const bool described = !options.shape.empty() && doors.view.exists(absolute(options.shape));
+  Looked looked{.machine = described ? facts::Machine{} : look_here(options, doors, depth), .view = &doors.view, .recording = nullptr};
+  if (!options.shape.empty()) TRY(put_shape(looked, options, doors).within("--for"));
+  return looked;
+}
+
+Result<goal::Goal> read_goal(const Options& options, const host::View& view) {
+  if (!options.goal.empty()) {
+    auto text = view.read(absolute(options.goal));
+    if (!text) return Error(text.error().code() == Errc::absent ? Errc::usage : text.error().code(), "--goal " + options.goal + ": " + text.error().message());
+    return goal::parse_goal(*text, options.goal);
+  }
+  for (const std::string& path : {absolute("bringup.toml"), std::string("/etc/bringup/bringup.toml")}) {
+    if (!view.exists(path)) continue;
+    // As root, a file that somebody else can write is not a goal but a way in.
+    const auto status = view.status(path);
+    if (::geteuid() == 0 && status && ((status->mode & 022U) != 0 || (status->uid != 0 && status->uid != current_user().uid)))
+      return Error(Errc::refused, fmt::format("{}: root does not follow a goal file that others can write; give it with --goal, or chown and chmod it", path));
+    return goal::parse_goal(TRY(view.read(path)), path);
+  }
+  return goal::Goal{};
+}
+
+facts::User current_user() {
+  const bool root = ::geteuid() == 0;
+  uid_t uid = ::getuid();
+  // sudo tells who asked; the passwd database and not the environment says where their home is.
+  if (const char* sudo = std::getenv("SUDO_UID"); root && sudo != nullptr) {
+    if (const auto number = base::to_integer(sudo); number && *number > 0) uid = static_cast<uid_t>(*number);
+  }
+  facts::User user{.name = fmt::format("{}", uid), .home = "/", .uid = static_cast<int>(uid), .gid = static_cast<int>(::getgid()), .root = root};
+  if (const passwd* entry = ::getpwuid(uid)) {
+    user.name = entry->pw_name;
+    user.home = entry->pw_dir;
+    user.gid = static_cast<int>(entry->pw_gid);
+  }
+  return user;
+}
+
+}  // namespace bringup::cli

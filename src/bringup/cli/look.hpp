@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// From options to a Machine: this one, a recorded one, or one that is described.
+
+#include <bringup/cli/options.hpp>
+#include <bringup/cli/verbs.hpp>
+#include <bringup/facts/machine.hpp>
+#include <bringup/goal/goal.hpp>
+
+#include <memory>
+
+namespace bringup::cli {
+
+struct Depth {
+  bool sources = false;  // ask which software sources answer
+  bool cuda = false;     // count through CUDA, in a child
+  bool pytorch = false;  // count through PyTorch, in the environments that have it
+};
+
+// What was looked at, and through which door.
+struct Looked {
+  facts::Machine machine;
+  const host::View* view = nullptr;
+  std::unique_ptr<host::View> recording;  // owns the view when it is a recording
+};
+
+Result<Looked> look(const Options& options, const Doors& doors, Depth depth);
+
+// The goal of --goal, ./bringup.toml, /etc/bringup/bringup.toml, or the default.
+Result<goal::Goal> read_goal(const Options& options, const host::View& view);
+
+// For whom: the caller of sudo, else the user of this process.
+facts::User current_user();
+
+}  // namespace bringup::cli

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What the user typed, as one plain value, and the table of options that fills it.
+
+#include <bringup/base/result.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bringup::cli {
+
+struct Options {
+  std::string verb;
+  std::vector<std::string> words;  // positional arguments behind the verb
+  bool json = false;
+  bool yes = false;
+  bool no_input = false;
+  bool quiet = false;
+  bool verbose = false;
+  bool offline = false;
+  bool all = false;
+  bool dry_run = false;
+  bool require_gpu = false;
+  bool user_only = false;
+  bool detailed_exitcode = false;
+  bool help = false;
+  bool version = false;
+  std::string color = "auto";  // auto, always, never
+  std::string goal;            // path; "" for ./bringup.toml, /etc/bringup/bringup.toml or the compiled-in default
+  std::string shape;           // --for
+  std::string root;            // --root: a recording
+  std::string level = "quick";
+  std::string state;           // --state: where the journal is, "" for the default
+};
+
+// One option: which verbs take it (a blank-separated list; "*" for all), and what it sets.
+struct Option {
+  std::string_view name;   // "--json"
+  std::string_view value;  // name of its value in the help, "" for a switch
+  std::string_view verbs;
+  std::string_view help;
+  bool Options::*flag = nullptr;
+  std::string Options::*text = nullptr;
+};
+
+struct Verb;
+
+// Reads argv (without argv[0]). Errors are Errc::usage, with the nearest verb or option when there is one.
+Result<Options> parse(const std::vector<std::string>& arguments);
+
+// The options of one verb, for its help.
+std::string options_help(std::string_view verb);
+bool takes(const Option& option, std::string_view verb);
+
+}  // namespace bringup::cli

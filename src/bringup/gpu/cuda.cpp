@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prototypes and codes are the CUDA driver API's public ones (docs.nvidia.com/cuda/cuda-driver-api).
+#include <bringup/gpu/cuda.hpp>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cctype>
+
+namespace bringup::gpu {
+namespace {
+
+constexpr int kOutOfMemory = 2;
+constexpr int kNoDevice = 100;
+
+}  // namespace
+
+Result<Cuda> Cuda::open(const std::string& name) {
+  Library library = TRY(Library::open(name));
+  Api api;
+  TRY(library.bind(api.init, "cuInit"));
+  TRY(library.bind(api.error_name, "cuGetErrorName"));
+  TRY(library.bind(api.error_string, "cuGetErrorString"));
+  TRY(library.bind(api.driver_version, "cuDriverGetVersion"));
+  TRY(library.bind(api.count, "cuDeviceGetCount"));
+  TRY(library.bind(api.device, "cuDeviceGet"));
+  TRY(library.bind(api.name, "cuDeviceGetName"));
+  TRY(library.bind(api.pci, "cuDeviceGetPCIBusId"));
+  TRY(library.bind(api.context_create, "cuCtxCreate_v2"));
+  TRY(library.bind(api.context_destroy, "cuCtxDestroy_v2"));
+  TRY(library.bind(api.module_load, "cuModuleLoadData"));
+  TRY(library.bind(api.function, "cuModuleGetFunction"));
+  TRY(library.bind(api.allocate, "cuMemAlloc_v2"));
+  TRY(library.bind(api.free, "cuMemFree_v2"));
+  TRY(library.bind(api.allocate_pinned, "cuMemHostAlloc"));
+  TRY(library.bind(api.free_pinned, "cuMemFreeHost"));
+  TRY(library.bind(api.to_device, "cuMemcpyHtoD_v2"));
+  TRY(library.bind(api.to_host, "cuMemcpyDtoH_v2"));
+  TRY(library.bind(api.launch, "cuLaunchKernel"));
+  TRY(library.bind(api.synchronize, "cuCtxSynchronize"));
+  Cuda cuda(std::move(library), api);
+  TRY(cuda.check(api.init(0), "cuInit"));
+  return cuda;
+}
+
+Result<> Cuda::check(int code, const char* call) const {
+  if (code == 0) return ok;
+  const char* name = nullptr;
+  const char* words = nullptr;
+  api_.error_name(code, &name);
+  api_.error_string(code, &words);
+  const Errc kind = code == kOutOfMemory ? Errc::busy : code == kNoDevice ? Errc::absent : Errc::failed;
+  return Error(kind, fmt::format("{}: {} ({}): {}", call, name == nullptr ? "CUDA error" : name, code, words == nullptr ? "no description" : words));
+}
+
+Result<int> Cuda::driver_version() const {
+  int version = 0;
+  TRY(check(api_.driver_version(&version), "cuDriverGetVersion"));
+  return version;
+}
+Result<int> Cuda::device_count() const {
+  int count = 0;
+  TRY(check(api_.count(&count), "cuDeviceGetCount"));
+  return count;
+}
+Result<Cuda::Device> Cuda::device(int ordinal) const {
+  Device device = 0;
+  TRY(check(api_.device(&device, ordinal), "cuDeviceGet"));
+  return device;
+}
+Result<std::string> Cuda::name(Device device) const {
+  std::array<char, 128> text{};
+  TRY(check(api_.name(text.data(), static_cast<int>(text.size()), device), "cuDeviceGetName"));
+  return std::string(text.data());
+}
+Result<std::string> Cuda::pci_address(Device device) const {
+  std::array<char, 32> text{};
+  TRY(check(api_.pci(text.data(), static_cast<int>(text.size()), device), "cuDeviceGetPCIBusId"));
+  std::string address(text.data());
+  for (char& c : address) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return address;
+}
+Result<Cuda::Context> Cuda::make_context(Device device) const {
+  Context context = nullptr;
+  TRY(check(api_.context_create(&context, 0, device), "cuCtxCreate"));
+  return context;
+}
+Result<> Cuda::destroy_context(Context context) const { return check(api_.context_destroy(context), "cuCtxDestroy"); }
+Result<Cuda::Module> Cuda::load_ptx(const std::string& ptx) const {
+  Module module = nullptr;
+  TRY(check(api_.module_load(&module, ptx.c_str()), "cuModuleLoadData"));
+  return module;
+}
+Result<Cuda::Function> Cuda::function(Module module, const char* name) const {
+  Function function = nullptr;
+  TRY(check(api_.function(&function, module, name), "cuModuleGetFunction"));
+  return function;
+}
+Result<Cuda::Address> Cuda::allocate(std::size_t bytes) const {
+  Address address = 0;
+  TRY(check(api_.allocate(&address, bytes), "cuMemAlloc"));
+  return address;
+}
+Result<> Cuda::free(Address address) const { return check(api_.free(address), "cuMemFree"); }
+Result<void*> Cuda::allocate_pinned(std::size_t bytes) const {
+  void* memory = nullptr;
+  TRY(check(api_.allocate_pinned(&memory, bytes, 0), "cuMemHostAlloc"));
+  return memory;
+}
+Result<> Cuda::free_pinned(void* memory) const { return check(api_.free_pinned(memory), "cuMemFreeHost"); }
+Result<> Cuda::to_device(Address to, const void* from, std::size_t bytes) const { return check(api_.to_device(to, from, bytes), "cuMemcpyHtoD"); }
+Result<> Cuda::to_host(void* to, Address from, std::size_t bytes) const { return check(api_.to_host(to, from, bytes), "cuMemcpyDtoH"); }
+Result<> Cuda::launch(Function function, unsigned blocks, unsigned threads, void** arguments) const {
+  return check(api_.launch(function, blocks, 1, 1, threads, 1, 1, 0, nullptr, arguments, nullptr), "cuLaunchKernel");
+}
+Result<> Cuda::synchronize() const { return check(api_.synchronize(), "cuCtxSynchronize"); }
+
+}  // namespace bringup::gpu

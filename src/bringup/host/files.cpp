@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/host/files.hpp>
+
+#include <bringup/base/text.hpp>
+#include <bringup/host/fd.hpp>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <deque>
+
+namespace bringup::host {
+namespace {
+
+constexpr std::uint64_t kLargest = 64U << 20U;
+constexpr int kMostLinks = 40;
+constexpr std::string_view kLinkSuffix = ".link";
+
+Result<std::string> read_fd(const Fd& fd, std::string_view path, std::uint64_t offset, std::size_t most) {
+  std::string text;
+  std::array<char, 65536> buffer{};
+  while (text.size() < most) {
+    const std::size_t want = std::min(buffer.size(), most - text.size());
+    // /proc and /sys files cannot always be read at an offset; those are read from the start
+    const ssize_t got = offset + text.size() == 0 || offset == 0 ? ::read(fd.get(), buffer.data(), want)
+                                                                : ::pread(fd.get(), buffer.data(), want, static_cast<off_t>(offset + text.size()));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return from_errno(errno, path);
+    if (got == 0) break;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
+Result<Fd> open_file(const std::string& place, std::string_view path) {
+  Fd fd(::open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!fd) return from_errno(errno, path);
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) return from_errno(errno, path);
+  if (S_ISDIR(info.st_mode)) return Error(Errc::malformed, fmt::format("{}: a directory, where a file was expected", path));
+  if (!S_ISREG(info.st_mode)) return Error(Errc::malformed, fmt::format("{}: not a regular file", path));
+  return fd;
+}
+
+}  // namespace
+
+Error from_errno(int number, std::string_view path) {
+  const Errc code = number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENXIO || number == ENODEV ? Errc::absent
+                    : number == EACCES || number == EPERM                                                         ? Errc::denied
+                                                                                                                  : Errc::io;
+  return {code, fmt::format("{}: {}", path, std::strerror(number))};
+}
+
+Result<std::string> RootedFiles::target_of(const std::string& place) const {
+  std::array<char, PATH_MAX> buffer{};
+  const ssize_t length = ::readlink(place.c_str(), buffer.data(), buffer.size());
+  if (length >= 0) return std::string(buffer.data(), static_cast<std::size_t>(length));
+  if (!link_files_) return from_errno(ENOENT, place);
+  Fd fd(::open((place + std::string(kLinkSuffix)).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return from_errno(ENOENT, place);
+  return std::string(base::trim(TRY(read_fd(fd, place, 0, PATH_MAX))));
+}
+
+Result<std::string> RootedFiles::locate(std::string_view path, bool follow_last) const {
+  if (!path.starts_with('/')) return Error(Errc::malformed, fmt::format("{}: not an absolute path", path));
+  if (root_.empty() && follow_last) return std::string(path);  // the kernel follows links by itself
+  if (root_.empty()) return std::string(path);
+  std::deque<std::string> left;
+  for (const std::string_view part : base::split(path, '/')) left.emplace_back(part);
+  std::vector<std::string> done;
+  int links = 0;
+  while (!left.empty()) {
+    const std::string part = left.front();
+    left.pop_front();
+    if (part.empty() || part == ".") continue;
+    if (part == "..") {
+      if (!done.empty()) done.pop_back();
+      continue;
+    }
+    const std::string here = fmt::format("{}/{}", root_, fmt::join(done, "/"));
+    const auto target = left.empty() && !follow_last ? Result<std::string>(Error(Errc::absent, "")) : target_of(here + "/" + part);
+    if (!target) {
+      done.push_back(part);
+      continue;
+    }
+    if (++links > kMostLinks) return Error(Errc::absent, fmt::format("{}: too many links", path));
+    if (target->starts_with('/')) done.clear();
+    std::vector<std::string> parts;
+    for (const std::string_view one : base::split(*target, '/')) parts.emplace_back(one);
+    left.insert(left.begin(), parts.begin(), parts.end());
+  }
+  return fmt::format("{}/{}", root_, fmt::join(done, "/"));
+}
+
+Result<std::string> RootedFiles::read(std::string_view path) const {
+  const std::string place = TRY(locate(path, true));
+  const Fd fd = TRY(open_file(place, path));
+  std::string text = TRY(read_fd(fd, path, 0, kLargest + 1));
+  if (text.size() > kLargest) return Error(Errc::unsupported, fmt::format("{}: larger than 64 MiB", path));
+  return text;
+}
+
+Result<std::string> RootedFiles::read_part(std::string_view path, std::uint64_t offset, std::size_t size) const {
+  const std::string place = TRY(locate(path, true));
+  const Fd fd = TRY(open_file(place, path));
+  return read_fd(fd, path, offset, std::min<std::size_t>(size, kLargest));
+}
+
+Result<std::vector<std::string>> RootedFiles::list(std::string_view directory) const {
+  const std::string place = TRY(locate(directory, true));
+  DIR* handle = ::opendir(place.c_str());
+  if (handle == nullptr) return from_errno(errno, directory);
+  std::vector<std::string> names;
+  while (const dirent* entry = ::readdir(handle)) {  // NOLINT(concurrency-mt-unsafe): a handle of our own
+    std::string name(entry->d_name);
+    if (name == "." || name == "..") continue;
+    if (link_files_ && name.ends_with(kLinkSuffix)) name.resize(name.size() - kLinkSuffix.size());
+    names.push_back(std::move(name));
+  }
+  ::closedir(handle);
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  return names;
+}
+
+Result<FileStatus> RootedFiles::status(std::string_view path) const {
+  const std::string place = TRY(locate(path, false));
+  struct stat info {};
+  if (::lstat(place.c_str(), &info) != 0) {
+    if (link_files_ && target_of(place)) return FileStatus{.kind = FileStatus::Kind::link, .mode = 0777, .uid = 0, .gid = 0, .size = 0};
+    return from_errno(errno, path);
+  }
+  const auto kind = S_ISREG(info.st_mode)   ? FileStatus::Kind::file
+                    : S_ISDIR(info.st_mode) ? FileStatus::Kind::directory
+                    : S_ISLNK(info.st_mode) ? FileStatus::Kind::link
+                                            : FileStatus::Kind::other;
+  return FileStatus{.kind = kind, .mode = info.st_mode & 07777U, .uid = static_cast<int>(info.st_uid), .gid = static_cast<int>(info.st_gid),
+                    .size = static_cast<std::uint64_t>(info.st_size)};
+}
+
+Result<std::string> RootedFiles::link(std::string_view path) const {
+  return target_of(TRY(locate(path, false))).within(std::string(path));
+}
+
+Result<DiskSpace> RootedFiles::space(std::string_view path) const {
+  std::string place = TRY(locate(path, true));
+  struct statvfs info {};
+  while (::statvfs(place.c_str(), &info) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) return from_errno(errno, path);
+    const std::size_t slash = place.find_last_of('/');
+    if (slash == std::string::npos) return from_errno(ENOENT, path);
+    place.resize(slash);
+    if (place.empty()) place = "/";
+  }
+  return DiskSpace{.free_bytes = std::uint64_t{info.f_bavail} * info.f_frsize, .total_bytes = std::uint64_t{info.f_blocks} * info.f_frsize};
+}
+
+}  // namespace bringup::host

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Reading below a root directory that is taken for "/": absolute links and ".." stay inside. Shared by the real machine (root "") and recordings.
+
+#include <bringup/host/view.hpp>
+
+namespace bringup::host {
+
+class RootedFiles {
+ public:
+  // `root` is "" for this machine. With `link_files`, "NAME.link" holding a target stands for a symbolic link NAME.
+  RootedFiles(std::string root, bool link_files) : root_(std::move(root)), link_files_(link_files) {}
+
+  Result<std::string> read(std::string_view path) const;
+  Result<std::string> read_part(std::string_view path, std::uint64_t offset, std::size_t size) const;
+  Result<std::vector<std::string>> list(std::string_view directory) const;
+  Result<FileStatus> status(std::string_view path) const;
+  Result<std::string> link(std::string_view path) const;
+  Result<DiskSpace> space(std::string_view path) const;
+
+  // Where `path` is on this machine, links resolved inside the root; `follow_last` is about its last part.
+  Result<std::string> locate(std::string_view path, bool follow_last) const;
+
+ private:
+  Result<std::string> target_of(const std::string& place) const;  // of a link at `place`; absent when it is no link
+
+  std::string root_;
+  bool link_files_;
+};
+
+// An errno as an error, told for `path`.
+Error from_errno(int number, std::string_view path);
+
+}  // namespace bringup::host

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The files that package managers and shells read, as steps: what stands in them and where they go.
+
+#include <bringup/catalog/catalog.hpp>
+#include <bringup/facts/machine.hpp>
+#include <bringup/steps/step.hpp>
+
+#include <functional>
+#include <optional>
+#include <string_view>
+
+namespace bringup::plan {
+
+// An apt source that adds the archive's component with the driver, from the mirror in use; nullopt when that mirror is not known.
+std::optional<steps::WriteFile> component_source(const facts::Machine& machine, const catalog::Catalog& catalog);
+
+// NVIDIA's repository: its key, its entry, and the pin that makes it win over the distribution for what both carry.
+steps::FetchFile vendor_key(const catalog::VendorRepo& repo);
+steps::WriteFile vendor_source(const catalog::VendorRepo& repo);
+steps::WriteFile vendor_pin();
+// True when a source for NVIDIA's repository is there already, whoever put it there.
+bool has_vendor_source(const facts::Machine& machine);
+
+// Puts `bin` on the PATH of new bash and zsh shells, as far as it is not yet; nothing for an empty `bin`.
+void add_path_steps(const facts::Machine& machine, std::string_view bin, const std::function<void(steps::Step)>& add);
+
+}  // namespace bringup::plan

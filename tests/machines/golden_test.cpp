@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every recorded machine through every verb that looks, by the real program, against text that a person has read.
+#include <support/golden.hpp>
+#include <support/program.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace bringup::testing_support;
+
+std::vector<std::string> machines() {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(BRINGUP_MACHINES_DIR)) {
+    if (fs::exists(entry.path() / "recording.toml")) names.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+class EveryMachine : public testing::TestWithParam<std::string> {
+ protected:
+  fs::path folder() const { return fs::path(BRINGUP_MACHINES_DIR) / GetParam(); }
+  void expect(const std::string& verb, bool json) const {
+    std::vector<std::string> words{verb, "--root", folder().string()};
+    if (json) words.emplace_back("--json");
+    const Ran ran = bringup_program(words);
+    EXPECT_TRUE(ran.code == 0 || ran.code == 1 || ran.code == 2 || ran.code == 7) << ran.code << ran.err;
+    if (json) {
+      const auto document = nlohmann::json::parse(ran.out, nullptr, false);
+      ASSERT_TRUE(document.is_object()) << ran.out;
+      EXPECT_EQ(document.value("schema", ""), "bringup." + verb + "/1");
+    }
+    expect_golden(folder() / "expect" / (verb + (json ? ".json" : ".txt")), ran.out);
+  }
+};
+
+TEST_P(EveryMachine, FactsText) { expect("facts", false); }
+TEST_P(EveryMachine, FactsJson) { expect("facts", true); }
+TEST_P(EveryMachine, DoctorText) { expect("doctor", false); }
+TEST_P(EveryMachine, DoctorJson) { expect("doctor", true); }
+TEST_P(EveryMachine, PlanText) { expect("plan", false); }
+TEST_P(EveryMachine, PlanJson) { expect("plan", true); }
+// A recording cannot be measured, so verify never passes there.
+TEST_P(EveryMachine, VerifyIsNotMeasured) {
+  const Ran ran = bringup_program({"verify", "--json", "--root", folder().string()});
+  EXPECT_EQ(ran.code, 7) << ran.out;
+  const auto document = nlohmann::json::parse(ran.out, nullptr, false);
+  ASSERT_TRUE(document.is_object());
+  EXPECT_EQ(document.value("overall", ""), "not measured");
+}
+
+INSTANTIATE_TEST_SUITE_P(Recorded, EveryMachine, testing::ValuesIn(machines()), [](const auto& tested) {
+  std::string name = tested.param;
+  std::ranges::replace_if(name, [](char c) { return c == '-' || c == '.'; }, '_');
+  return name;
+});
+
+}  // namespace

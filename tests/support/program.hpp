@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Runs the real program, as a person would.
+
+#include <bringup/host/command.hpp>
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace bringup::testing_support {
+
+struct Ran {
+  int code = -1;  // -1: it did not exit by itself
+  std::string out;
+  std::string err;
+};
+
+inline Ran bringup_program(std::vector<std::string> words, std::vector<std::pair<std::string, std::string>> environment = {}) {
+  words.insert(words.begin(), BRINGUP_PROGRAM);
+  const auto outcome = host::run({.argv = std::move(words), .deadline = std::chrono::seconds(60), .environment = std::move(environment)});
+  if (!outcome) return {.code = -1, .out = "", .err = outcome.error().message()};
+  const auto* exited = std::get_if<host::Exited>(&outcome->how);
+  return {.code = exited == nullptr ? -1 : exited->code, .out = outcome->out, .err = outcome->err};
+}
+
+}  // namespace bringup::testing_support
