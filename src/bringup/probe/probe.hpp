@@ -27,28 +27,28 @@ struct Options {
   facts::Count pytorch;
   std::vector<facts::Source> sources;  // already asked (network), or from a recording
   facts::User user;      // for whom; their home is searched for environments and start files
+  // What no file below the root says; of a recording it stands in recording.toml.
+  std::string kernel;    // uname -r
+  std::string arch;      // uname -m
+  int cpus = 0;
+  std::vector<std::string> environment;  // "CUDA_VISIBLE_DEVICES=0": the variables of kEnvironment that are set
 };
+
+// Variables of this process that matter to what CUDA programs find.
+inline constexpr std::string_view kEnvironment[] = {"LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "PYTHONPATH",
+                                                    "VIRTUAL_ENV", "CONDA_PREFIX", "NVIDIA_VISIBLE_DEVICES"};
+// Fills in kernel, arch, cpus and environment of the process that runs.
+void fill_from_process(Options& options);
 
 facts::Machine look(const host::View& view, const Options& options);
 
-// gpus.json of a recording, and back.
-std::string nvml_to_json(const facts::Reading<facts::NvmlSnapshot>& nvml);
-facts::Reading<facts::NvmlSnapshot> nvml_from_json(std::string_view json);
-
 // What a recording says beside its files: recording.toml.
 struct RecordingNotes {
-  std::string recorded_at;
-  std::string arch;
-  std::string kernel;       // uname -r of that machine
-  facts::User user;
-  std::uint64_t memory_bytes = 0;
-  int cpus = 0;
-  std::vector<facts::Source> sources;
-  facts::Count cuda;
-  facts::Count pytorch;
-  std::vector<std::string> environment;   // "CUDA_VISIBLE_DEVICES=0": those that matter
+  std::string recorded_at;  // ISO 8601
+  Options options;          // without names and NVML
 };
 Result<RecordingNotes> parse_notes(std::string_view toml);
+std::string notes_to_toml(const RecordingNotes& notes);
 
 // Copies from `view` what look() would read of it into `directory` (files/, answers/, gpus.json, recording.toml), with serials, UUIDs, MACs,
 // host and user names replaced. Returns what was redacted, in words. Writes only below `directory`, which must not exist or be empty.

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The parts of look(): per source of truth a pure parser, with which tests begin, and a thin reader.
+
+#include <bringup/probe/probe.hpp>
+
+namespace bringup::probe {
+
+// pci.cpp: /sys/bus/pci/devices
+int pci_generation(std::string_view speed);  // "32.0 GT/s PCIe" -> 5; 0 when unknown
+facts::PciKind pci_kind(std::uint32_t class_code);
+Result<std::vector<facts::PciFunction>> read_pci(const host::View& view, const NameGpu& name_gpu);
+
+// driver.cpp: /proc/driver/nvidia, /proc/modules, modules and libraries on disk
+Result<facts::LoadedModule> parse_driver_version(std::string_view text);
+std::vector<std::string> parse_module_names(std::string_view proc_modules);
+struct ModuleInfo {
+  std::string version;
+  std::optional<facts::Flavour> flavour;
+};
+ModuleInfo parse_modinfo(std::string_view section);        // the NUL-separated contents of .modinfo
+Result<ModuleInfo> read_module(const host::View& view, const std::string& path);
+facts::Driver read_driver(const host::View& view, const facts::Kernel& kernel);
+std::vector<std::string> read_proc_gpus(const host::View& view);
+
+// system.cpp: os-release, kernels, glibc, gcc, Secure Boot, container, limits, memory
+facts::Os parse_os_release(std::string_view text);
+std::optional<std::uint64_t> parse_meminfo_total(std::string_view text);
+std::optional<std::int64_t> parse_memlock(std::string_view proc_limits);
+std::optional<std::string> find_glibc_version(std::string_view bytes);
+void read_system(const host::View& view, const Options& options, facts::Machine& machine);
+
+// packages.cpp: dpkg, rpm, apt's sources
+std::vector<facts::Package> parse_dpkg_status(std::string_view text);
+std::vector<facts::Package> parse_rpm_list(std::string_view text);
+struct AptSource {
+  std::vector<std::string> uris;
+  std::vector<std::string> components;
+  std::string signed_by;
+};
+std::vector<AptSource> parse_apt_list(std::string_view text);     // one-line form
+std::vector<AptSource> parse_apt_deb822(std::string_view text);   // .sources form
+facts::Packages read_packages(const host::View& view, const facts::Os& os);
+
+// python.cpp and toolkits.cpp
+std::optional<std::string> parse_torch_version(std::string_view version_py);  // "2.11.0+cu130"
+std::optional<std::string> variant_of(std::string_view version);              // "cu130", "cpu"
+facts::PythonPackage parse_dist_info(std::string_view directory_name);       // "torch-2.14.1.dist-info"
+void read_python(const host::View& view, const Options& options, facts::Machine& machine);
+std::vector<facts::Toolkit> read_toolkits(const host::View& view, const facts::Machine& machine);
+
+// shells.cpp
+std::vector<facts::ShellSetting> parse_settings(std::string_view text, const std::string& file);
+facts::Shells read_shells(const host::View& view, const Options& options);
+
+}  // namespace bringup::probe

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
+#include <bringup/base/version.hpp>
+#include <bringup/probe/internal.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace bringup::probe {
+namespace {
+
+constexpr std::array<std::string_view, 22> kPackages{"torch", "torchvision", "torchaudio", "torchao", "torchtune", "torchdata", "torchcodec", "triton", "numpy",
+                                                     "pyarrow", "exllamav2", "exllamav3", "flash-attn", "xformers", "transformers", "tokenizers", "accelerate",
+                                                     "trl", "peft", "huggingface-hub", "uv", "datasets"};
+
+bool of_interest(std::string_view name) { return name.starts_with("nvidia-") || name.starts_with("cuda-") || std::ranges::find(kPackages, name) != kPackages.end(); }
+
+std::string normalised(std::string_view name) {
+  std::string out = base::lower(name);
+  for (char& c : out) c = c == '_' || c == '.' ? '-' : c;
+  return out;
+}
+
+// torch, torchvision and torchaudio tell the full version with the CUDA variant in their version.py; the dist-info leaves it out.
+void refine(const host::View& view, const std::string& site, facts::PythonEnv& env) {
+  for (facts::PythonPackage& package : env.packages) {
+    if (package.name != "torch" && package.name != "torchvision" && package.name != "torchaudio") continue;
+    const auto text = view.read(site + "/" + package.name + "/version.py");
+    const auto version = text ? parse_torch_version(*text) : std::nullopt;
+    if (version) package.version = *version;
+    if (package.name != "torch") continue;
+    env.torch = package.version;
+    env.variant = variant_of(package.version);
+    if (!env.variant && text) {  // distributions and conda build without the local part, but cuda = '12.8' stands below
+      const std::size_t at = text->find("cuda: Optional[str] = ");
+      const std::string_view rest = at == std::string::npos ? std::string_view() : std::string_view(*text).substr(at + 22, 12);
+      if (rest.starts_with("None")) env.variant = "cpu";
+      if (rest.starts_with("'")) {
+        std::string digits;
+        for (const char c : rest.substr(1, rest.find('\'', 1) - 1)) digits += c == '.' ? "" : std::string(1, c);
+        env.variant = "cu" + digits;
+      }
+    }
+  }
+}
+
+void read_packages_of(const host::View& view, facts::PythonEnv& env) {
+  const auto names = view.list(env.site_packages);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (!name.ends_with(".dist-info")) continue;
+    facts::PythonPackage package = parse_dist_info(name);
+    if (of_interest(package.name)) env.packages.push_back(std::move(package));
+  }
+  refine(view, env.site_packages, env);
+}
+
+// <prefix>/lib/python3.11/site-packages, the newest when there are several.
+std::string site_of(const host::View& view, const std::string& prefix) {
+  const auto names = view.list(prefix + "/lib");
+  std::string best;
+  if (!names) return best;
+  for (const std::string& name : *names) {
+    if (!name.starts_with("python3.") || !view.exists(prefix + "/lib/" + name + "/site-packages")) continue;
+    if (best.empty() || base::compare_releases(best, name) < 0) best = name;
+  }
+  return best.empty() ? "" : prefix + "/lib/" + best + "/site-packages";
+}
+
+std::string value_in(std::string_view text, std::string_view key) {
+  for (const std::string_view line : base::lines(text)) {
+    const std::size_t equals = line.find('=');
+    if (equals != std::string_view::npos && base::trim(line.substr(0, equals)) == key) return std::string(base::trim(line.substr(equals + 1)));
+  }
+  return "";
+}
+
+std::string version_from_site(std::string_view site) {
+  const std::size_t at = site.find("/python3.");
+  return at == std::string_view::npos ? "" : std::string(site.substr(at + 7, site.find('/', at + 1) - at - 7));
+}
+
+// A venv has pyvenv.cfg, a conda environment conda-meta/.
+std::optional<facts::PythonEnv> read_env(const host::View& view, const std::string& prefix) {
+  const auto config = view.read(prefix + "/pyvenv.cfg");
+  const bool conda = !config && view.exists(prefix + "/conda-meta");
+  if (!config && !conda) return std::nullopt;
+  facts::PythonEnv env{.path = prefix, .python = prefix + "/bin/python"};
+  env.site_packages = site_of(view, prefix);
+  if (env.site_packages.empty()) return std::nullopt;
+  env.kind = conda ? "conda" : value_in(*config, "uv").empty() ? "venv" : "uv";
+  env.version = config ? value_in(*config, "version") : "";
+  if (env.version.empty() && config) env.version = value_in(*config, "version_info");
+  if (env.version.empty()) env.version = version_from_site(env.site_packages);
+  read_packages_of(view, env);
+  return env;
+}
+
+class Finder {
+ public:
+  Finder(const host::View& view, facts::Machine& machine) : view_(view), machine_(machine) {}
+
+  void env(const std::string& prefix) {
+    if (std::ranges::any_of(machine_.envs, [&prefix](const auto& one) { return one.path == prefix; })) return;
+    if (auto found = read_env(view_, prefix)) machine_.envs.push_back(std::move(*found));
+  }
+  void envs_in(const std::string& directory) {
+    const auto names = view_.list(directory);
+    if (!names) return;
+    for (const std::string& name : *names) env(directory + "/" + name);
+  }
+  // One level below: ~/project/.venv, /opt/torch/.venv
+  void projects_in(const std::string& directory) {
+    const auto names = view_.list(directory);
+    if (!names) return;
+    for (const std::string& name : *names) {
+      if (name.starts_with(".") || name == "proc" || name == "sys") continue;
+      for (const char* inner : {"", "/.venv", "/venv", "/env"}) {
+        if (view_.exists(directory + "/" + name + inner + "/pyvenv.cfg")) env(directory + "/" + name + inner);
+      }
+    }
+  }
+  void conda(const std::string& prefix) {
+    if (!view_.exists(prefix + "/conda-meta")) return;
+    const std::string last = prefix.substr(prefix.find_last_of('/') + 1);
+    const std::string kind = base::contains(last, "miniforge") || base::contains(last, "mambaforge") ? "miniforge"
+                             : base::contains(last, "miniconda")                                   ? "miniconda"
+                                                                                                     : "conda";
+    std::string version;
+    if (const auto names = view_.list(prefix + "/conda-meta")) {
+      for (const std::string& name : *names) {
+        const auto found = name.starts_with("conda-") ? base::Version::parse(std::string_view(name).substr(6)) : std::nullopt;
+        if (found) version = fmt::format("{}", fmt::join(found->parts, "."));
+      }
+    }
+    machine_.managers.push_back({.kind = kind, .path = prefix + "/bin/conda", .version = version});
+    env(prefix);
+    envs_in(prefix + "/envs");
+  }
+  void manager(const std::string& kind, const std::string& path) {
+    if (view_.exists(path)) machine_.managers.push_back({.kind = kind, .path = path, .version = ""});
+  }
+
+ private:
+  const host::View& view_;
+  facts::Machine& machine_;
+};
+
+void read_interpreters(const host::View& view, const std::string& home, facts::Machine& machine) {
+  for (const std::string& directory : {std::string("/usr/bin"), std::string("/usr/local/bin")}) {
+    const auto names = view.list(directory);
+    if (!names) continue;
+    for (const std::string& name : *names) {
+      if (!name.starts_with("python3.") || !base::to_integer(name.substr(8))) continue;
+      const std::string lib = (directory == "/usr/bin" ? "/usr/lib/" : "/usr/local/lib/") + name;
+      machine.pythons.push_back({.path = directory + "/" + name, .version = name.substr(6),
+                                 .venv = (view.exists(lib + "/venv") || view.exists("/usr/lib64/" + name + "/venv")) &&
+                                         (view.exists(lib + "/ensurepip") || view.exists("/usr/lib64/" + name + "/ensurepip"))});
+    }
+  }
+  if (const auto versions = view.list(home + "/.pyenv/versions")) {
+    for (const std::string& version : *versions) {
+      const std::string path = home + "/.pyenv/versions/" + version + "/bin/python3";
+      if (base::Version::parse(version) && view.exists(path)) machine.pythons.push_back({.path = path, .version = version, .venv = true});
+    }
+  }
+}
+
+// The system's own Python, when PyTorch was put into it.
+void read_system_python(const host::View& view, facts::Machine& machine) {
+  for (const facts::PythonInterpreter& python : machine.pythons) {
+    if (!python.path.starts_with("/usr/")) continue;
+    const std::string name = python.path.substr(python.path.find_last_of('/') + 1);
+    for (const std::string& site : {"/usr/local/lib/" + name + "/dist-packages", "/usr/local/lib/" + name + "/site-packages", "/usr/lib/" + name + "/site-packages"}) {
+      facts::PythonEnv env{.path = python.path.starts_with("/usr/local") ? "/usr/local" : "/usr", .python = python.path, .version = python.version, .kind = "system", .site_packages = site};
+      if (!view.exists(site + "/torch")) continue;
+      read_packages_of(view, env);
+      if (env.torch) machine.envs.push_back(std::move(env));
+    }
+  }
+}
+
+}  // namespace
+
+std::optional<std::string> parse_torch_version(std::string_view version_py) {
+  for (const std::string_view line : base::lines(version_py)) {
+    if (!line.starts_with("__version__")) continue;
+    const std::size_t open = line.find_first_of("'\"");
+    if (open == std::string_view::npos) return std::nullopt;
+    const std::size_t close = line.find(line[open], open + 1);
+    const std::string_view version = line.substr(open + 1, close == std::string_view::npos ? close : close - open - 1);
+    if (!base::Version::parse(version)) return std::nullopt;
+    return std::string(version);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> variant_of(std::string_view version) {
+  const std::size_t plus = version.find('+');
+  if (plus == std::string_view::npos) return std::nullopt;
+  const std::string_view local = version.substr(plus + 1);
+  if (local == "cpu" || (local.starts_with("cu") && base::to_integer(local.substr(2)))) return std::string(local);
+  return std::nullopt;
+}
+
+facts::PythonPackage parse_dist_info(std::string_view name) {
+  if (name.ends_with(".dist-info")) name.remove_suffix(10);
+  const std::size_t dash = name.find('-');
+  return {.name = normalised(name.substr(0, dash)), .version = dash == std::string_view::npos ? "" : std::string(name.substr(dash + 1))};
+}
+
+void read_python(const host::View& view, const Options& options, facts::Machine& machine) {
+  const std::string& home = options.user.home;
+  read_interpreters(view, home, machine);
+  Finder finder(view, machine);
+  for (const char* path : {"/usr/local/bin/uv", "/usr/bin/uv"}) finder.manager("uv", path);
+  for (const char* path : {"/.local/bin/uv", "/.cargo/bin/uv", "/.local/share/bringup/uv/bin/uv"}) finder.manager("uv", home + path);
+  finder.manager("pyenv", home + "/.pyenv/bin/pyenv");
+  for (const char* path : {"/.local/bin/micromamba", "/bin/micromamba"}) finder.manager("micromamba", home + path);
+  for (const char* prefix : {"/opt/conda", "/opt/miniconda3", "/opt/miniforge3", "/opt/anaconda3"}) finder.conda(prefix);
+  for (const char* prefix : {"/miniconda3", "/anaconda3", "/miniforge3", "/mambaforge"}) finder.conda(home + prefix);
+  finder.envs_in(home + "/.local/share/bringup/envs");
+  finder.envs_in(home + "/.virtualenvs");
+  for (const std::string& entry : options.environment) {
+    if (entry.starts_with("VIRTUAL_ENV=")) finder.env(entry.substr(12));
+    if (entry.starts_with("CONDA_PREFIX=")) finder.env(entry.substr(13));
+  }
+  for (const char* prefix : {"/.venv", "/venv"}) finder.env(home + prefix);
+  finder.projects_in(home);
+  finder.projects_in("/opt");
+  read_system_python(view, machine);
+}
+
+}  // namespace bringup::probe

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/probe/redact.hpp>
+
+#include <bringup/base/text.hpp>
+#include <bringup/probe/internal.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace bringup::probe {
+namespace {
+
+bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_word(char c) { return is_hex(c) || (c >= 'g' && c <= 'z') || (c >= 'G' && c <= 'Z') || c == '_'; }
+
+// Whether `pattern` ('x' a hexadecimal digit, anything else itself) stands at `at`, and not inside a longer word.
+bool stands_at(std::string_view text, std::size_t at, std::string_view pattern) {
+  if (at + pattern.size() > text.size() || (at > 0 && is_word(text[at - 1]))) return false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == 'x' ? !is_hex(text[at + i]) : text[at + i] != pattern[i]) return false;
+  }
+  return at + pattern.size() == text.size() || !is_word(text[at + pattern.size()]);
+}
+
+bool replace_pattern(std::string& text, std::string_view pattern) {
+  bool any = false;
+  for (std::size_t at = 0; at + pattern.size() <= text.size(); ++at) {
+    if (!stands_at(text, at, pattern)) continue;
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+      if (pattern[i] == 'x') text[at + i] = '0';
+    }
+    any = true;
+  }
+  return any;
+}
+
+bool replace_word(std::string& text, std::string_view word, std::string_view other) {
+  if (word.size() < 3) return false;
+  bool any = false;
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + other.size())) {
+    const bool whole = (at == 0 || !is_word(text[at - 1])) && (at + word.size() == text.size() || !is_word(text[at + word.size()]));
+    if (!whole) {
+      at += word.size();
+      if (at >= text.size()) break;
+      continue;
+    }
+    text.replace(at, word.size(), other);
+    any = true;
+  }
+  return any;
+}
+
+// "https://name:secret@host" -> "https://host"
+bool drop_userinfo(std::string& text) {
+  bool any = false;
+  for (std::size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at + 3)) {
+    const std::size_t end = text.find_first_of("/ \t\n\"'", at + 3);
+    const std::size_t sign = text.find('@', at + 3);
+    if (sign == std::string::npos || (end != std::string::npos && sign > end)) continue;
+    text.erase(at + 3, sign - at - 2);
+    any = true;
+  }
+  return any;
+}
+
+void append_number(std::string& out, std::uint64_t value, int bytes) {
+  for (int i = 0; i < bytes; ++i) out += static_cast<char>((value >> (8U * static_cast<unsigned>(i))) & 0xFFU);
+}
+
+std::string dpkg_essence(std::string_view content) {
+  std::string out;
+  for (const facts::Package& package : parse_dpkg_status(content)) {
+    out += fmt::format("Package: {}\nStatus: {} ok {}\nArchitecture: {}\nVersion: {}\n\n", package.name, package.held ? "hold" : "install",
+                       package.broken ? "half-configured" : "installed", package.architecture, package.version);
+  }
+  return out;
+}
+
+std::string start_file_essence(std::string_view content, const std::string& path) {
+  const auto settings = parse_settings(content, path);
+  std::string out;
+  int number = 0;
+  for ([[maybe_unused]] const std::string_view line : base::lines(content)) {
+    ++number;
+    const auto setting = std::ranges::find(settings, number, &facts::ShellSetting::line);
+    if (setting != settings.end()) out += setting->text;
+    out += '\n';
+  }
+  return out;
+}
+
+bool is_start_file(std::string_view path) {
+  if (path.starts_with("/etc/profile") || path.starts_with("/etc/zsh/") || path == "/etc/environment" || path.ends_with("bashrc")) return true;
+  const std::string_view name = path.substr(path.find_last_of('/') + 1);
+  return name == ".profile" || name == ".bash_profile" || name.starts_with(".zsh") || name == ".zprofile" || name == "config.fish";
+}
+
+}  // namespace
+
+std::string Redactor::text(std::string_view original) {
+  std::string text(original);
+  if (replace_pattern(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")) done_.insert("UUIDs of GPUs and file systems");
+  if (replace_pattern(text, "xx:xx:xx:xx:xx:xx")) done_.insert("MAC addresses");
+  if (drop_userinfo(text)) done_.insert("names and passwords in URLs");
+  if (home_.size() > 1 && home_ != "/root") {
+    for (std::size_t at = text.find(home_); at != std::string::npos; at = text.find(home_, at + 1)) text.replace(at, home_.size(), "/home/user");
+  }
+  if (user_ != "root" && replace_word(text, user_, "user")) done_.insert("the user's name");
+  if (host_ != "localhost" && replace_word(text, host_, "host")) done_.insert("the host's name");
+  return text;
+}
+
+std::string Redactor::path(std::string_view path) const {
+  if (home_.size() > 1 && home_ != "/root" && (path == home_ || path.starts_with(home_ + "/"))) return "/home/user" + std::string(path.substr(home_.size()));
+  return std::string(path);
+}
+
+std::string module_file(std::string_view version, std::string_view license, bool is_signed) {
+  using namespace std::string_literals;
+  const std::string info = fmt::format("version={}", version) + '\0' + fmt::format("license={}", license) + '\0';
+  const std::string names = "\0.modinfo\0.shstrtab\0"s;
+  std::string file = "\x7f" "ELF\x02\x01\x01"s + std::string(9, '\0');
+  append_number(file, 1, 2);     // relocatable
+  append_number(file, 62, 2);    // x86-64
+  append_number(file, 1, 4);
+  append_number(file, 0, 8);
+  append_number(file, 0, 8);
+  append_number(file, 64 + info.size() + names.size(), 8);  // section table
+  append_number(file, 0, 4);
+  for (const std::uint64_t number : {64U, 0U, 0U, 64U, 3U, 2U}) append_number(file, number, 2);
+  file += info + names;
+  const auto section = [&file](std::uint64_t name, std::uint64_t type, std::uint64_t offset, std::uint64_t size) {
+    append_number(file, name, 4);
+    append_number(file, type, 4);
+    append_number(file, 0, 8);
+    append_number(file, 0, 8);
+    append_number(file, offset, 8);
+    append_number(file, size, 8);
+    append_number(file, 0, 8);
+    append_number(file, 1, 8);
+    append_number(file, 0, 8);
+  };
+  section(0, 0, 0, 0);
+  section(1, 1, 64, info.size());
+  section(10, 3, 64 + info.size(), names.size());
+  if (is_signed) file += "~Module signature appended~\n";
+  return file;
+}
+
+std::string essence(std::string_view path, std::string content) {
+  if (path == "/var/lib/dpkg/status") return dpkg_essence(content);
+  if (is_start_file(path)) return start_file_essence(content, std::string(path));
+  return content;
+}
+
+}  // namespace bringup::probe
