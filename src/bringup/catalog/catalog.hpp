@@ -46,6 +46,7 @@ struct Gpu {
   Architecture architecture = Architecture::fermi;
   std::optional<ComputeCapability> compute;
   std::string name;                          // the name to show: "H200 SXM 141GB" from products, else NVIDIA's marketing name, else pci.ids'
+  std::string alias;                         // pci.ids' name for it: "H200 SXM 141GB"
   std::optional<std::uint64_t> memory_bytes; // of the product, when the catalog knows it
   bool nvswitch = false;                     // the product comes on NVSwitch boards and needs Fabric Manager there
   bool geforce = false;                      // consumer product: no forward compatibility packages, no P2P over PCIe from Ada on
@@ -123,8 +124,9 @@ struct VendorRepo {
   // Package names; {branch} and {toolkit} ("13-0") are put in.
   std::vector<std::string> driver_open_packages;
   std::vector<std::string> driver_proprietary_packages;
-  std::vector<std::string> pin_packages;  // that keep the branch: "nvidia-driver-pinning-{branch}"; from which branch on, see pin_from_branch
-  int pin_from_branch = 0;
+  int pin_from_branch = 0;                // from this branch on names lack the branch, and a pinning package keeps it; 0: always
+  std::vector<std::string> old_driver_open_packages;         // before that branch; empty: the same
+  std::vector<std::string> old_driver_proprietary_packages;
   std::string dnf_module_open;            // "nvidia-driver:{branch}-open"
   std::string dnf_module_proprietary;
   std::vector<std::string> toolkit_packages;  // "cuda-toolkit-{toolkit}"
@@ -139,15 +141,7 @@ struct Source {
   Provenance from;
 };
 
-// A fact in words that a rule or a notice quotes: end of life of stacks, known breakages.
-struct Notice {
-  std::string id;
-  std::string text;
-  Provenance from;
-};
-
 struct Catalog {
-  std::string version;            // of the data: "2026-11-23"
   std::vector<Gpu> gpus;          // by device id
   std::vector<Branch> branches;   // by number
   std::vector<Toolkit> toolkits;  // by version
@@ -156,7 +150,6 @@ struct Catalog {
   std::vector<Archive> archives;  // by os
   std::vector<VendorRepo> repos;  // by os
   std::vector<Source> sources;
-  std::vector<Notice> notices;
   std::map<std::pair<std::uint16_t, std::uint32_t>, std::string> subsystem_names;  // (device, subvendor << 16 | subdevice) -> product
 
   const Gpu* gpu(std::uint16_t device_id) const;
@@ -174,6 +167,11 @@ struct Catalog {
   // Errors name the nearest product.
   Result<const Gpu*> find_gpu(std::string_view words) const;
 };
+
+// The packages of NVIDIA's repository for a driver branch, names filled in.
+std::vector<std::string> driver_packages(const VendorRepo& repo, int branch, bool open);
+// "{release}", "{branch}", "{toolkit}" in a name replaced.
+std::string filled(std::string_view name, std::string_view what, std::string_view with);
 
 // CUDA version of a variant: "cu130" -> 13.0, "cu118" -> 11.8; nullopt for "cpu".
 std::optional<Version> variant_cuda(std::string_view variant);

@@ -11,7 +11,20 @@ namespace bringup::gpu {
 namespace {
 
 constexpr int kOutOfMemory = 2;
+constexpr int kDeviceUnavailable = 46;  // in exclusive mode, and taken
 constexpr int kNoDevice = 100;
+
+Errc kind_of(int code) {
+  switch (code) {
+    case kOutOfMemory:
+    case kDeviceUnavailable:
+      return Errc::busy;
+    case kNoDevice:
+      return Errc::absent;
+    default:
+      return Errc::failed;
+  }
+}
 
 }  // namespace
 
@@ -38,9 +51,7 @@ Result<Cuda> Cuda::open(const std::string& name) {
   TRY(library.bind(api.to_host, "cuMemcpyDtoH_v2"));
   TRY(library.bind(api.launch, "cuLaunchKernel"));
   TRY(library.bind(api.synchronize, "cuCtxSynchronize"));
-  Cuda cuda(std::move(library), api);
-  TRY(cuda.check(api.init(0), "cuInit"));
-  return cuda;
+  return Cuda(std::move(library), api);
 }
 
 Result<> Cuda::check(int code, const char* call) const {
@@ -49,10 +60,13 @@ Result<> Cuda::check(int code, const char* call) const {
   const char* words = nullptr;
   api_.error_name(code, &name);
   api_.error_string(code, &words);
-  const Errc kind = code == kOutOfMemory ? Errc::busy : code == kNoDevice ? Errc::absent : Errc::failed;
-  return Error(kind, fmt::format("{}: {} ({}): {}", call, name == nullptr ? "CUDA error" : name, code, words == nullptr ? "no description" : words));
+  return Error(kind_of(code), fmt::format("{}: {} ({}): {}", call, name == nullptr ? "CUDA error" : name,
+                                          code, words == nullptr ? "no description" : words));
 }
 
+Result<> Cuda::init() const {
+  return check(api_.init(0), "cuInit");
+}
 Result<int> Cuda::driver_version() const {
   int version = 0;
   TRY(check(api_.driver_version(&version), "cuDriverGetVersion"));
@@ -77,6 +91,8 @@ Result<std::string> Cuda::pci_address(Device device) const {
   std::array<char, 32> text{};
   TRY(check(api_.pci(text.data(), static_cast<int>(text.size()), device), "cuDeviceGetPCIBusId"));
   std::string address(text.data());
+  if (address.size() == 16 && address.starts_with("0000"))
+    address.erase(0, 4);  // the kernel writes domains with four digits
   for (char& c : address) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return address;
 }
@@ -85,7 +101,9 @@ Result<Cuda::Context> Cuda::make_context(Device device) const {
   TRY(check(api_.context_create(&context, 0, device), "cuCtxCreate"));
   return context;
 }
-Result<> Cuda::destroy_context(Context context) const { return check(api_.context_destroy(context), "cuCtxDestroy"); }
+Result<> Cuda::destroy_context(Context context) const {
+  return check(api_.context_destroy(context), "cuCtxDestroy");
+}
 Result<Cuda::Module> Cuda::load_ptx(const std::string& ptx) const {
   Module module = nullptr;
   TRY(check(api_.module_load(&module, ptx.c_str()), "cuModuleLoadData"));
@@ -101,18 +119,29 @@ Result<Cuda::Address> Cuda::allocate(std::size_t bytes) const {
   TRY(check(api_.allocate(&address, bytes), "cuMemAlloc"));
   return address;
 }
-Result<> Cuda::free(Address address) const { return check(api_.free(address), "cuMemFree"); }
+Result<> Cuda::free(Address address) const {
+  return check(api_.free(address), "cuMemFree");
+}
 Result<void*> Cuda::allocate_pinned(std::size_t bytes) const {
   void* memory = nullptr;
   TRY(check(api_.allocate_pinned(&memory, bytes, 0), "cuMemHostAlloc"));
   return memory;
 }
-Result<> Cuda::free_pinned(void* memory) const { return check(api_.free_pinned(memory), "cuMemFreeHost"); }
-Result<> Cuda::to_device(Address to, const void* from, std::size_t bytes) const { return check(api_.to_device(to, from, bytes), "cuMemcpyHtoD"); }
-Result<> Cuda::to_host(void* to, Address from, std::size_t bytes) const { return check(api_.to_host(to, from, bytes), "cuMemcpyDtoH"); }
-Result<> Cuda::launch(Function function, unsigned blocks, unsigned threads, void** arguments) const {
-  return check(api_.launch(function, blocks, 1, 1, threads, 1, 1, 0, nullptr, arguments, nullptr), "cuLaunchKernel");
+Result<> Cuda::free_pinned(void* memory) const {
+  return check(api_.free_pinned(memory), "cuMemFreeHost");
 }
-Result<> Cuda::synchronize() const { return check(api_.synchronize(), "cuCtxSynchronize"); }
+Result<> Cuda::to_device(Address to, const void* from, std::size_t bytes) const {
+  return check(api_.to_device(to, from, bytes), "cuMemcpyHtoD");
+}
+Result<> Cuda::to_host(void* to, Address from, std::size_t bytes) const {
+  return check(api_.to_host(to, from, bytes), "cuMemcpyDtoH");
+}
+Result<> Cuda::launch(Function function, unsigned blocks, unsigned threads, void** arguments) const {
+  return check(api_.launch(function, blocks, 1, 1, threads, 1, 1, 0, nullptr, arguments, nullptr),
+               "cuLaunchKernel");
+}
+Result<> Cuda::synchronize() const {
+  return check(api_.synchronize(), "cuCtxSynchronize");
+}
 
 }  // namespace bringup::gpu

@@ -17,12 +17,14 @@ class Cuda {
   using Context = void*;
   using Module = void*;
   using Function = void*;
-  using Event = void*;
   using Address = unsigned long long;  // CUdeviceptr
 
-  // Opens the library and calls cuInit. Errc::absent: no library; Errc::failed: cuInit refused, in CUDA's own words.
+  // Errc::absent: no library; Errc::unsupported: it lacks a function.
   static Result<Cuda> open(const std::string& library = "libcuda.so.1");
 
+  // Errors of these are in CUDA's own words, with the number. Errc::absent: CUDA sees no device; Errc::busy:
+  // not enough memory, or the device is another process's alone; Errc::failed: everything else.
+  Result<> init() const;  // cuInit: before everything below
   Result<int> driver_version() const;
   Result<int> device_count() const;
   Result<Device> device(int ordinal) const;
@@ -33,7 +35,7 @@ class Cuda {
   Result<> destroy_context(Context context) const;
   Result<Module> load_ptx(const std::string& ptx) const;
   Result<Function> function(Module module, const char* name) const;
-  Result<Address> allocate(std::size_t bytes) const;  // Errc::busy when there is not enough memory
+  Result<Address> allocate(std::size_t bytes) const;
   Result<> free(Address address) const;
   Result<void*> allocate_pinned(std::size_t bytes) const;
   Result<> free_pinned(void* memory) const;
@@ -62,7 +64,8 @@ class Cuda {
     int (*free_pinned)(void*) = nullptr;
     int (*to_device)(Address, const void*, std::size_t) = nullptr;
     int (*to_host)(void*, Address, std::size_t) = nullptr;
-    int (*launch)(Function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*, void**, void**) = nullptr;
+    int (*launch)(Function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*,
+                  void**, void**) = nullptr;
     int (*synchronize)() = nullptr;
   };
   Cuda(Library library, const Api& api) : library_(std::move(library)), api_(api) {}

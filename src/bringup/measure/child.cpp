@@ -1,39 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/measure/child.hpp>
-
 #include <bringup/base/text.hpp>
 #include <bringup/host/command.hpp>
 #include <bringup/host/fd.hpp>
+#include <bringup/measure/child.hpp>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fcntl.h>
+#include <optional>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
 
 namespace bringup::measure {
 namespace {
 
 using Steady = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// For a killed process to be gone; one that is stuck inside the driver never is.
+constexpr milliseconds kGrace{2000};
 
 struct Child {
   pid_t pid = -1;
   host::Fd from;
   std::string text;
+  bool late = false;          // had not answered at the deadline
+  std::optional<int> status;  // once it is gone
 };
+
+// Every file but 0, 1, 2 and `kept`. On kernels before 5.9 they stay open, which costs nothing but a lock
+// held longer.
+void close_all_but(int kept) {
+#ifdef SYS_close_range
+  ::syscall(SYS_close_range, 3U, static_cast<unsigned>(kept - 1), 0U);
+  ::syscall(SYS_close_range, static_cast<unsigned>(kept + 1), ~0U, 0U);
+#else
+  static_cast<void>(kept);
+#endif
+}
 
 [[noreturn]] void work_and_leave(const Work& work, int to) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // What vendor libraries print is not ours to show.
+  to = ::fcntl(to, F_DUPFD_CLOEXEC, 4);  // out of the way of 0, 1, 2
+  if (to < 0) ::_exit(1);
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (const int fd : {0, 1, 2}) ::dup2(null, fd);
+  close_all_but(to);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_DFL);
   const std::string text = work();
   std::string_view left(text);
@@ -54,15 +75,18 @@ Child start(const Work& work) {
   const host::Fd to(ends[1]);
   child.pid = ::fork();
   if (child.pid == 0) work_and_leave(work, to.get());
+  if (child.pid < 0) child.from.reset();
   return child;
 }
 
 // Reads what has come from all children; false when every pipe is closed.
 bool read_some(std::vector<Child>& children, int wait_ms) {
   std::vector<pollfd> waiting;
-  for (const Child& child : children) waiting.push_back({.fd = child.from.get(), .events = POLLIN, .revents = 0});
+  for (const Child& child : children) {
+    waiting.push_back({.fd = child.from.get(), .events = POLLIN, .revents = 0});
+  }
   if (std::ranges::none_of(waiting, [](const pollfd& one) { return one.fd >= 0; })) return false;
-  ::poll(waiting.data(), waiting.size(), wait_ms);
+  if (::poll(waiting.data(), waiting.size(), wait_ms) <= 0) return true;
   for (std::size_t i = 0; i < children.size(); ++i) {
     if (waiting[i].revents == 0) continue;
     std::array<char, 65536> buffer{};
@@ -73,31 +97,82 @@ bool read_some(std::vector<Child>& children, int wait_ms) {
   return true;
 }
 
-Result<std::string> finish(Child& child, std::chrono::milliseconds deadline) {
+// Whether every child is gone; takes note of how those ended that are.
+bool all_gone(std::vector<Child>& children) {
+  bool gone = true;
+  for (Child& child : children) {
+    if (child.pid < 0 || child.status) continue;
+    int status = 0;
+    if (::waitpid(child.pid, &status, WNOHANG) == child.pid)
+      child.status = status;
+    else
+      gone = false;
+  }
+  return gone;
+}
+
+// Kills those that have not answered, and waits for all of them together.
+void end_all(std::vector<Child>& children) {
+  for (Child& child : children) {
+    child.late = static_cast<bool>(child.from);
+    if (child.late) ::kill(child.pid, SIGKILL);
+  }
+  for (const auto until = Steady::now() + kGrace; !all_gone(children) && Steady::now() < until;) {
+    ::poll(nullptr, 0, 2);
+  }
+}
+
+Result<std::string> result_of(Child& child, milliseconds deadline) {
   if (child.pid < 0) return Error(Errc::io, "no child process could be made");
-  const bool late = static_cast<bool>(child.from);
-  if (late) ::kill(child.pid, SIGKILL);
-  int status = 0;
-  while (::waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {}
-  if (late && host::interrupted()) return Error(Errc::cancelled, "stopped at your word");
-  if (late) return Error(Errc::timeout, fmt::format("did not answer within {}", base::human_seconds(static_cast<double>(deadline.count()) / 1000.0)));
-  if (WIFSIGNALED(status)) return Error(Errc::failed, fmt::format("the child process died of signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status))));
-  if (WEXITSTATUS(status) != 0) return Error(Errc::failed, fmt::format("the child process exited with {}", WEXITSTATUS(status)));
+  const bool stopped = host::interrupted() && (child.late || !child.status || WIFSIGNALED(*child.status));
+  if (stopped) return Error(Errc::cancelled, "stopped at your word");
+  const std::string time = base::human_seconds(static_cast<double>(deadline.count()) / 1000.0);
+  if (!child.status) {
+    return Error(Errc::timeout,
+                 fmt::format("did not answer within {}, and its process {} cannot be killed: it is stuck in "
+                             "the driver until the next boot",
+                             time, child.pid));
+  }
+  if (child.late) return Error(Errc::timeout, fmt::format("did not answer within {}", time));
+  if (WIFSIGNALED(*child.status)) {
+    return Error(Errc::failed,
+                 fmt::format("the child process died of {}", signal_words(WTERMSIG(*child.status))));
+  }
+  if (WEXITSTATUS(*child.status) != 0) {
+    return Error(Errc::failed, fmt::format("the child process exited with {}", WEXITSTATUS(*child.status)));
+  }
   return std::move(child.text);
 }
 
 }  // namespace
 
-std::vector<Result<std::string>> in_children(const std::vector<Work>& works, std::chrono::milliseconds deadline) {
+std::string signal_words(int signal) {
+  constexpr std::array<std::pair<int, const char*>, 9> kNames{{{SIGHUP, "SIGHUP"},
+                                                               {SIGINT, "SIGINT"},
+                                                               {SIGILL, "SIGILL"},
+                                                               {SIGABRT, "SIGABRT"},
+                                                               {SIGBUS, "SIGBUS"},
+                                                               {SIGFPE, "SIGFPE"},
+                                                               {SIGKILL, "SIGKILL"},
+                                                               {SIGSEGV, "SIGSEGV"},
+                                                               {SIGTERM, "SIGTERM"}}};
+  for (const auto& [number, name] : kNames) {
+    if (number == signal) return fmt::format("signal {} ({})", signal, name);
+  }
+  return fmt::format("signal {}", signal);
+}
+
+std::vector<Result<std::string>> in_children(const std::vector<Work>& works, milliseconds deadline) {
+  const auto until = Steady::now() + deadline;
   std::vector<Child> children;
   for (const Work& work : works) children.push_back(start(work));
-  const auto until = Steady::now() + deadline;
   while (!host::interrupted()) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Steady::now()).count();
+    const auto left = std::chrono::ceil<milliseconds>(until - Steady::now()).count();
     if (left <= 0 || !read_some(children, static_cast<int>(std::min<std::int64_t>(left, 100)))) break;
   }
+  end_all(children);
   std::vector<Result<std::string>> results;
-  for (Child& child : children) results.push_back(finish(child, deadline));
+  for (Child& child : children) results.push_back(result_of(child, deadline));
   return results;
 }
 

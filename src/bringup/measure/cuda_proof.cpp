@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/measure/cuda_proof.hpp>
-
 #include <bringup/base/embedded.hpp>
 #include <bringup/gpu/cuda.hpp>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <bringup/measure/answer.hpp>
+#include <bringup/measure/cuda_proof.hpp>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <random>
 #include <span>
 #include <vector>
 
@@ -20,13 +18,17 @@ namespace {
 using Steady = std::chrono::steady_clock;
 using nlohmann::json;
 
-constexpr std::size_t kElements = 1U << 22U;        // 16 MiB in, 16 MiB out
+// At most 64 MiB of the GPU's memory are held at a time.
+constexpr std::size_t kElements = 1U << 22U;  // 16 MiB in, 16 MiB out
+constexpr unsigned kThreads = 256;
 constexpr std::size_t kCopyBytes = 64U << 20U;
 constexpr int kCopies = 5;
 
-double seconds_since(Steady::time_point began) { return std::chrono::duration<double>(Steady::now() - began).count(); }
+double seconds_since(Steady::time_point began) {
+  return std::chrono::duration<double>(Steady::now() - began).count();
+}
 
-// Random and the same on every run: splitmix64.
+// Random words from a seed: splitmix64, which costs a nanosecond a word.
 void fill_random(std::span<std::uint32_t> words, std::uint64_t seed) {
   for (std::uint32_t& word : words) {
     seed += 0x9E3779B97F4A7C15ULL;
@@ -36,41 +38,49 @@ void fill_random(std::span<std::uint32_t> words, std::uint64_t seed) {
   }
 }
 
-std::string kernel_text() {
-  const auto scripts = embedded_measure_scripts();
-  const auto found = std::ranges::find(scripts, "check.ptx", &base::EmbeddedFile::name);
-  return std::string(found->text);
+// Another one each time, so that no result can be left over from an earlier run.
+std::uint64_t fresh_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32U) | device();
 }
 
-Result<std::uint64_t> check_kernel(const gpu::Cuda& cuda, std::uint64_t seed) {
-  const auto module = TRY(cuda.load_ptx(kernel_text()));
+// Too little memory says nothing against the GPU.
+Error explained(const Error& error) {
+  if (error.code() != Errc::busy || !error.message().starts_with("cuMemAlloc")) return error;
+  return {Errc::busy, "out of memory: another process holds the GPU (" + error.message() + ")"};
+}
+
+Result<std::uint64_t> check_kernel(const gpu::Cuda& cuda) {
+  const auto module = TRY(cuda.load_ptx(std::string(kernel_text())));
   const auto function = TRY(cuda.function(module, "check_mix"));
   std::vector<std::uint32_t> input(kElements);
-  fill_random(input, seed);
+  fill_random(input, fresh_seed());
   std::vector<std::uint32_t> output(kElements);
   gpu::Cuda::Address in = TRY(cuda.allocate(kElements * 4));
   gpu::Cuda::Address out = TRY(cuda.allocate(kElements * 4));
   TRY(cuda.to_device(in, input.data(), kElements * 4));
   auto count = static_cast<std::uint32_t>(kElements);
   std::array<void*, 3> arguments{&in, &out, &count};
-  TRY(cuda.launch(function, static_cast<unsigned>(kElements / 256), 256, arguments.data()));
+  TRY(cuda.launch(function, static_cast<unsigned>(kElements / kThreads), kThreads, arguments.data()));
   TRY(cuda.synchronize());
   TRY(cuda.to_host(output.data(), out, kElements * 4));
   TRY(cuda.free(in));
   TRY(cuda.free(out));
   for (std::size_t i = 0; i < kElements; ++i) {
     const std::uint32_t right = mix(input[i], static_cast<std::uint32_t>(i));
-    if (output[i] != right)
-      return Error(Errc::failed, fmt::format("wrong result: element {} is {:08x} and should be {:08x}", i, output[i], right));
+    if (output[i] != right) {
+      return Error(Errc::failed, fmt::format("wrong result: element {} is {:08x} and should be {:08x}", i,
+                                             output[i], right));
+    }
   }
   return std::uint64_t{kElements};
 }
 
-// Host to device and back from pinned memory. Best of five: the first ones still fault pages in.
-Result<double> check_copy(const gpu::Cuda& cuda, std::uint64_t seed) {
+// Host to device and back from pinned memory. Best of five: the first ones wake the link up.
+Result<double> check_copy(const gpu::Cuda& cuda) {
   auto* host = static_cast<std::uint32_t*>(TRY(cuda.allocate_pinned(kCopyBytes)));
   const std::span<std::uint32_t> words(host, kCopyBytes / 4);
-  fill_random(words, seed);
+  fill_random(words, fresh_seed());
   const gpu::Cuda::Address device = TRY(cuda.allocate(kCopyBytes));
   double best = 0;
   for (int copy = 0; copy < kCopies; ++copy) {
@@ -79,29 +89,61 @@ Result<double> check_copy(const gpu::Cuda& cuda, std::uint64_t seed) {
     TRY(cuda.synchronize());
     best = std::max(best, static_cast<double>(kCopyBytes) / seconds_since(began));
   }
-  std::vector<std::uint32_t> back(kCopyBytes / 4);
+  std::vector<std::uint32_t> back(words.size());
   TRY(cuda.to_host(back.data(), device, kCopyBytes));
-  const bool same = std::memcmp(back.data(), host, kCopyBytes) == 0;
+  const auto [sent, came] = std::mismatch(words.begin(), words.end(), back.begin());
+  const auto at = static_cast<std::size_t>(sent - words.begin()) * 4;
+  const std::string difference =
+      sent == words.end()
+          ? ""
+          : fmt::format("what was copied to the GPU and back differs at byte {}: {:08x} instead of {:08x}",
+                        at, *came, *sent);
   TRY(cuda.free(device));
   TRY(cuda.free_pinned(host));
-  if (!same) return Error(Errc::failed, "what was copied to the GPU and back is not what was sent");
+  if (!difference.empty()) return Error(Errc::failed, difference);
   return best;
 }
 
-json reading(const facts::Reading<double>& value) {
-  if (value) return *value;
-  return {{"error", static_cast<int>(value.error().code())}, {"message", value.error().message()}};
+template <typename T>
+json reading_to_json(const facts::Reading<T>& value) {
+  return value ? json(*value) : error_to_json(value.error());
 }
 
-facts::Reading<double> reading_of(const json& object, const char* key) {
-  if (!object.contains(key)) return Error(Errc::malformed, std::string("the child said nothing of ") + key);
-  const json& value = object[key];
-  if (value.is_number()) return value.get<double>();
-  if (value.is_object()) return Error(static_cast<Errc>(value.value("error", static_cast<int>(Errc::failed))), value.value("message", ""));
-  return Error(Errc::malformed, std::string(key) + " is no number");
+template <typename T>
+void read_into(facts::Reading<T>& value, const json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end())
+    value = Error(Errc::malformed, fmt::format("the child said nothing of {}", key));
+  else if (found->is_number())
+    value = found->template get<T>();
+  else
+    value = error_from_json(*found);
+}
+
+Result<> fill(facts::GpuProof& proof, const std::string& library) {
+  const gpu::Cuda cuda = TRY(gpu::Cuda::open(library));
+  TRY(cuda.init());
+  const auto device = TRY(cuda.device(proof.index));
+  proof.name = TRY(cuda.name(device));
+  proof.pci = TRY(cuda.pci_address(device));
+  const auto began = Steady::now();
+  const auto context = TRY(cuda.make_context(device));
+  proof.context_seconds = seconds_since(began);
+  proof.kernel_elements = check_kernel(cuda);
+  if (!proof.kernel_elements) proof.kernel_elements = explained(proof.kernel_elements.error());
+  proof.copy_bytes_per_second = check_copy(cuda);
+  if (!proof.copy_bytes_per_second) {
+    proof.copy_bytes_per_second = explained(proof.copy_bytes_per_second.error());
+  }
+  return cuda.destroy_context(context);
 }
 
 }  // namespace
+
+std::string_view kernel_text() {
+  const auto scripts = embedded_measure_scripts();
+  return std::ranges::find(scripts, "check.ptx", &base::EmbeddedFile::name)->text;
+}
 
 std::uint32_t mix(std::uint32_t input, std::uint32_t i) {
   std::uint32_t x = input + i * 0x9E3779B9U;
@@ -115,40 +157,33 @@ std::uint32_t mix(std::uint32_t input, std::uint32_t i) {
 
 facts::GpuProof prove_gpu(const std::string& library, int ordinal) {
   facts::GpuProof proof{.index = ordinal, .pci = "", .name = ""};
-  const auto fill = [&]() -> Result<> {
-    const gpu::Cuda cuda = TRY(gpu::Cuda::open(library));
-    const auto device = TRY(cuda.device(ordinal));
-    proof.name = TRY(cuda.name(device));
-    proof.pci = TRY(cuda.pci_address(device));
-    const auto began = Steady::now();
-    const auto context = TRY(cuda.make_context(device));
-    proof.context_seconds = seconds_since(began);
-    const std::uint64_t seed = static_cast<std::uint64_t>(began.time_since_epoch().count()) + static_cast<std::uint64_t>(ordinal);
-    proof.kernel_elements = check_kernel(cuda, seed);
-    proof.copy_bytes_per_second = check_copy(cuda, seed + 1);
-    return cuda.destroy_context(context);
-  };
-  if (const auto done = fill(); !done && !proof.context_seconds) proof.context_seconds = done.error();
+  const auto done = fill(proof, library);
+  if (!done && !proof.context_seconds) proof.context_seconds = done.error();
+  // A context that computes but cannot be taken down: the driver has lost the GPU meanwhile.
+  else if (!done && proof.kernel_elements)
+    proof.kernel_elements = done.error();
   return proof;
 }
 
 std::string proof_to_json(const facts::GpuProof& proof) {
-  json object = {{"index", proof.index}, {"pci", proof.pci}, {"name", proof.name}};
-  object["context_seconds"] = reading(proof.context_seconds);
-  object["kernel_elements"] = reading(proof.kernel_elements ? facts::Reading<double>(static_cast<double>(*proof.kernel_elements))
-                                                            : facts::Reading<double>(proof.kernel_elements.error()));
-  object["copy_bytes_per_second"] = reading(proof.copy_bytes_per_second);
-  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+  return dumped({{"index", proof.index},
+                 {"pci", proof.pci},
+                 {"name", proof.name},
+                 {"context_seconds", reading_to_json(proof.context_seconds)},
+                 {"kernel_elements", reading_to_json(proof.kernel_elements)},
+                 {"copy_bytes_per_second", reading_to_json(proof.copy_bytes_per_second)}});
 }
 
 Result<facts::GpuProof> proof_from_json(std::string_view text) {
   const json object = json::parse(text, nullptr, false);
-  if (!object.is_object() || !object.contains("index") || !object["index"].is_number_integer()) return Error(Errc::malformed, "the child's answer is no proof");
-  facts::GpuProof proof{.index = object["index"].get<int>(), .pci = object.value("pci", ""), .name = object.value("name", "")};
-  proof.context_seconds = reading_of(object, "context_seconds");
-  const auto elements = reading_of(object, "kernel_elements");
-  proof.kernel_elements = elements ? facts::Reading<std::uint64_t>(static_cast<std::uint64_t>(*elements)) : facts::Reading<std::uint64_t>(elements.error());
-  proof.copy_bytes_per_second = reading_of(object, "copy_bytes_per_second");
+  if (!object.is_object() || !object.contains("index") || !object["index"].is_number_integer()) {
+    return Error(Errc::malformed, "the child's answer is no proof");
+  }
+  facts::GpuProof proof{
+      .index = object["index"].get<int>(), .pci = text_in(object, "pci"), .name = text_in(object, "name")};
+  read_into(proof.context_seconds, object, "context_seconds");
+  read_into(proof.kernel_elements, object, "kernel_elements");
+  read_into(proof.copy_bytes_per_second, object, "copy_bytes_per_second");
   return proof;
 }
 
