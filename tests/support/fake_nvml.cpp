@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // NVML as a real shared object that a test drives through the environment:
 //   FAKE_NVML_GPUS=8          GPUs that it counts (0 when unset)
-//   FAKE_NVML_FAIL="name:gpu:code name:*:code"   the function `name` without "nvml" fails on this GPU (or on all, or has none) with NVML's `code`
-//   FAKE_NVML_LINKS=12        NVLinks that each GPU has; the last one is down
-//   FAKE_NVML_PROCESSES=3     compute processes on each GPU
+//   FAKE_NVML_FAIL="name:gpu:code name:*:code"   the function `name` without "nvml" fails on this GPU (or on
+//   all, or has none) with NVML's `code` FAKE_NVML_LINKS=12        NVLinks that each GPU has; the last one is
+//   down FAKE_NVML_PROCESSES=3     compute processes on each GPU
 // Values differ between GPUs and between functions, so that a reader that mixes two of them up is seen.
 #include <cstdio>
 #include <cstdlib>
@@ -15,7 +15,9 @@ namespace {
 // Handles are the addresses of these bytes.
 char handles[64];
 
-int gpu_of(const void* handle) { return static_cast<int>(static_cast<const char*>(handle) - handles); }
+int gpu_of(const void* handle) {
+  return static_cast<int>(static_cast<const char*>(handle) - handles);
+}
 
 int number(const char* name, int otherwise) {
   const char* text = std::getenv(name);
@@ -29,7 +31,8 @@ int failure(const char* function, int gpu) {
   for (const std::string& whom : {std::to_string(gpu), std::string("*")}) {
     const std::string entry = std::string(function) + ":" + whom + ":";
     for (std::size_t at = all.find(entry); at != std::string::npos; at = all.find(entry, at + 1)) {
-      if (at == 0 || all[at - 1] == ' ') return static_cast<int>(std::strtol(all.c_str() + at + entry.size(), nullptr, 10));
+      if (at == 0 || all[at - 1] == ' ')
+        return static_cast<int>(std::strtol(all.c_str() + at + entry.size(), nullptr, 10));
     }
   }
   return 0;
@@ -56,25 +59,43 @@ struct PciInfo {
 struct Memory {
   unsigned long long total, free, used;
 };
+struct MemoryV2 {
+  unsigned version;
+  unsigned long long total, reserved, free, used;
+};
 
 }  // namespace
 
 extern "C" {
 
-int nvmlInit_v2() { return failure("Init", -1); }
-int nvmlShutdown() { return 0; }
+int nvmlInit_v2() {
+  return failure("Init", -1);
+}
+int nvmlShutdown() {
+  return 0;
+}
 const char* nvmlErrorString(int code) {
   switch (code) {
-    case 3: return "Not Supported";
-    case 4: return "Insufficient Permissions";
-    case 9: return "Driver Not Loaded";
-    case 15: return "GPU is lost";
-    case 18: return "Driver/library version mismatch";
-    default: return "Unknown Error";
+    case 3:
+      return "Not Supported";
+    case 4:
+      return "Insufficient Permissions";
+    case 9:
+      return "Driver Not Loaded";
+    case 15:
+      return "GPU is lost";
+    case 18:
+      return "Driver/library version mismatch";
+    default:
+      return "Unknown Error";
   }
 }
-int nvmlSystemGetDriverVersion(char* text, unsigned room) { return give("DriverVersion", -1, text, room, "580.159.04"); }
-int nvmlSystemGetNVMLVersion(char* text, unsigned room) { return give("NvmlVersion", -1, text, room, "13.580.159.04"); }
+int nvmlSystemGetDriverVersion(char* text, unsigned room) {
+  return give("DriverVersion", -1, text, room, "580.159.04");
+}
+int nvmlSystemGetNVMLVersion(char* text, unsigned room) {
+  return give("NvmlVersion", -1, text, room, "13.580.159.04");
+}
 int nvmlSystemGetCudaDriverVersion_v2(int* version) {
   if (const int code = failure("CudaVersion", -1); code != 0) return code;
   *version = 13000;
@@ -91,38 +112,60 @@ int nvmlDeviceGetHandleByIndex_v2(unsigned index, void** handle) {
   *handle = handles + index;
   return 0;
 }
-int nvmlDeviceGetName(void* handle, char* text, unsigned room) { return give("Name", gpu_of(handle), text, room, "NVIDIA Fake " + std::to_string(gpu_of(handle))); }
+int nvmlDeviceGetName(void* handle, char* text, unsigned room) {
+  return give("Name", gpu_of(handle), text, room, "NVIDIA Fake " + std::to_string(gpu_of(handle)));
+}
 int nvmlDeviceGetUUID(void* handle, char* text, unsigned room) {
-  return give("UUID", gpu_of(handle), text, room, "GPU-00000000-0000-4000-8000-00000000000" + std::to_string(gpu_of(handle) % 10));
+  return give("UUID", gpu_of(handle), text, room,
+              "GPU-00000000-0000-4000-8000-00000000000" + std::to_string(gpu_of(handle) % 10));
 }
 int nvmlDeviceGetPciInfo_v3(void* handle, PciInfo* info) {
   const int gpu = gpu_of(handle);
   if (const int code = failure("PciInfo", gpu); code != 0) return code;
   *info = {};
   // the last letter of a bus number is upper-case, as NVML writes it
-  std::snprintf(info->bus_id, sizeof info->bus_id, "%08X:%02XB:00.0", gpu == 7 ? 0x10000U : 0U, static_cast<unsigned>(gpu));
+  std::snprintf(info->bus_id, sizeof info->bus_id, "%08X:%02XB:00.0", gpu == 7 ? 0x10000U : 0U,
+                static_cast<unsigned>(gpu));
   std::memmove(info->bus_id + 9, info->bus_id + 10, std::strlen(info->bus_id + 10) + 1);
   return 0;
 }
 int nvmlDeviceGetMemoryInfo(void* handle, Memory* memory) {
   const int gpu = gpu_of(handle);
   if (const int code = failure("Memory", gpu); code != 0) return code;
-  *memory = {80ULL << 30U, (80ULL << 30U) - 512U - static_cast<unsigned>(gpu), 512U + static_cast<unsigned>(gpu)};
+  *memory = {80ULL << 30U, (80ULL << 30U) - 4096U,
+             4096U};  // the driver's own reserve is counted as used here
   return 0;
 }
 
 #ifndef FAKE_NVML_OLD
+int nvmlDeviceGetMemoryInfo_v2(void* handle, MemoryV2* memory) {
+  const int gpu = gpu_of(handle);
+  if (memory->version != (sizeof(MemoryV2) | (2U << 24U))) return 25;  // argument version mismatch
+  if (const int code = failure("Memory", gpu); code != 0) return code;
+  *memory = {memory->version, 80ULL << 30U, 3584, (80ULL << 30U) - 4096U, 512U + static_cast<unsigned>(gpu)};
+  return 0;
+}
 int nvmlDeviceGetCudaComputeCapability(void* handle, int* major, int* minor) {
   if (const int code = failure("ComputeCapability", gpu_of(handle)); code != 0) return code;
   *major = 9;
   *minor = 0;
   return 0;
 }
-int nvmlDeviceGetCurrPcieLinkGeneration(void* handle, unsigned* value) { return give("Generation", handle, value, 1); }
-int nvmlDeviceGetMaxPcieLinkGeneration(void* handle, unsigned* value) { return give("MaxGeneration", handle, value, 5); }
-int nvmlDeviceGetCurrPcieLinkWidth(void* handle, unsigned* value) { return give("Width", handle, value, 8); }
-int nvmlDeviceGetMaxPcieLinkWidth(void* handle, unsigned* value) { return give("MaxWidth", handle, value, 16); }
-int nvmlDeviceGetPersistenceMode(void* handle, unsigned* value) { return give("Persistence", handle, value, gpu_of(handle) == 0 ? 1 : 0); }
+int nvmlDeviceGetCurrPcieLinkGeneration(void* handle, unsigned* value) {
+  return give("Generation", handle, value, 1);
+}
+int nvmlDeviceGetMaxPcieLinkGeneration(void* handle, unsigned* value) {
+  return give("MaxGeneration", handle, value, 5);
+}
+int nvmlDeviceGetCurrPcieLinkWidth(void* handle, unsigned* value) {
+  return give("Width", handle, value, 8);
+}
+int nvmlDeviceGetMaxPcieLinkWidth(void* handle, unsigned* value) {
+  return give("MaxWidth", handle, value, 16);
+}
+int nvmlDeviceGetPersistenceMode(void* handle, unsigned* value) {
+  return give("Persistence", handle, value, gpu_of(handle) == 0 ? 1 : 0);
+}
 int nvmlDeviceGetMigMode(void* handle, unsigned* now, unsigned* pending) {
   *pending = 1;
   return give("Mig", handle, now, 0);
@@ -137,10 +180,18 @@ int nvmlDeviceGetTotalEccErrors(void* handle, int type, int counter, unsigned lo
   *errors = type == 1 && counter == 0 ? 40U + static_cast<unsigned>(gpu_of(handle)) : 9999U;
   return 0;
 }
-int nvmlDeviceGetPowerManagementLimit(void* handle, unsigned* value) { return give("PowerLimit", handle, value, 650500); }
-int nvmlDeviceGetPowerManagementDefaultLimit(void* handle, unsigned* value) { return give("PowerDefault", handle, value, 700000); }
-int nvmlDeviceGetPowerUsage(void* handle, unsigned* value) { return give("Power", handle, value, 80490); }
-int nvmlDeviceGetTemperature(void* handle, int sensor, unsigned* value) { return sensor == 0 ? give("Temperature", handle, value, 36) : 2; }
+int nvmlDeviceGetPowerManagementLimit(void* handle, unsigned* value) {
+  return give("PowerLimit", handle, value, 650500);
+}
+int nvmlDeviceGetPowerManagementDefaultLimit(void* handle, unsigned* value) {
+  return give("PowerDefault", handle, value, 700000);
+}
+int nvmlDeviceGetPowerUsage(void* handle, unsigned* value) {
+  return give("Power", handle, value, 80490);
+}
+int nvmlDeviceGetTemperature(void* handle, int sensor, unsigned* value) {
+  return sensor == 0 ? give("Temperature", handle, value, 36) : 2;
+}
 int nvmlDeviceGetNvLinkState(void* handle, unsigned link, unsigned* value) {
   const auto links = static_cast<unsigned>(number("FAKE_NVML_LINKS", 0));
   if (links == 0) return 3;
@@ -158,7 +209,8 @@ int nvmlDeviceGetBAR1MemoryInfo(void* handle, Memory* memory) {
   *memory = {128ULL << 30U, 100, 28};
   return 0;
 }
-int nvmlDeviceGetRemappedRows(void* handle, unsigned* corrected, unsigned* uncorrected, unsigned* pending, unsigned* failed) {
+int nvmlDeviceGetRemappedRows(void* handle, unsigned* corrected, unsigned* uncorrected, unsigned* pending,
+                              unsigned* failed) {
   *corrected = 7;
   *uncorrected = 8;
   *failed = 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Compares text with a file that a person has read. BRINGUP_ACCEPT=1 writes the file and skips: accepting is not passing.
+// Compares text with a file that a person has read. BRINGUP_ACCEPT=1 writes the file and skips: accepting is
+// not passing.
 
 #include <gtest/gtest.h>
 

@@ -17,9 +17,12 @@ struct Ran {
   std::string err;
 };
 
-inline Ran bringup_program(std::vector<std::string> words, std::vector<std::pair<std::string, std::string>> environment = {}) {
+inline Ran bringup_program(std::vector<std::string> words,
+                           std::vector<std::pair<std::string, std::string>> environment = {}) {
   words.insert(words.begin(), BRINGUP_PROGRAM);
-  const auto outcome = host::run({.argv = std::move(words), .deadline = std::chrono::seconds(60), .environment = std::move(environment)});
+  const auto outcome = host::run({.argv = std::move(words),
+                                  .deadline = std::chrono::seconds(60),
+                                  .environment = std::move(environment)});
   if (!outcome) return {.code = -1, .out = "", .err = outcome.error().message()};
   const auto* exited = std::get_if<host::Exited>(&outcome->how);
   return {.code = exited == nullptr ? -1 : exited->code, .out = outcome->out, .err = outcome->err};

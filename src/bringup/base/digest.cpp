@@ -15,7 +15,8 @@ std::string padded(std::string_view bytes) {
   out += '\x80';
   while (out.size() % 64 != 56) out += '\0';
   const std::uint64_t bits = std::uint64_t{bytes.size()} * 8;
-  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>((bits >> static_cast<unsigned>(shift)) & 0xFFU);
+  for (int shift = 56; shift >= 0; shift -= 8)
+    out += static_cast<char>((bits >> static_cast<unsigned>(shift)) & 0xFFU);
   return out;
 }
 
@@ -82,7 +83,10 @@ std::string sha1_hex(std::string_view bytes) {
                               : i < 40 ? (b ^ c ^ d)
                               : i < 60 ? ((b & c) | (b & d) | (c & d))
                                        : (b ^ c ^ d);
-      const std::uint32_t k = i < 20 ? 0x5a827999U : i < 40 ? 0x6ed9eba1U : i < 60 ? 0x8f1bbcdcU : 0xca62c1d6U;
+      const std::uint32_t k = i < 20   ? 0x5a827999U
+                              : i < 40 ? 0x6ed9eba1U
+                              : i < 60 ? 0x8f1bbcdcU
+                                       : 0xca62c1d6U;
       const std::uint32_t t = std::rotl(a, 5) + f + e + k + w[i];
       e = d, d = c, c = std::rotl(b, 30), b = a, a = t;
     }

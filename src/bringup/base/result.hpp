@@ -9,7 +9,8 @@
 
 namespace bringup::base {
 
-// What kind of "no" it was. `absent` (it is not there) is kept apart from every way of not having been able to look.
+// What kind of "no" it was. `absent` (it is not there) is kept apart from every way of not having been able
+// to look.
 enum class Errc {
   absent,       // looked, and it is not there
   denied,       // no permission to look or to act
@@ -50,8 +51,10 @@ struct Nothing {
 template <typename T = Nothing>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   explicit operator bool() const { return state_.index() == 0; }
   const T& operator*() const& { return std::get<0>(state_); }
@@ -88,11 +91,11 @@ using base::Result;
 
 #define BRINGUP_JOIN_(a, b) a##b
 #define BRINGUP_JOIN(a, b) BRINGUP_JOIN_(a, b)
-#define BRINGUP_TRY_NAMED(tmp, expr)            \
-  __extension__({                               \
-    auto tmp = (expr);                          \
-    if (!tmp) return std::move(tmp).error();    \
-    std::move(tmp).take();                      \
+#define BRINGUP_TRY_NAMED(tmp, expr)         \
+  __extension__({                            \
+    auto tmp = (expr);                       \
+    if (!tmp) return std::move(tmp).error(); \
+    std::move(tmp).take();                   \
   })
 // The value of `expr`, or a return of its error from the function that stands here.
 #define TRY(expr) BRINGUP_TRY_NAMED(BRINGUP_JOIN(try_, __COUNTER__), expr)

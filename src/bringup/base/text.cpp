@@ -11,7 +11,9 @@
 namespace bringup::base {
 namespace {
 
-constexpr bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
+constexpr bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
+}
 
 struct Decoded {
   char32_t point = 0;
@@ -114,7 +116,9 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 std::optional<std::int64_t> to_integer(std::string_view text) {
   std::int64_t value = 0;
@@ -202,12 +206,14 @@ std::string harmless(std::string_view text) {
     const bool control = next.length == 1 && (next.point < 0x20 || next.point == 0x7F);
     const bool c1 = next.length == 2 && next.point >= 0x80 && next.point < 0xA0;
     // Overrides of the writing direction can make a line read as something else than it is.
-    const bool bidi = (next.point >= 0x202A && next.point <= 0x202E) || (next.point >= 0x2066 && next.point <= 0x2069);
+    const bool bidi =
+        (next.point >= 0x202A && next.point <= 0x202E) || (next.point >= 0x2066 && next.point <= 0x2069);
     const std::size_t length = std::max<std::size_t>(next.length, 1);
     if (next.point == '\t' && next.length == 1) {
       out += ' ';
     } else if (next.length == 0 || (control && next.point != '\n') || c1 || bidi) {
-      for (const char c : text.substr(0, length)) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+      for (const char c : text.substr(0, length))
+        out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     } else {
       out.append(text.substr(0, length));
     }
@@ -242,7 +248,8 @@ std::string quoted(std::span<const std::string> argv) {
   for (const std::string& word : argv) {
     if (!out.empty()) out += ' ';
     const bool plain = !word.empty() && std::ranges::all_of(word, [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("@%+=:,./_-").find(c) != std::string_view::npos;
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             std::string_view("@%+=:,./_-").find(c) != std::string_view::npos;
     });
     if (plain) {
       out += word;

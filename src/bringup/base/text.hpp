@@ -28,7 +28,8 @@ std::optional<std::int64_t> to_integer(std::string_view text);
 // The whole text as a hexadecimal number, "0x" in front or not.
 std::optional<std::uint64_t> to_hex(std::string_view text);
 
-// The candidate that a mistyped `word` most likely means (edit distance, at most a third of its letters); nullopt when none is near.
+// The candidate that a mistyped `word` most likely means (edit distance, at most a third of its letters);
+// nullopt when none is near.
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
 // Columns that `text` takes on a terminal (UTF-8; East Asian wide characters count two).
@@ -38,7 +39,8 @@ std::string fit(std::string_view text, std::size_t columns);
 std::string pad(std::string_view text, std::size_t columns);
 // Lines of at most `columns`, broken at blanks; a longer word gets a line of its own.
 std::vector<std::string> wrap(std::string_view text, std::size_t columns);
-// Text from outside made harmless for a terminal: control characters and broken UTF-8 shown as \xNN, tabs as blanks.
+// Text from outside made harmless for a terminal: control characters and broken UTF-8 shown as \xNN, tabs as
+// blanks.
 std::string harmless(std::string_view text);
 
 // "80 GiB", "512 MiB", "3 KiB": binary units, at most three digits.

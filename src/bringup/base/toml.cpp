@@ -24,7 +24,8 @@ Result<Toml> convert(const toml::node& node, std::string_view name) {
   }
   if (const auto* table = node.as_table()) {
     TomlTable out;
-    for (const auto& [key, element] : *table) out.emplace_back(std::string(key.str()), TRY(convert(element, name)));
+    for (const auto& [key, element] : *table)
+      out.emplace_back(std::string(key.str()), TRY(convert(element, name)));
     std::ranges::stable_sort(out, {}, [](const auto& entry) { return entry.second.line; });
     return Toml{std::move(out), line};
   }
@@ -44,7 +45,8 @@ Result<Toml> parse_toml(std::string_view text, std::string_view name) {
   const toml::parse_result parsed = toml::parse(text);
   if (!parsed) {
     const auto& error = parsed.error();
-    return Error(Errc::malformed, fmt::format("{}:{}: {}", name, error.source().begin.line, error.description()));
+    return Error(Errc::malformed,
+                 fmt::format("{}:{}: {}", name, error.source().begin.line, error.description()));
   }
   return convert(parsed.table(), name);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// TOML read into plain values that remember their line, so that every complaint can name it. toml++ does the reading.
+// TOML read into plain values that remember their line, so that every complaint can name it. toml++ does the
+// reading.
 
 #include <bringup/base/result.hpp>
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/base/version.hpp>
-
 #include <bringup/base/text.hpp>
+#include <bringup/base/version.hpp>
 
 #include <algorithm>
 
 namespace bringup::base {
 namespace {
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // The run of digits (or of other characters) in front of `text`.
 std::string_view run_of(std::string_view text) {

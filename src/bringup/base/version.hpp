@@ -14,7 +14,8 @@ struct Version {
   std::vector<int> parts;  // the numbers in order: 580, 159, 4
   std::string text;        // as it was written: "580.159.04"
 
-  // The leading digits-and-dots of `text` and, after '-' or '+', further numbers are not looked at; nullopt without a number in front.
+  // The leading digits-and-dots of `text` and, after '-' or '+', further numbers are not looked at; nullopt
+  // without a number in front.
   static std::optional<Version> parse(std::string_view text);
 
   int major() const { return parts.empty() ? 0 : parts[0]; }
@@ -25,7 +26,8 @@ struct Version {
   bool operator==(const Version& other) const { return (*this <=> other) == std::strong_ordering::equal; }
 };
 
-// Orders releases of Linux kernels ("6.1.0-9-amd64" < "6.1.0-25-amd64"): every run of digits compares as a number.
+// Orders releases of Linux kernels ("6.1.0-9-amd64" < "6.1.0-25-amd64"): every run of digits compares as a
+// number.
 std::strong_ordering compare_releases(std::string_view a, std::string_view b);
 
 }  // namespace bringup::base

@@ -32,11 +32,12 @@ struct PciFunction {
   std::uint16_t device_id = 0;
   std::uint16_t subsystem_vendor = 0;
   std::uint16_t subsystem_device = 0;
-  std::uint32_t class_code = 0;       // 0x030200 and so on
-  std::string name;                   // from the catalog; "" when it has no row
-  std::string architecture;           // "Hopper"; "" when unknown
-  std::string compute_capability;     // "9.0"; "" when unknown
-  Reading<std::optional<std::string>> kernel_driver = Error(Errc::absent, "not looked at");  // nullopt: none bound
+  std::uint32_t class_code = 0;    // 0x030200 and so on
+  std::string name;                // from the catalog; "" when it has no row
+  std::string architecture;        // "Hopper"; "" when unknown
+  std::string compute_capability;  // "9.0"; "" when unknown
+  Reading<std::optional<std::string>> kernel_driver =
+      Error(Errc::absent, "not looked at");  // nullopt: none bound
   Reading<PcieLink> link = Error(Errc::absent, "not looked at");
   Reading<int> numa_node = Error(Errc::absent, "not looked at");  // -1: the firmware did not say
   bool operator==(const PciFunction&) const = default;
@@ -49,19 +50,19 @@ struct NvmlGpu {
   std::string name;
   std::string uuid;
   Reading<std::string> compute_capability = Error(Errc::absent, "not asked");
-  Reading<std::uint64_t> memory_bytes = Error(Errc::absent, "not asked");       // total of the card
+  Reading<std::uint64_t> memory_bytes = Error(Errc::absent, "not asked");  // total of the card
   Reading<std::uint64_t> memory_used_bytes = Error(Errc::absent, "not asked");
   Reading<PcieLink> link = Error(Errc::absent, "not asked");
   Reading<bool> persistence = Error(Errc::absent, "not asked");
   Reading<bool> mig = Error(Errc::absent, "not asked");
   Reading<bool> ecc = Error(Errc::absent, "not asked");
-  Reading<std::uint64_t> ecc_uncorrected = Error(Errc::absent, "not asked");    // since the driver was loaded
+  Reading<std::uint64_t> ecc_uncorrected = Error(Errc::absent, "not asked");  // since the driver was loaded
   Reading<double> power_limit_watts = Error(Errc::absent, "not asked");
   Reading<double> power_default_watts = Error(Errc::absent, "not asked");
   Reading<double> power_watts = Error(Errc::absent, "not asked");
   Reading<double> temperature_celsius = Error(Errc::absent, "not asked");
   Reading<int> nvlinks_active = Error(Errc::absent, "not asked");
-  Reading<int> processes = Error(Errc::absent, "not asked");                    // compute processes that hold the GPU
+  Reading<int> processes = Error(Errc::absent, "not asked");  // compute processes that hold the GPU
   Reading<std::uint64_t> bar1_bytes = Error(Errc::absent, "not asked");
   Reading<bool> row_remap_pending = Error(Errc::absent, "not asked");
   Reading<bool> row_remap_failed = Error(Errc::absent, "not asked");
@@ -85,8 +86,8 @@ struct Count {
 };
 
 struct Counts {
-  Count pci;      // on the bus
-  Count driver;   // /proc/driver/nvidia/gpus
+  Count pci;     // on the bus
+  Count driver;  // /proc/driver/nvidia/gpus
   Count nvml;
   Count cuda;     // cuDeviceGetCount in a child process
   Count pytorch;  // torch.cuda.device_count() in an environment

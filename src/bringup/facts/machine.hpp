@@ -8,24 +8,24 @@
 namespace bringup::facts {
 
 struct Os {
-  std::string id;          // "debian"
-  std::string version;     // "12"; "" for testing releases
-  std::string codename;    // "bookworm"
-  std::string name;        // "Debian GNU/Linux 12 (bookworm)"
+  std::string id;                 // "debian"
+  std::string version;            // "12"; "" for testing releases
+  std::string codename;           // "bookworm"
+  std::string name;               // "Debian GNU/Linux 12 (bookworm)"
   std::vector<std::string> like;  // ID_LIKE
   bool operator==(const Os&) const = default;
 };
 
 struct InstalledKernel {
-  std::string release;   // "6.1.0-25-amd64"
-  bool bootable = false; // /boot/vmlinuz-<release> is there
-  bool headers = false;  // /lib/modules/<release>/build leads to headers
+  std::string release;    // "6.1.0-25-amd64"
+  bool bootable = false;  // /boot/vmlinuz-<release> is there
+  bool headers = false;   // /lib/modules/<release>/build leads to headers
   bool operator==(const InstalledKernel&) const = default;
 };
 
 struct Kernel {
-  std::string running;                    // uname -r
-  std::vector<InstalledKernel> installed; // below /lib/modules, oldest first
+  std::string running;                     // uname -r
+  std::vector<InstalledKernel> installed;  // below /lib/modules, oldest first
   std::string command_line;
   bool operator==(const Kernel&) const = default;
 };
@@ -35,7 +35,7 @@ struct User {
   std::string home;
   int uid = 0;
   int gid = 0;
-  bool root = false;    // this process may act as root
+  bool root = false;  // this process may act as root
   bool operator==(const User&) const = default;
 };
 
@@ -57,21 +57,22 @@ struct Source {
 struct Machine {
   Os os;
   Kernel kernel;
-  std::string arch;                                              // "x86_64"
-  Reading<std::string> glibc = Error(Errc::absent, "not looked at");        // "2.36"
-  Reading<std::string> gcc = Error(Errc::absent, "not looked at");          // major version of the default gcc: "12"
+  std::string arch;                                                   // "x86_64"
+  Reading<std::string> glibc = Error(Errc::absent, "not looked at");  // "2.36"
+  Reading<std::string> gcc = Error(Errc::absent, "not looked at");  // major version of the default gcc: "12"
   Reading<bool> secure_boot = Error(Errc::absent, "not looked at");
-  Reading<std::optional<std::string>> container = Error(Errc::absent, "not looked at");  // "docker", "systemd-nspawn", "wsl" ...
-  std::optional<std::string> hypervisor;                         // of a virtual machine, when known
-  User user;                                                     // for whom: SUDO_USER behind sudo
+  Reading<std::optional<std::string>> container =
+      Error(Errc::absent, "not looked at");  // "docker", "systemd-nspawn", "wsl" ...
+  std::optional<std::string> hypervisor;     // of a virtual machine, when known
+  User user;                                 // for whom: SUDO_USER behind sudo
   std::uint64_t memory_bytes = 0;
   int cpus = 0;
   int numa_nodes = 0;
-  Reading<std::uint64_t> shm_bytes = Error(Errc::absent, "not looked at");  // size of /dev/shm
+  Reading<std::uint64_t> shm_bytes = Error(Errc::absent, "not looked at");     // size of /dev/shm
   Reading<std::int64_t> memlock_bytes = Error(Errc::absent, "not looked at");  // -1: unlimited
-  std::vector<PciFunction> pci;                                  // NVIDIA functions by address
-  Reading<bool> pci_visible = Error(Errc::absent, "not looked at");  // /sys/bus/pci can be read
-  std::vector<std::string> proc_gpus;                            // addresses in /proc/driver/nvidia/gpus
+  std::vector<PciFunction> pci;                                                // NVIDIA functions by address
+  Reading<bool> pci_visible = Error(Errc::absent, "not looked at");            // /sys/bus/pci can be read
+  std::vector<std::string> proc_gpus;  // addresses in /proc/driver/nvidia/gpus
   Reading<NvmlSnapshot> nvml = Error(Errc::absent, "not looked at");
   Counts counts;
   Driver driver;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What was measured, and what it was judged to be. A verdict can only be made from a measurement or from the lack of one.
+// What was measured, and what it was judged to be. A verdict can only be made from a measurement or from the
+// lack of one.
 
 #include <bringup/facts/gpu.hpp>
 
@@ -8,12 +9,14 @@ namespace bringup::facts {
 
 // The first form of a GPU's proof: one context, one checked kernel, one checked copy each way.
 struct GpuProof {
-  int index = 0;            // CUDA ordinal
+  int index = 0;  // CUDA ordinal
   std::string pci;
   std::string name;
   Reading<double> context_seconds = Error(Errc::absent, "not measured");
-  Reading<std::uint64_t> kernel_elements = Error(Errc::absent, "not measured");  // elements computed and found right
-  Reading<double> copy_bytes_per_second = Error(Errc::absent, "not measured");   // host to device, pinned, content checked
+  Reading<std::uint64_t> kernel_elements =
+      Error(Errc::absent, "not measured");  // elements computed and found right
+  Reading<double> copy_bytes_per_second =
+      Error(Errc::absent, "not measured");  // host to device, pinned, content checked
   bool operator==(const GpuProof&) const = default;
 };
 
@@ -32,7 +35,7 @@ struct ImportProof {
 };
 
 struct DeviceProof {
-  int index = 0;               // -1: the CPU
+  int index = 0;                                               // -1: the CPU
   Reading<double> seconds = Error(Errc::absent, "not tried");  // of a matrix product whose result was right
   bool operator==(const DeviceProof&) const = default;
 };

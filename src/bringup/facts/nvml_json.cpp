@@ -8,18 +8,26 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json put_error(const Error& error) { return {{"error", static_cast<int>(error.code())}, {"message", error.message()}}; }
+ordered_json put_error(const Error& error) {
+  return {{"error", static_cast<int>(error.code())}, {"message", error.message()}};
+}
 
 Error get_error(const ordered_json& json) {
   const auto code = json.value("error", -1);
   const bool known = code >= 0 && code <= static_cast<int>(Errc::failed);
-  return {known ? static_cast<Errc>(code) : Errc::failed, json.contains("message") && json["message"].is_string() ? json["message"].get<std::string>() : ""};
+  return {known ? static_cast<Errc>(code) : Errc::failed,
+          json.contains("message") && json["message"].is_string() ? json["message"].get<std::string>() : ""};
 }
 
-bool is_error(const ordered_json& json) { return json.is_object() && json.contains("error") && json["error"].is_number_integer(); }
+bool is_error(const ordered_json& json) {
+  return json.is_object() && json.contains("error") && json["error"].is_number_integer();
+}
 
 void put_value(ordered_json& json, const PcieLink& link) {
-  json = {{"generation", link.generation}, {"max_generation", link.max_generation}, {"width", link.width}, {"max_width", link.max_width}};
+  json = {{"generation", link.generation},
+          {"max_generation", link.max_generation},
+          {"width", link.width},
+          {"max_width", link.max_width}};
 }
 template <typename T>
 void put_value(ordered_json& json, const T& value) {
@@ -28,14 +36,18 @@ void put_value(ordered_json& json, const T& value) {
 
 template <typename T>
 void put(ordered_json& json, const char* key, const Reading<T>& reading) {
-  if (reading) put_value(json[key], *reading);
-  else json[key] = put_error(reading.error());
+  if (reading)
+    put_value(json[key], *reading);
+  else
+    json[key] = put_error(reading.error());
 }
 
 bool get_value(const ordered_json& json, PcieLink& link) {
   if (!json.is_object()) return false;
-  for (const auto& [key, into] : {std::pair<const char*, int*>{"generation", &link.generation}, {"max_generation", &link.max_generation},
-                                  {"width", &link.width}, {"max_width", &link.max_width}}) {
+  for (const auto& [key, into] : {std::pair<const char*, int*>{"generation", &link.generation},
+                                  {"max_generation", &link.max_generation},
+                                  {"width", &link.width},
+                                  {"max_width", &link.max_width}}) {
     if (!json.contains(key) || !json[key].is_number_integer()) return false;
     *into = json[key].get<int>();
   }
@@ -60,7 +72,8 @@ Reading<T> get(const ordered_json& json, const char* key) {
   if (!json.contains(key)) return Error(Errc::absent, "not recorded");
   if (is_error(json[key])) return get_error(json[key]);
   T value{};
-  if (!get_value(json[key], value)) return Error(Errc::malformed, std::string(key) + ": not of the expected type");
+  if (!get_value(json[key], value))
+    return Error(Errc::malformed, std::string(key) + ": not of the expected type");
   return value;
 }
 
@@ -119,12 +132,19 @@ Reading<NvmlSnapshot> nvml_from_json(std::string_view text) {
   if (!json.is_object()) return Error(Errc::malformed, "no JSON object");
   if (is_error(json)) return get_error(json);
   if (!json.contains("gpus") || !json["gpus"].is_array()) return Error(Errc::malformed, "no list 'gpus'");
-  NvmlSnapshot snapshot{.driver_version = text_of(json, "driver_version"), .nvml_version = text_of(json, "nvml_version"),
-                        .cuda_driver_version = number_of(json, "cuda_driver_version"), .library_path = text_of(json, "library_path"), .gpus = {}};
+  NvmlSnapshot snapshot{.driver_version = text_of(json, "driver_version"),
+                        .nvml_version = text_of(json, "nvml_version"),
+                        .cuda_driver_version = number_of(json, "cuda_driver_version"),
+                        .library_path = text_of(json, "library_path"),
+                        .gpus = {}};
   for (const ordered_json& one : json["gpus"]) {
     if (!one.is_object()) return Error(Errc::malformed, "a GPU that is no object");
-    NvmlGpu gpu{.index = number_of(one, "index"), .pci = text_of(one, "pci"), .name = text_of(one, "name"), .uuid = text_of(one, "uuid")};
-    each_reading(gpu, [&one]<typename T>(const char* key, Reading<T>& reading) { reading = get<T>(one, key); });
+    NvmlGpu gpu{.index = number_of(one, "index"),
+                .pci = text_of(one, "pci"),
+                .name = text_of(one, "name"),
+                .uuid = text_of(one, "uuid")};
+    each_reading(gpu,
+                 [&one]<typename T>(const char* key, Reading<T>& reading) { reading = get<T>(one, key); });
     snapshot.gpus.push_back(std::move(gpu));
   }
   return snapshot;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The one written form of an NVML snapshot: what a recording keeps as gpus.json and what the child that reads NVML hands over.
+// The one written form of an NVML snapshot: what a recording keeps as gpus.json and what the child that reads
+// NVML hands over.
 
 #include <bringup/facts/gpu.hpp>
 

@@ -20,17 +20,19 @@ struct ModuleOnDisk {
   std::string path;     // "/lib/modules/6.1.0-25-amd64/updates/dkms/nvidia-current.ko"
   std::string version;  // "" when its .modinfo could not be read (compressed, say)
   std::optional<Flavour> flavour;
-  std::string signer;   // "" when unsigned or unknown
+  std::string signer;  // "" when unsigned or unknown
   bool operator==(const ModuleOnDisk&) const = default;
 };
 
 struct Driver {
   Reading<std::optional<LoadedModule>> loaded = Error(Errc::absent, "not looked at");
   Reading<bool> nouveau_loaded = Error(Errc::absent, "not looked at");
-  std::vector<ModuleOnDisk> modules;   // sorted by kernel
-  std::vector<std::string> libcuda;    // versions of libcuda.so.<version> in the library directories: "580.159.04"
-  std::vector<std::string> libnvml;    // the same of libnvidia-ml.so.<version>
-  std::optional<std::string> foreign;  // a runfile's uninstaller, when one is there: "/usr/bin/nvidia-uninstall"
+  std::vector<ModuleOnDisk> modules;  // sorted by kernel
+  std::vector<std::string>
+      libcuda;  // versions of libcuda.so.<version> in the library directories: "580.159.04"
+  std::vector<std::string> libnvml;  // the same of libnvidia-ml.so.<version>
+  std::optional<std::string>
+      foreign;  // a runfile's uninstaller, when one is there: "/usr/bin/nvidia-uninstall"
   bool operator==(const Driver&) const = default;
 };
 
@@ -49,8 +51,9 @@ struct Packages {
   Reading<std::vector<Package>> list = Error(Errc::absent, "not looked at");
   std::vector<std::string> archive_components;  // of the apt sources in use: "main", "non-free"
   std::vector<std::string> archive_uris;        // of the apt sources in use, each once
-  std::string archive_signed_by;                // Signed-By of the distribution's own entry: a key file; "" when it has none
-  bool interrupted = false;                     // dpkg's journal /var/lib/dpkg/updates is not empty
+  std::string
+      archive_signed_by;     // Signed-By of the distribution's own entry: a key file; "" when it has none
+  bool interrupted = false;  // dpkg's journal /var/lib/dpkg/updates is not empty
   bool operator==(const Packages&) const = default;
 };
 
@@ -69,7 +72,7 @@ struct PythonInterpreter {
 };
 
 struct PythonManager {
-  std::string kind;     // "uv", "conda", "miniconda", "miniforge", "mamba", "micromamba", "pyenv"
+  std::string kind;  // "uv", "conda", "miniconda", "miniforge", "mamba", "micromamba", "pyenv"
   std::string path;
   std::string version;  // "" when its files do not say
   bool operator==(const PythonManager&) const = default;
@@ -83,14 +86,15 @@ struct PythonPackage {
 
 // A place that has a site-packages of its own: a venv, a conda environment, a system Python.
 struct PythonEnv {
-  std::string path;    // its prefix
-  std::string python;  // the interpreter to run it with
-  std::string version; // "3.11.2"
-  std::string kind;    // "venv", "uv", "conda", "system"
+  std::string path;     // its prefix
+  std::string python;   // the interpreter to run it with
+  std::string version;  // "3.11.2"
+  std::string kind;     // "venv", "uv", "conda", "system"
   std::string site_packages;
-  std::vector<PythonPackage> packages;   // those that matter here: torch and companions, nvidia-*, numpy, exllama*, ...
-  std::optional<std::string> torch;      // "2.14.1+cu130"
-  std::optional<std::string> variant;    // "cu130" or "cpu"
+  std::vector<PythonPackage>
+      packages;  // those that matter here: torch and companions, nvidia-*, numpy, exllama*, ...
+  std::optional<std::string> torch;    // "2.14.1+cu130"
+  std::optional<std::string> variant;  // "cu130" or "cpu"
   bool operator==(const PythonEnv&) const = default;
 };
 
@@ -103,9 +107,9 @@ struct ShellSetting {
 };
 
 struct Shells {
-  std::vector<std::string> installed;      // "bash", "zsh", "fish"
-  std::vector<ShellSetting> settings;      // from the start files that every shell reads and from the user's
-  std::vector<ShellSetting> environment;   // what is set in this process: file "environment", line 0
+  std::vector<std::string> installed;     // "bash", "zsh", "fish"
+  std::vector<ShellSetting> settings;     // from the start files that every shell reads and from the user's
+  std::vector<ShellSetting> environment;  // what is set in this process: file "environment", line 0
   bool operator==(const Shells&) const = default;
 };
 

@@ -5,7 +5,6 @@
 #include <bringup/base/result.hpp>
 
 #include <dlfcn.h>
-
 #include <memory>
 #include <string>
 
@@ -21,7 +20,8 @@ class Library {
     return Error(Errc::absent, why == nullptr ? name + ": cannot be opened" : why);
   }
 
-  // Puts the function `name` into `slot`, whose type is the function's own. Errc::unsupported when the library has no such function.
+  // Puts the function `name` into `slot`, whose type is the function's own. Errc::unsupported when the
+  // library has no such function.
   template <typename F>
   Result<> bind(F*& slot, const char* name) const {
     slot = reinterpret_cast<F*>(::dlsym(handle_.get(), name));

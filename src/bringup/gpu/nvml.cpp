@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prototypes and constants are NVML's public interface (docs.nvidia.com/deploy/nvml-api), written down here for what is called and no more.
-#include <bringup/gpu/nvml.hpp>
-
+// Prototypes and constants are NVML's public interface (docs.nvidia.com/deploy/nvml-api), written down here
+// for what is called and no more.
 #include <bringup/gpu/library.hpp>
+#include <bringup/gpu/nvml.hpp>
 
 #include <fmt/format.h>
 
 #include <array>
 #include <cctype>
+#include <cstring>
 
 namespace bringup::gpu {
 namespace {
@@ -26,6 +27,11 @@ struct PciInfo {  // nvmlPciInfo_t of version 3
 struct Memory {
   unsigned long long total, free, used;
 };
+struct MemoryV2 {  // nvmlMemory_v2_t: keeps the driver's own reserve out of `used`
+  unsigned version;
+  unsigned long long total, reserved, free, used;
+};
+constexpr unsigned kMemoryV2 = static_cast<unsigned>(sizeof(MemoryV2)) | (2U << 24U);
 struct Bar1Memory {
   unsigned long long total, free, used;
 };
@@ -43,6 +49,7 @@ struct Api {
   int (*uuid)(Handle, char*, unsigned) = nullptr;
   int (*pci)(Handle, PciInfo*) = nullptr;
   int (*memory)(Handle, Memory*) = nullptr;
+  int (*memory_v2)(Handle, MemoryV2*) = nullptr;
   int (*compute)(Handle, int*, int*) = nullptr;
   int (*link_generation)(Handle, unsigned*) = nullptr;
   int (*link_generation_max)(Handle, unsigned*) = nullptr;
@@ -75,6 +82,7 @@ Result<Api> bind(const Library& library) {
   TRY(library.bind(api.uuid, "nvmlDeviceGetUUID"));
   TRY(library.bind(api.pci, "nvmlDeviceGetPciInfo_v3"));
   TRY(library.bind(api.memory, "nvmlDeviceGetMemoryInfo"));
+  library.bind_optional(api.memory_v2, "nvmlDeviceGetMemoryInfo_v2");
   library.bind_optional(api.cuda_version, "nvmlSystemGetCudaDriverVersion_v2");
   library.bind_optional(api.compute, "nvmlDeviceGetCudaComputeCapability");
   library.bind_optional(api.link_generation, "nvmlDeviceGetCurrPcieLinkGeneration");
@@ -106,6 +114,7 @@ class Reader {
     if (const int code = function(handle_, &value); code != kSuccess) return no(code);
     return value;
   }
+  facts::Reading<bool> enabled(int (*function)(Handle, unsigned*)) const { return TRY(one(function)) == 1; }
   facts::Reading<double> watts(int (*function)(Handle, unsigned*)) const {
     return static_cast<double>(TRY(one(function))) / 1000.0;
   }
@@ -132,7 +141,8 @@ class Reader {
   facts::Reading<std::uint64_t> ecc_uncorrected() const {
     unsigned long long errors = 0;
     if (api_.ecc_total == nullptr) return missing();
-    if (const int code = api_.ecc_total(handle_, 1, 0, &errors); code != kSuccess) return no(code);  // uncorrected, volatile
+    if (const int code = api_.ecc_total(handle_, 1, 0, &errors); code != kSuccess)
+      return no(code);  // uncorrected, volatile
     return std::uint64_t{errors};
   }
   facts::Reading<double> temperature() const {
@@ -168,17 +178,33 @@ class Reader {
     if (const int code = api_.bar1(handle_, &memory); code != kSuccess) return no(code);
     return std::uint64_t{memory.total};
   }
-  void remapped(facts::NvmlGpu& gpu) const {
+  struct Rows {
+    bool pending = false;
+    bool failed = false;
+  };
+  facts::Reading<Rows> remapped() const {
     unsigned corrected = 0;
     unsigned uncorrected = 0;
     unsigned pending = 0;
     unsigned failed = 0;
-    const int code = api_.remapped == nullptr ? kNotSupported : api_.remapped(handle_, &corrected, &uncorrected, &pending, &failed);
-    gpu.row_remap_pending = code == kSuccess ? facts::Reading<bool>(pending != 0) : facts::Reading<bool>(no(code));
-    gpu.row_remap_failed = code == kSuccess ? facts::Reading<bool>(failed != 0) : facts::Reading<bool>(no(code));
+    if (api_.remapped == nullptr) return missing();
+    if (const int code = api_.remapped(handle_, &corrected, &uncorrected, &pending, &failed);
+        code != kSuccess)
+      return no(code);
+    return Rows{.pending = pending != 0, .failed = failed != 0};
+  }
+  facts::Reading<Memory> memory() const {
+    MemoryV2 newer{.version = kMemoryV2};
+    if (api_.memory_v2 != nullptr && api_.memory_v2(handle_, &newer) == kSuccess)
+      return Memory{newer.total, newer.free, newer.used};
+    Memory memory{};
+    if (const int code = api_.memory(handle_, &memory); code != kSuccess) return no(code);
+    return memory;
   }
   Error no(int code) const {
-    const Errc kind = code == kNotSupported ? Errc::unsupported : code == kNoPermission ? Errc::denied : Errc::failed;
+    const Errc kind = code == kNotSupported   ? Errc::unsupported
+                      : code == kNoPermission ? Errc::denied
+                                              : Errc::failed;
     const char* words = api_.error_string(code);
     return {kind, fmt::format("NVML: {} ({})", words == nullptr ? "error" : words, code)};
   }
@@ -197,41 +223,82 @@ std::string kernel_address(std::string_view bus_id) {
   return address;
 }
 
-facts::NvmlGpu read_gpu(const Api& api, int index) {
-  facts::NvmlGpu gpu{.index = index, .pci = "", .name = "", .uuid = ""};
-  Handle handle = nullptr;
-  if (const int code = api.handle(static_cast<unsigned>(index), &handle); code != kSuccess) {
-    const Error why = Reader(api, handle).no(code);
-    gpu.memory_bytes = why;
-    gpu.compute_capability = why;
-    return gpu;
-  }
-  const Reader reader(api, handle);
+template <typename T, typename W>
+facts::Reading<T> part(const facts::Reading<W>& whole, T W::*member) {
+  if (!whole) return whole.error();
+  return (*whole).*member;
+}
+
+facts::Reading<std::uint64_t> bytes(const facts::Reading<Memory>& memory,
+                                    unsigned long long Memory::*member) {
+  if (!memory) return memory.error();
+  return std::uint64_t{(*memory).*member};
+}
+
+// All that was not read, and why: a GPU without a handle is still a GPU that NVML counts.
+facts::NvmlGpu unread(int index, const Error& why) {
+  return {.index = index,
+          .pci = "",
+          .name = "",
+          .uuid = "",
+          .compute_capability = why,
+          .memory_bytes = why,
+          .memory_used_bytes = why,
+          .link = why,
+          .persistence = why,
+          .mig = why,
+          .ecc = why,
+          .ecc_uncorrected = why,
+          .power_limit_watts = why,
+          .power_default_watts = why,
+          .power_watts = why,
+          .temperature_celsius = why,
+          .nvlinks_active = why,
+          .processes = why,
+          .bar1_bytes = why,
+          .row_remap_pending = why,
+          .row_remap_failed = why};
+}
+
+void read_names(const Api& api, Handle handle, facts::NvmlGpu& gpu) {
   std::array<char, 96> text{};
   if (api.name(handle, text.data(), text.size()) == kSuccess) gpu.name = text.data();
   text = {};
   if (api.uuid(handle, text.data(), text.size()) == kSuccess) gpu.uuid = text.data();
   PciInfo pci{};
-  if (api.pci(handle, &pci) == kSuccess) gpu.pci = kernel_address(pci.bus_id.data());
-  Memory memory{};
-  const int code = api.memory(handle, &memory);
-  gpu.memory_bytes = code == kSuccess ? facts::Reading<std::uint64_t>(memory.total) : facts::Reading<std::uint64_t>(reader.no(code));
-  gpu.memory_used_bytes = code == kSuccess ? facts::Reading<std::uint64_t>(memory.used) : facts::Reading<std::uint64_t>(reader.no(code));
-  gpu.compute_capability = reader.compute();
-  gpu.link = reader.link();
-  const auto persistence = reader.one(api.persistence);
-  gpu.persistence = persistence ? facts::Reading<bool>(*persistence == 1) : facts::Reading<bool>(persistence.error());
-  gpu.mig = reader.first_of_two(api.mig);
-  gpu.ecc = reader.first_of_two(api.ecc);
-  gpu.ecc_uncorrected = reader.ecc_uncorrected();
-  gpu.power_limit_watts = reader.watts(api.power_limit);
-  gpu.power_default_watts = reader.watts(api.power_default);
-  gpu.power_watts = reader.watts(api.power);
-  gpu.temperature_celsius = reader.temperature();
-  gpu.nvlinks_active = reader.nvlinks();
-  gpu.processes = reader.processes();
-  gpu.bar1_bytes = reader.bar1();
-  reader.remapped(gpu);
+  if (api.pci(handle, &pci) == kSuccess)
+    gpu.pci = kernel_address({pci.bus_id.data(), ::strnlen(pci.bus_id.data(), pci.bus_id.size())});
+}
+
+facts::NvmlGpu read_gpu(const Api& api, int index) {
+  Handle handle = nullptr;
+  const int code = api.handle(static_cast<unsigned>(index), &handle);
+  const Reader reader(api, handle);
+  if (code != kSuccess) return unread(index, reader.no(code));
+  const auto memory = reader.memory();
+  const auto rows = reader.remapped();
+  facts::NvmlGpu gpu{.index = index,
+                     .pci = "",
+                     .name = "",
+                     .uuid = "",
+                     .compute_capability = reader.compute(),
+                     .memory_bytes = bytes(memory, &Memory::total),
+                     .memory_used_bytes = bytes(memory, &Memory::used),
+                     .link = reader.link(),
+                     .persistence = reader.enabled(api.persistence),
+                     .mig = reader.first_of_two(api.mig),
+                     .ecc = reader.first_of_two(api.ecc),
+                     .ecc_uncorrected = reader.ecc_uncorrected(),
+                     .power_limit_watts = reader.watts(api.power_limit),
+                     .power_default_watts = reader.watts(api.power_default),
+                     .power_watts = reader.watts(api.power),
+                     .temperature_celsius = reader.temperature(),
+                     .nvlinks_active = reader.nvlinks(),
+                     .processes = reader.processes(),
+                     .bar1_bytes = reader.bar1(),
+                     .row_remap_pending = part(rows, &Reader::Rows::pending),
+                     .row_remap_failed = part(rows, &Reader::Rows::failed)};
+  read_names(api, handle, gpu);
   return gpu;
 }
 
@@ -263,7 +330,8 @@ facts::Reading<facts::NvmlSnapshot> read_nvml(const std::string& library_name) {
   if (api.cuda_version != nullptr) api.cuda_version(&snapshot.cuda_driver_version);
   unsigned count = 0;
   if (const int code = api.count(&count); code != kSuccess) return Reader(api, nullptr).no(code);
-  for (unsigned index = 0; index < count; ++index) snapshot.gpus.push_back(read_gpu(api, static_cast<int>(index)));
+  for (unsigned index = 0; index < count; ++index)
+    snapshot.gpus.push_back(read_gpu(api, static_cast<int>(index)));
   return snapshot;
 }
 

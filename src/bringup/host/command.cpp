@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/host/command.hpp>
-
 #include <bringup/base/text.hpp>
+#include <bringup/host/command.hpp>
 #include <bringup/host/fd.hpp>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +11,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to the program
 
@@ -27,16 +26,56 @@ using Steady = std::chrono::steady_clock;
 constexpr std::size_t kMostOutput = 64U << 20U;
 constexpr auto kGrace = std::chrono::milliseconds(2000);  // between TERM and KILL
 
-volatile std::sig_atomic_t interrupted_ = 0;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): a signal handler's only means
+volatile std::sig_atomic_t interrupted_ =
+    0;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): a signal handler's only means
 
-// Settings of package managers, proxies and certificates, by exact name; none of them names a program to run or a library to load.
-constexpr std::array kPass{"http_proxy",  "https_proxy",  "ftp_proxy",     "all_proxy",          "no_proxy",       "HTTP_PROXY",
-                           "HTTPS_PROXY", "FTP_PROXY",    "ALL_PROXY",     "NO_PROXY",           "SSL_CERT_FILE",  "SSL_CERT_DIR",
-                           "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "PIP_INDEX_URL",  "PIP_EXTRA_INDEX_URL",
-                           "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES", "PIP_PROXY", "PIP_FIND_LINKS", "PIP_NO_INDEX",
-                           "PIP_CONFIG_FILE", "PIP_CACHE_DIR", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX",
-                           "UV_NATIVE_TLS", "UV_SYSTEM_CERTS", "UV_CACHE_DIR", "UV_HTTP_TIMEOUT", "UV_OFFLINE", "UV_FIND_LINKS",
-                           "CONDA_SSL_VERIFY", "CONDA_CHANNELS", "CONDARC", "HF_ENDPOINT", "TZ", "TERM", "XDG_CACHE_HOME", "HOME", "USER", "LOGNAME"};
+// Settings of package managers, proxies and certificates, by exact name; none of them names a program to run
+// or a library to load.
+constexpr std::array kPass{"http_proxy",
+                           "https_proxy",
+                           "ftp_proxy",
+                           "all_proxy",
+                           "no_proxy",
+                           "HTTP_PROXY",
+                           "HTTPS_PROXY",
+                           "FTP_PROXY",
+                           "ALL_PROXY",
+                           "NO_PROXY",
+                           "SSL_CERT_FILE",
+                           "SSL_CERT_DIR",
+                           "CURL_CA_BUNDLE",
+                           "REQUESTS_CA_BUNDLE",
+                           "PIP_CERT",
+                           "PIP_INDEX_URL",
+                           "PIP_EXTRA_INDEX_URL",
+                           "PIP_TRUSTED_HOST",
+                           "PIP_DEFAULT_TIMEOUT",
+                           "PIP_RETRIES",
+                           "PIP_PROXY",
+                           "PIP_FIND_LINKS",
+                           "PIP_NO_INDEX",
+                           "PIP_CONFIG_FILE",
+                           "PIP_CACHE_DIR",
+                           "UV_INDEX_URL",
+                           "UV_DEFAULT_INDEX",
+                           "UV_EXTRA_INDEX_URL",
+                           "UV_INDEX",
+                           "UV_NATIVE_TLS",
+                           "UV_SYSTEM_CERTS",
+                           "UV_CACHE_DIR",
+                           "UV_HTTP_TIMEOUT",
+                           "UV_OFFLINE",
+                           "UV_FIND_LINKS",
+                           "CONDA_SSL_VERIFY",
+                           "CONDA_CHANNELS",
+                           "CONDARC",
+                           "HF_ENDPOINT",
+                           "TZ",
+                           "TERM",
+                           "XDG_CACHE_HOME",
+                           "HOME",
+                           "USER",
+                           "LOGNAME"};
 
 std::vector<std::string> environment_for(const Command& command) {
   std::vector<std::string> env = clean_environment(environ);
@@ -57,7 +96,8 @@ std::vector<std::string> environment_for(const Command& command) {
 Result<std::string> find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) {
     if (::access(name.c_str(), X_OK) == 0) return name;
-    return Error(errno == ENOENT || errno == ENOTDIR ? Errc::absent : Errc::denied, fmt::format("{}: {}", name, std::strerror(errno)));
+    return Error(errno == ENOENT || errno == ENOTDIR ? Errc::absent : Errc::denied,
+                 fmt::format("{}: {}", name, std::strerror(errno)));
   }
   for (const std::string_view directory : base::split(kSystemPath, ':')) {
     std::string path = fmt::format("{}/{}", directory, name);
@@ -73,7 +113,8 @@ struct Pipe {
 
 Result<Pipe> make_pipe() {
   std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error(Errc::io, fmt::format("pipe: {}", std::strerror(errno)));
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+    return Error(Errc::io, fmt::format("pipe: {}", std::strerror(errno)));
   return Pipe{.read = Fd(ends[0]), .write = Fd(ends[1])};
 }
 
@@ -85,7 +126,8 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 }
 
 // Between fork and exec: only calls that are safe there. Reports the errno of what failed through `failure`.
-[[noreturn]] void become(const std::optional<RunAs>& as, int in, int out, int err, int failure, const char* program, char* const* argv, char* const* env) {
+[[noreturn]] void become(const std::optional<RunAs>& as, int in, int out, int err, int failure,
+                         const char* program, char* const* argv, char* const* env) {
   ::setpgid(0, 0);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) std::signal(number, SIG_DFL);
   sigset_t none;
@@ -93,8 +135,9 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   bool fine = ::dup2(in, 0) >= 0 && ::dup2(out, 1) >= 0 && ::dup2(err, 2) >= 0;
   if (fine && as && ::geteuid() == 0) {
-    fine = ::initgroups(as->name.c_str(), static_cast<gid_t>(as->gid)) == 0 && ::setgid(static_cast<gid_t>(as->gid)) == 0 &&
-           ::setuid(static_cast<uid_t>(as->uid)) == 0 && ::chdir(as->home.c_str()) == 0;
+    fine = ::initgroups(as->name.c_str(), static_cast<gid_t>(as->gid)) == 0 &&
+           ::setgid(static_cast<gid_t>(as->gid)) == 0 && ::setuid(static_cast<uid_t>(as->uid)) == 0 &&
+           ::chdir(as->home.c_str()) == 0;
   }
   if (fine) ::execve(program, argv, env);
   const int why = errno;
@@ -109,7 +152,8 @@ class Lines {
   void add(std::string_view text) {
     if (!to_) return;
     rest_ += text;
-    for (std::size_t end = rest_.find_first_of("\r\n"); end != std::string::npos; end = rest_.find_first_of("\r\n")) {
+    for (std::size_t end = rest_.find_first_of("\r\n"); end != std::string::npos;
+         end = rest_.find_first_of("\r\n")) {
       if (end > 0) to_(std::string_view(rest_).substr(0, end));
       rest_.erase(0, end + 1);
     }
@@ -126,13 +170,15 @@ class Lines {
 
 class Child {
  public:
-  Child(pid_t pid, const Command& command) : pid_(pid), command_(command), ends_(Steady::now() + command.deadline), lines_(command.on_output) {}
+  Child(pid_t pid, const Command& command)
+      : pid_(pid), command_(command), ends_(Steady::now() + command.deadline), lines_(command.on_output) {}
 
   Result<Outcome> watch(Fd in, Fd out, Fd err) {
     Outcome outcome;
     std::string_view input = command_.input;
     while (out || err) {
-      std::array<pollfd, 3> waiting{pollfd{out.get(), POLLIN, 0}, pollfd{err.get(), POLLIN, 0}, pollfd{input.empty() ? -1 : in.get(), POLLOUT, 0}};
+      std::array<pollfd, 3> waiting{pollfd{out.get(), POLLIN, 0}, pollfd{err.get(), POLLIN, 0},
+                                    pollfd{input.empty() ? -1 : in.get(), POLLOUT, 0}};
       if (input.empty()) in.reset();
       const int ready = ::poll(waiting.data(), waiting.size(), tick());
       if (ready > 0) {
@@ -183,8 +229,10 @@ class Child {
   bool reap() {
     int status = 0;
     if (::waitpid(pid_, &status, WNOHANG) != pid_) return false;
-    if (WIFSIGNALED(status)) how_ = Killed{WTERMSIG(status)};
-    else how_ = Exited{WEXITSTATUS(status)};
+    if (WIFSIGNALED(status))
+      how_ = Killed{WTERMSIG(status)};
+    else
+      how_ = Exited{WEXITSTATUS(status)};
     return true;
   }
   // Ends the whole group: asks first, then does not.
@@ -213,8 +261,12 @@ class Child {
 
 }  // namespace
 
-bool interrupted() { return interrupted_ != 0; }
-void note_interrupt() { interrupted_ = 1; }
+bool interrupted() {
+  return interrupted_ != 0;
+}
+void note_interrupt() {
+  interrupted_ = 1;
+}
 
 std::vector<std::string> clean_environment(const char* const* environ_block) {
   std::vector<std::string> out;
@@ -224,14 +276,17 @@ std::vector<std::string> clean_environment(const char* const* environ_block) {
     if (std::ranges::find(kPass, name) != kPass.end()) out.emplace_back(entry);
   }
   out.push_back(fmt::format("PATH={}", kSystemPath));
-  for (const char* fixed : {"LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1", "APT_LISTCHANGES_FRONTEND=none"})
+  for (const char* fixed : {"LC_ALL=C.UTF-8", "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_SUSPEND=1",
+                            "APT_LISTCHANGES_FRONTEND=none"})
     out.emplace_back(fixed);
   return out;
 }
 
 std::string describe(const Outcome& outcome) {
-  if (const auto* exited = std::get_if<Exited>(&outcome.how)) return fmt::format("exited with {}", exited->code);
-  if (const auto* killed = std::get_if<Killed>(&outcome.how)) return fmt::format("was killed by signal {}", killed->signal);
+  if (const auto* exited = std::get_if<Exited>(&outcome.how))
+    return fmt::format("exited with {}", exited->code);
+  if (const auto* killed = std::get_if<Killed>(&outcome.how))
+    return fmt::format("was killed by signal {}", killed->signal);
   return "did not end within its deadline";
 }
 
@@ -249,7 +304,9 @@ Result<Outcome> run(const Command& command) {
   const int child_in = command.input.empty() && null ? null.get() : in.read.get();
   const pid_t pid = ::fork();
   if (pid < 0) return Error(Errc::io, fmt::format("{}: fork: {}", program, std::strerror(errno)));
-  if (pid == 0) become(command.as, child_in, out.write.get(), err.write.get(), failure.write.get(), program.c_str(), argv_pointers.data(), env_pointers.data());
+  if (pid == 0)
+    become(command.as, child_in, out.write.get(), err.write.get(), failure.write.get(), program.c_str(),
+           argv_pointers.data(), env_pointers.data());
   ::setpgid(pid, pid);
   out.write.reset();
   err.write.reset();
@@ -259,7 +316,8 @@ Result<Outcome> run(const Command& command) {
   if (::read(failure.read.get(), &why, sizeof why) == static_cast<ssize_t>(sizeof why)) {
     int status = 0;
     ::waitpid(pid, &status, 0);
-    return Error(why == ENOENT ? Errc::absent : Errc::denied, fmt::format("{}: {}", program, std::strerror(why)));
+    return Error(why == ENOENT ? Errc::absent : Errc::denied,
+                 fmt::format("{}: {}", program, std::strerror(why)));
   }
   return Child(pid, command).watch(std::move(in.write), std::move(out.read), std::move(err.read));
 }

@@ -28,8 +28,9 @@ struct Command {
   std::chrono::milliseconds deadline{30'000};
   std::vector<std::pair<std::string, std::string>> environment;  // added to the clean environment
   std::optional<RunAs> as;
-  bool finish_when_interrupted = false;  // package managers are not killed by Ctrl-C: half a transaction is worse than a late stop
-  std::string input;              // given on standard input; empty: /dev/null
+  bool finish_when_interrupted =
+      false;  // package managers are not killed by Ctrl-C: half a transaction is worse than a late stop
+  std::string input;                                // given on standard input; empty: /dev/null
   std::function<void(std::string_view)> on_output;  // sees out and err as they come (progress); may be empty
 };
 
@@ -60,11 +61,12 @@ struct Outcome {
 // "exited with 100", "was killed by signal 9", "did not end within its deadline".
 std::string describe(const Outcome& outcome);
 
-inline constexpr std::string_view kSystemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+inline constexpr std::string_view kSystemPath =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-// Runs `command` to its end in its own process group, with a clean environment (an allow-list of what passes: proxies, CA
-// files, locale, package managers' own settings; see clean_environment); at the deadline the whole group is killed.
-// An Error means that it could not be started (Errc::absent: no such program).
+// Runs `command` to its end in its own process group, with a clean environment (an allow-list of what passes:
+// proxies, CA files, locale, package managers' own settings; see clean_environment); at the deadline the
+// whole group is killed. An Error means that it could not be started (Errc::absent: no such program).
 Result<Outcome> run(const Command& command);
 
 // The environment that children get, made from this process's own ("NAME=value" each) through the allow-list.

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/host/files.hpp>
-
 #include <bringup/base/text.hpp>
 #include <bringup/host/fd.hpp>
+#include <bringup/host/files.hpp>
 
-#include <dirent.h>
-#include <fcntl.h>
+#include <climits>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <cstring>
 #include <deque>
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 namespace bringup::host {
 namespace {
@@ -30,8 +29,10 @@ Result<std::string> read_fd(const Fd& fd, std::string_view path, std::uint64_t o
   while (text.size() < most) {
     const std::size_t want = std::min(buffer.size(), most - text.size());
     // /proc and /sys files cannot always be read at an offset; those are read from the start
-    const ssize_t got = offset + text.size() == 0 || offset == 0 ? ::read(fd.get(), buffer.data(), want)
-                                                                : ::pread(fd.get(), buffer.data(), want, static_cast<off_t>(offset + text.size()));
+    const ssize_t got =
+        offset + text.size() == 0 || offset == 0
+            ? ::read(fd.get(), buffer.data(), want)
+            : ::pread(fd.get(), buffer.data(), want, static_cast<off_t>(offset + text.size()));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return from_errno(errno, path);
     if (got == 0) break;
@@ -45,7 +46,8 @@ Result<Fd> open_file(const std::string& place, std::string_view path) {
   if (!fd) return from_errno(errno, path);
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return from_errno(errno, path);
-  if (S_ISDIR(info.st_mode)) return Error(Errc::malformed, fmt::format("{}: a directory, where a file was expected", path));
+  if (S_ISDIR(info.st_mode))
+    return Error(Errc::malformed, fmt::format("{}: a directory, where a file was expected", path));
   if (!S_ISREG(info.st_mode)) return Error(Errc::malformed, fmt::format("{}: not a regular file", path));
   return fd;
 }
@@ -53,9 +55,11 @@ Result<Fd> open_file(const std::string& place, std::string_view path) {
 }  // namespace
 
 Error from_errno(int number, std::string_view path) {
-  const Errc code = number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENXIO || number == ENODEV ? Errc::absent
-                    : number == EACCES || number == EPERM                                                         ? Errc::denied
-                                                                                                                  : Errc::io;
+  const Errc code =
+      number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENXIO || number == ENODEV
+          ? Errc::absent
+      : number == EACCES || number == EPERM ? Errc::denied
+                                            : Errc::io;
   return {code, fmt::format("{}: {}", path, std::strerror(number))};
 }
 
@@ -86,7 +90,8 @@ Result<std::string> RootedFiles::locate(std::string_view path, bool follow_last)
       continue;
     }
     const std::string here = fmt::format("{}/{}", root_, fmt::join(done, "/"));
-    const auto target = left.empty() && !follow_last ? Result<std::string>(Error(Errc::absent, "")) : target_of(here + "/" + part);
+    const auto target = left.empty() && !follow_last ? Result<std::string>(Error(Errc::absent, ""))
+                                                     : target_of(here + "/" + part);
     if (!target) {
       done.push_back(part);
       continue;
@@ -108,7 +113,8 @@ Result<std::string> RootedFiles::read(std::string_view path) const {
   return text;
 }
 
-Result<std::string> RootedFiles::read_part(std::string_view path, std::uint64_t offset, std::size_t size) const {
+Result<std::string> RootedFiles::read_part(std::string_view path, std::uint64_t offset,
+                                           std::size_t size) const {
   const std::string place = TRY(locate(path, true));
   const Fd fd = TRY(open_file(place, path));
   return read_fd(fd, path, offset, std::min<std::size_t>(size, kLargest));
@@ -135,14 +141,18 @@ Result<FileStatus> RootedFiles::status(std::string_view path) const {
   const std::string place = TRY(locate(path, false));
   struct stat info {};
   if (::lstat(place.c_str(), &info) != 0) {
-    if (link_files_ && target_of(place)) return FileStatus{.kind = FileStatus::Kind::link, .mode = 0777, .uid = 0, .gid = 0, .size = 0};
+    if (link_files_ && target_of(place))
+      return FileStatus{.kind = FileStatus::Kind::link, .mode = 0777, .uid = 0, .gid = 0, .size = 0};
     return from_errno(errno, path);
   }
   const auto kind = S_ISREG(info.st_mode)   ? FileStatus::Kind::file
                     : S_ISDIR(info.st_mode) ? FileStatus::Kind::directory
                     : S_ISLNK(info.st_mode) ? FileStatus::Kind::link
                                             : FileStatus::Kind::other;
-  return FileStatus{.kind = kind, .mode = info.st_mode & 07777U, .uid = static_cast<int>(info.st_uid), .gid = static_cast<int>(info.st_gid),
+  return FileStatus{.kind = kind,
+                    .mode = info.st_mode & 07777U,
+                    .uid = static_cast<int>(info.st_uid),
+                    .gid = static_cast<int>(info.st_gid),
                     .size = static_cast<std::uint64_t>(info.st_size)};
 }
 
@@ -160,7 +170,8 @@ Result<DiskSpace> RootedFiles::space(std::string_view path) const {
     place.resize(slash);
     if (place.empty()) place = "/";
   }
-  return DiskSpace{.free_bytes = std::uint64_t{info.f_bavail} * info.f_frsize, .total_bytes = std::uint64_t{info.f_blocks} * info.f_frsize};
+  return DiskSpace{.free_bytes = std::uint64_t{info.f_bavail} * info.f_frsize,
+                   .total_bytes = std::uint64_t{info.f_blocks} * info.f_frsize};
 }
 
 }  // namespace bringup::host

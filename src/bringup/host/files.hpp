@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Reading below a root directory that is taken for "/": absolute links and ".." stay inside. Shared by the real machine (root "") and recordings.
+// Reading below a root directory that is taken for "/": absolute links and ".." stay inside. Shared by the
+// real machine (root "") and recordings.
 
 #include <bringup/host/view.hpp>
 
@@ -8,7 +9,8 @@ namespace bringup::host {
 
 class RootedFiles {
  public:
-  // `root` is "" for this machine. With `link_files`, "NAME.link" holding a target stands for a symbolic link NAME.
+  // `root` is "" for this machine. With `link_files`, "NAME.link" holding a target stands for a symbolic link
+  // NAME.
   RootedFiles(std::string root, bool link_files) : root_(std::move(root)), link_files_(link_files) {}
 
   Result<std::string> read(std::string_view path) const;
@@ -22,7 +24,8 @@ class RootedFiles {
   Result<std::string> locate(std::string_view path, bool follow_last) const;
 
  private:
-  Result<std::string> target_of(const std::string& place) const;  // of a link at `place`; absent when it is no link
+  Result<std::string> target_of(
+      const std::string& place) const;  // of a link at `place`; absent when it is no link
 
   std::string root_;
   bool link_files_;

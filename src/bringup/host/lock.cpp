@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/host/lock.hpp>
-
 #include <bringup/base/text.hpp>
 #include <bringup/host/files.hpp>
+#include <bringup/host/lock.hpp>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
 #include <array>
 #include <cerrno>
+#include <fcntl.h>
+#include <sys/file.h>
 
 namespace bringup::host {
 
@@ -20,11 +19,15 @@ Result<Lock> Lock::take(const std::string& path) {
     if (errno != EWOULDBLOCK) return from_errno(errno, path);
     std::array<char, 64> holder{};
     const ssize_t got = ::pread(fd.get(), holder.data(), holder.size(), 0);
-    const std::string who(base::trim(std::string_view(holder.data(), got > 0 ? static_cast<std::size_t>(got) : 0)));
-    return Error(Errc::busy, fmt::format("another bringup (process {}) is at work on this machine; wait for its end", who.empty() ? "unknown" : who));
+    const std::string who(
+        base::trim(std::string_view(holder.data(), got > 0 ? static_cast<std::size_t>(got) : 0)));
+    return Error(Errc::busy,
+                 fmt::format("another bringup (process {}) is at work on this machine; wait for its end",
+                             who.empty() ? "unknown" : who));
   }
   const std::string me = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), me.data(), me.size(), 0) < 0) return from_errno(errno, path);
+  if (::ftruncate(fd.get(), 0) != 0 || ::pwrite(fd.get(), me.data(), me.size(), 0) < 0)
+    return from_errno(errno, path);
   return Lock(std::move(fd));
 }
 

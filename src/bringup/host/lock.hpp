@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One writer at a time: a lock on a file, which the kernel gives back when its holder dies. Never broken, never deleted.
+// One writer at a time: a lock on a file, which the kernel gives back when its holder dies. Never broken,
+// never deleted.
 
 #include <bringup/base/result.hpp>
 #include <bringup/host/fd.hpp>

@@ -1,32 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 // This machine, through both doors.
-#include <bringup/host/real.hpp>
-
 #include <bringup/base/text.hpp>
 #include <bringup/host/fd.hpp>
 #include <bringup/host/files.hpp>
+#include <bringup/host/real.hpp>
 
+#include <climits>
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
-#include <fmt/format.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <climits>
-#include <cstdlib>
-#include <cerrno>
-#include <cstring>
-
 namespace bringup::host {
 namespace {
+
+constexpr off_t kReserved = 256 * 1024;
 
 class RealView final : public View {
  public:
   explicit RealView(const std::string& root) : files_(root, false) {}
   Result<std::string> read(std::string_view path) const override { return files_.read(path); }
-  Result<std::string> read_part(std::string_view path, std::uint64_t offset, std::size_t size) const override { return files_.read_part(path, offset, size); }
-  Result<std::vector<std::string>> list(std::string_view directory) const override { return files_.list(directory); }
+  Result<std::string> read_part(std::string_view path, std::uint64_t offset,
+                                std::size_t size) const override {
+    return files_.read_part(path, offset, size);
+  }
+  Result<std::vector<std::string>> list(std::string_view directory) const override {
+    return files_.list(directory);
+  }
   Result<FileStatus> status(std::string_view path) const override { return files_.status(path); }
   Result<std::string> link(std::string_view path) const override { return files_.link(path); }
   Result<DiskSpace> space(std::string_view path) const override { return files_.space(path); }
@@ -72,30 +79,57 @@ Result<> empty_directory(int fd, const std::string& path) {
       result = from_errno(errno, path + "/" + name);
       break;
     }
-    const int below = ::openat(::dirfd(handle), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    result = below < 0 ? Result<>(from_errno(errno, path + "/" + name)) : empty_directory(below, path + "/" + name);
-    if (result && ::unlinkat(::dirfd(handle), name.c_str(), AT_REMOVEDIR) != 0) result = from_errno(errno, path + "/" + name);
+    const int below =
+        ::openat(::dirfd(handle), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    result = below < 0 ? Result<>(from_errno(errno, path + "/" + name))
+                       : empty_directory(below, path + "/" + name);
+    if (result && ::unlinkat(::dirfd(handle), name.c_str(), AT_REMOVEDIR) != 0)
+      result = from_errno(errno, path + "/" + name);
     if (!result) break;
   }
   ::closedir(handle);
   return result;
 }
 
+// While it lives, files are touched with this user's rights and not with root's.
+class FileRights {
+ public:
+  explicit FileRights(std::optional<Owner> as) : changed_(as && as->uid != 0 && ::geteuid() == 0) {
+    if (!changed_) return;
+    ::setfsgid(static_cast<gid_t>(as->gid));
+    ::setfsuid(static_cast<uid_t>(as->uid));
+  }
+  FileRights(const FileRights&) = delete;
+  FileRights& operator=(const FileRights&) = delete;
+  ~FileRights() {
+    if (!changed_) return;
+    ::setfsuid(0);
+    ::setfsgid(0);
+  }
+
+ private:
+  bool changed_;
+};
+
 class RealControl final : public Control {
  public:
   explicit RealControl(const std::string& root) : view_(root) {}
   const View& view() const override { return view_; }
 
-  Result<> write(const std::string& path, std::string_view text, std::uint32_t mode, std::optional<Owner> owner) override {
+  Result<> write(const std::string& path, std::string_view text, std::uint32_t mode,
+                 std::optional<Owner> as) override {
+    const FileRights rights(as);
     const std::string place = TRY(final_place(path));
     struct stat old {};
     const bool there = ::lstat(place.c_str(), &old) == 0;
-    if (there && !S_ISREG(old.st_mode)) return Error(Errc::refused, fmt::format("{}: not a regular file; it is not replaced", path));
+    if (there && !S_ISREG(old.st_mode))
+      return Error(Errc::refused, fmt::format("{}: not a regular file; it is not replaced", path));
     std::string temporary = place + ".bringup-XXXXXX";
     const Fd fd(::mkostemp(temporary.data(), O_CLOEXEC));
     if (!fd) return from_errno(errno, path);
+    const Owner owner{static_cast<int>(old.st_uid), static_cast<int>(old.st_gid)};
     Result<> done = fill(fd, text, path, there ? old.st_mode & 07777U : mode,
-                         there ? std::optional<Owner>(Owner{static_cast<int>(old.st_uid), static_cast<int>(old.st_gid)}) : owner);
+                         there && !as ? std::optional(owner) : std::nullopt);
     if (done && ::rename(temporary.c_str(), place.c_str()) != 0) done = from_errno(errno, path);
     if (!done) {
       ::unlink(temporary.c_str());
@@ -104,15 +138,32 @@ class RealControl final : public Control {
     return sync_directory(parent_of(place));
   }
 
-  Result<> make_directory(const std::string& path, std::uint32_t mode, std::optional<Owner> owner) override {
+  Result<> append(const std::string& path, std::string_view text) override {
+    const std::string place = TRY(view_.files().locate(path, true));
+    const bool is_new = ::access(place.c_str(), F_OK) != 0;
+    const Fd fd(::open(place.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!fd) return from_errno(errno, path);
+    struct stat info {};
+    // Room for what is to be noted later, so that the outcome of a step can be written on a disk that the
+    // step has filled.
+    if (::fstat(fd.get(), &info) == 0)
+      ::fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0,
+                  info.st_size + static_cast<off_t>(text.size()) + kReserved);
+    TRY(write_all(fd, text, path));
+    if (::fsync(fd.get()) != 0) return from_errno(errno, path);
+    return is_new ? sync_directory(parent_of(place)) : ok;
+  }
+
+  Result<> make_directory(const std::string& path, std::uint32_t mode, std::optional<Owner> as) override {
+    const FileRights rights(as);
     const std::string place = TRY(view_.files().locate(path, true));
     if (::mkdir(place.c_str(), mode) != 0) {
       struct stat info {};
       if (errno == EEXIST && ::stat(place.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return ok;
-      if (errno == EEXIST) return Error(Errc::io, fmt::format("{}: a file stands where a directory is needed", path));
+      if (errno == EEXIST)
+        return Error(Errc::io, fmt::format("{}: a file stands where a directory is needed", path));
       return from_errno(errno, path);
     }
-    if (owner && ::lchown(place.c_str(), static_cast<uid_t>(owner->uid), static_cast<gid_t>(owner->gid)) != 0) return from_errno(errno, path);
     return ok;
   }
 
@@ -120,25 +171,31 @@ class RealControl final : public Control {
     const std::string place = TRY(view_.files().locate(path, true));
     const Fd fd(::open(place.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd || ::fchmod(fd.get(), mode) != 0) return from_errno(errno, path);
-    if (::fchown(fd.get(), static_cast<uid_t>(owner.uid), static_cast<gid_t>(owner.gid)) != 0) return from_errno(errno, path);
+    if (::fchown(fd.get(), static_cast<uid_t>(owner.uid), static_cast<gid_t>(owner.gid)) != 0)
+      return from_errno(errno, path);
     return ok;
   }
 
-  Result<> remove_file(const std::string& path) override {
+  Result<> remove_file(const std::string& path, std::optional<Owner> as) override {
+    const FileRights rights(as);
     const std::string place = TRY(view_.files().locate(path, false));
     if (::unlink(place.c_str()) != 0 && errno != ENOENT) return from_errno(errno, path);
     return ok;
   }
 
-  Result<> remove_empty_directory(const std::string& path) override {
+  Result<> remove_empty_directory(const std::string& path, std::optional<Owner> as) override {
+    const FileRights rights(as);
     const std::string place = TRY(view_.files().locate(path, false));
-    if (::rmdir(place.c_str()) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST) return from_errno(errno, path);
+    if (::rmdir(place.c_str()) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
+      return from_errno(errno, path);
     return ok;
   }
 
-  Result<> remove_tree(const std::string& path) override {
+  Result<> remove_tree(const std::string& path, std::optional<Owner> as) override {
+    const FileRights rights(as);
     const auto parts = base::split(base::trim(path), '/');
-    if (!path.starts_with('/') || parts.size() < 3 || parts[2].empty() || path.find("/..") != std::string::npos)
+    if (!path.starts_with('/') || parts.size() < 3 || parts[2].empty() ||
+        path.find("/..") != std::string::npos)
       return Error(Errc::refused, fmt::format("{}: too near the root to be removed as a tree", path));
     const std::string place = TRY(view_.files().locate(path, false));
     const int fd = ::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -158,13 +215,16 @@ class RealControl final : public Control {
     std::array<char, PATH_MAX> resolved{};
     if (::realpath(place.c_str(), resolved.data()) != nullptr) return std::string(resolved.data());
     struct stat info {};
-    if (::lstat(place.c_str(), &info) == 0 && S_ISLNK(info.st_mode)) return Error(Errc::refused, fmt::format("{}: a link that leads nowhere", path));
+    if (::lstat(place.c_str(), &info) == 0 && S_ISLNK(info.st_mode))
+      return Error(Errc::refused, fmt::format("{}: a link that leads nowhere", path));
     return place;
   }
 
-  static Result<> fill(const Fd& fd, std::string_view text, const std::string& path, std::uint32_t mode, std::optional<Owner> owner) {
+  static Result<> fill(const Fd& fd, std::string_view text, const std::string& path, std::uint32_t mode,
+                       std::optional<Owner> owner) {
     TRY(write_all(fd, text, path));
-    if (owner && ::fchown(fd.get(), static_cast<uid_t>(owner->uid), static_cast<gid_t>(owner->gid)) != 0) return from_errno(errno, path);
+    if (owner && ::fchown(fd.get(), static_cast<uid_t>(owner->uid), static_cast<gid_t>(owner->gid)) != 0)
+      return from_errno(errno, path);
     if (::fchmod(fd.get(), mode) != 0 || ::fsync(fd.get()) != 0) return from_errno(errno, path);
     return ok;
   }
@@ -174,9 +234,17 @@ class RealControl final : public Control {
 
 }  // namespace
 
-std::unique_ptr<View> real_view() { return std::make_unique<RealView>(""); }
-std::unique_ptr<Control> real_control() { return std::make_unique<RealControl>(""); }
-std::unique_ptr<View> real_view_below(const std::string& root) { return std::make_unique<RealView>(root); }
-std::unique_ptr<Control> real_control_below(const std::string& root) { return std::make_unique<RealControl>(root); }
+std::unique_ptr<View> real_view() {
+  return std::make_unique<RealView>("");
+}
+std::unique_ptr<Control> real_control() {
+  return std::make_unique<RealControl>("");
+}
+std::unique_ptr<View> real_view_below(const std::string& root) {
+  return std::make_unique<RealView>(root);
+}
+std::unique_ptr<Control> real_control_below(const std::string& root) {
+  return std::make_unique<RealControl>(root);
+}
 
 }  // namespace bringup::host

@@ -27,7 +27,8 @@ struct DiskSpace {
   std::uint64_t total_bytes = 0;
 };
 
-// All paths are absolute, as seen from the machine's own "/". Absolute links and ".." stay inside the machine.
+// All paths are absolute, as seen from the machine's own "/". Absolute links and ".." stay inside the
+// machine.
 class View {
  public:
   virtual ~View() = default;
@@ -35,7 +36,8 @@ class View {
   // The whole content; Errc::absent when there is no such file. Files above 64 MiB are refused.
   virtual Result<std::string> read(std::string_view path) const = 0;
   // At most `size` bytes from `offset`: for ELF files and EFI variables. Fewer bytes at the end of the file.
-  virtual Result<std::string> read_part(std::string_view path, std::uint64_t offset, std::size_t size) const = 0;
+  virtual Result<std::string> read_part(std::string_view path, std::uint64_t offset,
+                                        std::size_t size) const = 0;
   // Names in a directory, sorted, without "." and "..".
   virtual Result<std::vector<std::string>> list(std::string_view directory) const = 0;
   // lstat: a link is told apart, not followed.

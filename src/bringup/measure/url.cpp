@@ -22,6 +22,18 @@ bool excepted(std::string_view host, std::string_view no_proxy) {
   });
 }
 
+// "%40" is '@': what may not stand in an address is written so.
+std::string decoded(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const bool coded = text.size() > 2 && text.front() == '%';
+    const auto byte = coded ? base::to_hex(text.substr(1, 2)) : std::nullopt;
+    out += byte ? static_cast<char>(*byte) : text.front();
+    text.remove_prefix(byte ? 3 : 1);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string Url::authority() const {
@@ -41,7 +53,7 @@ Result<Url> parse_url(std::string_view text) {
   const std::string_view path = end == std::string_view::npos ? "" : text.substr(end, text.find('#') - end);
   url.path = fmt::format("{}{}", path.starts_with('/') ? "" : "/", path);
   if (const std::size_t at = authority.rfind('@'); at != std::string_view::npos) {
-    url.user = std::string(authority.substr(0, at));
+    url.user = decoded(authority.substr(0, at));
     authority.remove_prefix(at + 1);
   }
   const std::size_t bracket = authority.starts_with('[') ? authority.find(']') : std::string_view::npos;

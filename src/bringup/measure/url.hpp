@@ -13,7 +13,7 @@ namespace bringup::measure {
 
 struct Url {
   bool tls = false;
-  std::string user;  // "name:password" as it stood in front of the host; never to be shown
+  std::string user;  // "name:password" from in front of the host; never to be shown
   std::string host;  // without the brackets of an IPv6 address
   std::string port;
   std::string path;  // with the query; "/" when there is none

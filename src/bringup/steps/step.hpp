@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What can be done to a machine, as data: each kind of step, and the plan that orders them. How each is done is the room apply's business.
+// What can be done to a machine, as data: each kind of step, and the plan that orders them. How each is done
+// is the room apply's business.
 
 #include <bringup/base/result.hpp>
 
@@ -20,7 +21,8 @@ struct WriteFile {
   bool operator==(const WriteFile&) const = default;
 };
 
-// A block of lines between "# >>> bringup NAME >>>" and "# <<< bringup NAME <<<" in a file that belongs to somebody else.
+// A block of lines between "# >>> bringup NAME >>>" and "# <<< bringup NAME <<<" in a file that belongs to
+// somebody else.
 struct EditBlock {
   std::string path;
   std::string name;
@@ -28,23 +30,26 @@ struct EditBlock {
   bool operator==(const EditBlock&) const = default;
 };
 
-// A file from the network. At least one of sha256 and fingerprint is given, and it is kept only when that matches.
+// A file from the network. At least one of sha256 and fingerprint is given, and it is kept only when that
+// matches.
 struct FetchFile {
   std::string url;
   std::string path;
   std::string sha256;       // of the bytes, hexadecimal; "" when a fingerprint is given
-  std::string fingerprint;  // OpenPGP v4 fingerprint that the key must have, 40 upper-case hexadecimal digits; "" when sha256 is given
+  std::string fingerprint;  // OpenPGP v4 fingerprint that the key must have, 40 upper-case hexadecimal
+                            // digits; "" when sha256 is given
   std::uint32_t mode = 0644;
   bool operator==(const FetchFile&) const = default;
 };
 
-// Packages through the system's own manager. What else would come with them is simulated first: nothing may be removed,
-// downgraded or be a kernel, or the step is refused.
+// Packages through the system's own manager. What else would come with them is simulated first: nothing may
+// be removed, downgraded or be a kernel, or the step is refused.
 struct InstallPackages {
   std::string manager;                // "apt" or "dnf"
   std::vector<std::string> packages;  // "name" or "name=version"
   std::string dnf_module;             // "nvidia-driver:595-open" to enable before; "" for none
-  std::vector<std::string> builds_for;  // kernel releases for which DKMS must have built NVIDIA's module afterwards
+  std::vector<std::string>
+      builds_for;  // kernel releases for which DKMS must have built NVIDIA's module afterwards
   bool operator==(const InstallPackages&) const = default;
 };
 
@@ -63,25 +68,18 @@ struct LoadModule {
 
 // uv from PyPI in a small venv of its own.
 struct InstallUv {
-  std::string path;    // the venv; the program is path/bin/uv
-  std::string python;  // the interpreter that makes the venv
-  std::string version; // "0.13.8"; "" for the newest
+  std::string path;     // the venv; the program is path/bin/uv
+  std::string python;   // the interpreter that makes the venv
+  std::string version;  // "0.13.8"; "" for the newest
   bool operator==(const InstallUv&) const = default;
-};
-
-// Miniconda or Miniforge in batch mode, from an installer that an earlier FetchFile checked.
-struct InstallConda {
-  std::string installer;
-  std::string path;  // the prefix
-  bool operator==(const InstallConda&) const = default;
 };
 
 // An empty Python environment.
 struct CreateEnv {
   std::string path;
-  std::string tool;    // "uv", "venv" or "conda"
-  std::string manager; // path of uv or conda; "" for venv
-  std::string python;  // interpreter path (uv, venv), or the version (conda; uv when it is to bring its own)
+  std::string tool;     // "uv", "venv" or "conda"
+  std::string manager;  // path of uv or conda; "" for venv
+  std::string python;   // interpreter path (uv, venv) or version (conda)
   bool operator==(const CreateEnv&) const = default;
 };
 
@@ -92,15 +90,16 @@ struct InstallWheels {
   std::string manager;                // path of uv; "" for the environment's own pip
   std::vector<std::string> packages;  // "torch==2.14.1"
   std::string index_url;              // "" for PyPI or what the user's own configuration names
-  std::string variant;                // the CUDA variant that torch must have afterwards: "cu130", "cpu"; "" when torch is not among them
+  std::string variant;  // the CUDA variant that torch must have afterwards: "cu130", "cpu"; "" when torch is
+                        // not among them
   bool operator==(const InstallWheels&) const = default;
 };
 
-using Kind = std::variant<WriteFile, EditBlock, FetchFile, InstallPackages, HoldPackages, LoadModule, InstallUv, InstallConda,
-                          CreateEnv, InstallWheels>;
+using Kind = std::variant<WriteFile, EditBlock, FetchFile, InstallPackages, HoldPackages, LoadModule,
+                          InstallUv, CreateEnv, InstallWheels>;
 
 struct Step {
-  std::string id;                  // unique in its plan, stable between runs: "toolkit-packages"
+  std::string id;  // unique in its plan, stable between runs: "toolkit-packages"
   Kind kind;
   std::string why;                 // one sentence, for the person who is asked
   std::string changes;             // what will be different: "installs 4 packages"
@@ -119,11 +118,12 @@ struct PlanUser {
 };
 
 struct Plan {
-  std::string machine;       // digest of the facts that the plan was made from; apply refuses when it is another by then
-  std::string goal;          // digest of the goal
-  std::string made_at;       // ISO 8601, UTC
+  std::string
+      machine;  // digest of the facts that the plan was made from; apply refuses when it is another by then
+  std::string goal;     // digest of the goal
+  std::string made_at;  // ISO 8601, UTC
   PlanUser user;
-  std::vector<Step> steps;   // in an order in which they can be done
+  std::vector<Step> steps;  // in an order in which they can be done
   bool operator==(const Plan&) const = default;
 };
 
@@ -132,8 +132,8 @@ std::string_view kind_name(const Kind& kind);
 // What the step acts on: a path, the packages.
 std::string target(const Kind& kind);
 
-// The plan as a JSON text (schema "bringup.plan-file/1"), and back. parse refuses unknown kinds, missing keys, unknown needs,
-// repeated ids and needs that point forward, each by name.
+// The plan as a JSON text (schema "bringup.plan-file/1"), and back. parse refuses unknown kinds, missing
+// keys, unknown needs, repeated ids and needs that point forward, each by name.
 std::string to_json(const Plan& plan);
 Result<Plan> parse_plan(std::string_view json);
 std::string to_json(const Step& step);

@@ -17,7 +17,9 @@ Result<int> half(int number) {
   if (number % 2 != 0) return Error(Errc::malformed, "odd");
   return number / 2;
 }
-Result<int> quarter(int number) { return half(TRY(half(number))).within("quarter"); }
+Result<int> quarter(int number) {
+  return half(TRY(half(number))).within("quarter");
+}
 
 TEST(Result, TellsTheErrorFromIntentToCause) {
   EXPECT_EQ(*quarter(8), 2);
@@ -90,7 +92,8 @@ TEST(Version, ComparesNumbersAsNumbers) {
 TEST(Digest, MatchesThePublishedVectors) {
   EXPECT_EQ(base::sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(base::sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  EXPECT_EQ(base::sha256_hex(std::string(1'000'000, 'a')), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+  EXPECT_EQ(base::sha256_hex(std::string(1'000'000, 'a')),
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
   EXPECT_EQ(base::sha1_hex("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
   EXPECT_EQ(base::crc32c("123456789"), 0xE3069283U);
 }

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
+#include <bringup/host/download.hpp>
+
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+namespace bringup::host {
+namespace {
+
+using std::chrono_literals::operator""min;
+constexpr auto kDeadline = 5min;
+
+Error no(const std::string& url, const Outcome& outcome) {
+  const auto lines = base::lines(outcome.err);
+  return {Errc::unreachable,
+          fmt::format("{}: {}", url, lines.empty() ? describe(outcome) : base::harmless(lines.back()))};
+}
+
+// curl's and wget's answers come on standard output; nothing is left behind when they fail.
+Result<std::string> by_pipe(Control& control, std::vector<std::string> argv, const std::string& url,
+                            const std::optional<RunAs>& as) {
+  argv.push_back(url);
+  Outcome outcome = TRY(control.run({.argv = std::move(argv), .deadline = kDeadline, .as = as}));
+  if (!outcome.success()) return no(url, outcome);
+  return std::move(outcome.out);
+}
+
+// apt brings a downloader with it, and every Debian and Ubuntu has apt; it writes files.
+Result<std::string> by_apt_helper(Control& control, const std::string& url) {
+  const std::string file = fmt::format("/var/cache/apt/archives/partial/bringup-{}", ::getpid());
+  const Outcome outcome = TRY(
+      control.run({.argv = {"/usr/lib/apt/apt-helper", "download-file", url, file}, .deadline = kDeadline}));
+  auto bytes = outcome.success() ? control.view().read(file) : Result<std::string>(no(url, outcome));
+  TRY(control.remove_file(file, std::nullopt));
+  return bytes;
+}
+
+}  // namespace
+
+Result<std::string> download(Control& control, const std::string& url, const std::optional<RunAs>& as) {
+  const View& view = control.view();
+  const std::string protocols = url.starts_with("https://") ? "=https" : "=http,https";
+  if (view.exists("/usr/bin/curl"))
+    return by_pipe(control,
+                   {"/usr/bin/curl",
+                    "--fail",
+                    "--silent",
+                    "--show-error",
+                    "--location",
+                    "--proto",
+                    protocols,
+                    "--proto-redir",
+                    protocols,
+                    "--max-redirs",
+                    "5",
+                    "--retry",
+                    "3",
+                    "--connect-timeout",
+                    "20",
+                    "--speed-limit",
+                    "100",
+                    "--speed-time",
+                    "30",
+                    "--max-filesize",
+                    "67108864"},
+                   url, as);
+  if (view.exists("/usr/bin/wget")) {
+    std::vector<std::string> argv{"/usr/bin/wget", "--quiet",      "--output-document=-",
+                                  "--tries=3",     "--timeout=30", "--max-redirect=5"};
+    if (url.starts_with("https://")) argv.emplace_back("--https-only");
+    return by_pipe(control, std::move(argv), url, as);
+  }
+  if (view.exists("/usr/lib/apt/apt-helper") && ::geteuid() == 0) return by_apt_helper(control, url);
+  return Error(Errc::absent, fmt::format("{}: neither curl nor wget is here to download it with", url));
+}
+
+}  // namespace bringup::host

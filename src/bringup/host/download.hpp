@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A small file from the network, through the program for it that the machine has.
+
+#include <bringup/host/control.hpp>
+
+namespace bringup::host {
+
+// The bytes at `url` (at most 64 MiB), by curl, wget or apt's own helper, whichever is here. https never
+// becomes http on the way. Errc::unreachable says what was in the way: the name, the connection, the
+// certificate, the proxy, the status.
+Result<std::string> download(Control& control, const std::string& url, const std::optional<RunAs>& as);
+
+}  // namespace bringup::host

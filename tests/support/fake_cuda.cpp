@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// A libcuda.so for tests, with memory in the heap and a "GPU" that computes what check_mix computes. The
+// environment says what it is and what is wrong with it, so that children see the same:
+//   FAKE_CUDA_DEVICES=3                 how many devices there are; 2 when it is not set
+//   FAKE_CUDA_FAULTS="hang:2 wrong:1"   faults of single devices: busy (exclusive, taken), copy (a byte goes
+//   wrong in memory), crash,
+//                                       hang (the context never comes), lost (the kernel never ends well),
+//                                       memory (none free), wrong (one element); of the whole: nodevice, init
+//                                       (another error), hanginit
+// Without a check against CUDA's headers on purpose: bringup has none either.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <set>
+#include <signal.h>
+#include <sstream>
+#include <string>
+#include <unistd.h>
+
+namespace {
+
+constexpr int kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kUnavailable = 46,
+              kNoDevice = 100, kInvalidDevice = 101, kInvalidPtx = 218, kNotFound = 500,
+              kInvalidContext = 201, kLaunchFailed = 719, kSystemNotReady = 802;
+
+struct State {
+  bool initialised = false;
+  int device = -1;                   // of the current context
+  bool lost = false;                 // a context that failed once fails for ever
+  std::set<unsigned long long> own;  // addresses handed out
+};
+State state;
+
+bool fault(const std::string& name, int device = -1) {
+  const char* all = std::getenv("FAKE_CUDA_FAULTS");
+  const std::string wanted = device < 0 ? name : name + ":" + std::to_string(device);
+  std::istringstream words(all == nullptr ? "" : all);
+  for (std::string word; words >> word;) {
+    if (word == wanted) return true;
+  }
+  return false;
+}
+
+int devices() {
+  const char* text = std::getenv("FAKE_CUDA_DEVICES");
+  return text == nullptr ? 2 : std::atoi(text);
+}
+
+int usable() {
+  if (!state.initialised) return kNotInitialized;
+  if (state.device < 0) return kInvalidContext;
+  return state.lost ? kLaunchFailed : kSuccess;
+}
+
+std::uint32_t mix(std::uint32_t x) {
+  x = (x ^ x >> 16) * 0x85EBCA6B;
+  x = (x ^ x >> 13) * 0xC2B2AE35;
+  return x ^ x >> 16;
+}
+
+const char* name_of(int code) {
+  switch (code) {
+    case kOutOfMemory:
+      return "CUDA_ERROR_OUT_OF_MEMORY";
+    case kUnavailable:
+      return "CUDA_ERROR_DEVICE_UNAVAILABLE";
+    case kNoDevice:
+      return "CUDA_ERROR_NO_DEVICE";
+    case kLaunchFailed:
+      return "CUDA_ERROR_LAUNCH_FAILED";
+    case kSystemNotReady:
+      return "CUDA_ERROR_SYSTEM_NOT_READY";
+    default:
+      return nullptr;  // as the real one does for what it does not know
+  }
+}
+
+}  // namespace
+
+extern "C" {
+
+int cuInit(unsigned flags) {
+  if (flags != 0) return kInvalidValue;
+  while (fault("hanginit")) ::pause();
+  if (fault("init")) return kSystemNotReady;
+  if (fault("nodevice") || devices() == 0) return kNoDevice;
+  state.initialised = true;
+  return kSuccess;
+}
+int cuGetErrorName(int code, const char** text) {
+  *text = name_of(code);
+  return *text == nullptr ? kInvalidValue : kSuccess;
+}
+int cuGetErrorString(int code, const char** text) {
+  *text = name_of(code) == nullptr ? nullptr : "words about it";
+  return *text == nullptr ? kInvalidValue : kSuccess;
+}
+int cuDriverGetVersion(int* version) {
+  *version = 13000;
+  return kSuccess;
+}
+int cuDeviceGetCount(int* count) {
+  if (!state.initialised) return kNotInitialized;
+  *count = devices();
+  return kSuccess;
+}
+int cuDeviceGet(int* device, int ordinal) {
+  if (!state.initialised) return kNotInitialized;
+  if (ordinal < 0 || ordinal >= devices()) return kInvalidDevice;
+  *device = ordinal;
+  return kSuccess;
+}
+int cuDeviceGetName(char* text, int size, int device) {
+  std::snprintf(text, static_cast<std::size_t>(size), "Fake GPU %d", device);
+  return kSuccess;
+}
+int cuDeviceGetPCIBusId(char* text, int size, int device) {
+  // the second writes its domain with eight digits, as some drivers do
+  std::snprintf(text, static_cast<std::size_t>(size), device == 1 ? "00000000:%02X:00.0" : "0000:%02X:00.0",
+                0xA0 + device);
+  return kSuccess;
+}
+int cuCtxCreate_v2(void** context, unsigned /*flags*/, int device) {
+  if (!state.initialised) return kNotInitialized;
+  if (fault("busy", device)) return kUnavailable;
+  while (fault("hang", device)) ::pause();
+  if (fault("crash", device)) ::raise(SIGSEGV);
+  state.device = device;
+  *context = &state;
+  return kSuccess;
+}
+int cuCtxDestroy_v2(void* context) {
+  if (context != &state) return kInvalidContext;
+  state.device = -1;
+  return state.own.empty() || state.lost ? kSuccess : kInvalidValue;  // everything must have been freed
+}
+int cuModuleLoadData(void** module, const void* text) {
+  if (const int code = usable(); code != kSuccess) return code;
+  if (std::strstr(static_cast<const char*>(text), ".version") == nullptr) return kInvalidPtx;
+  *module = const_cast<void*>(text);
+  return kSuccess;
+}
+int cuModuleGetFunction(void** function, void* /*module*/, const char* name) {
+  if (const int code = usable(); code != kSuccess) return code;
+  if (std::strcmp(name, "check_mix") != 0) return kNotFound;
+  *function = &state;
+  return kSuccess;
+}
+int cuMemAlloc_v2(unsigned long long* address, std::size_t bytes) {
+  if (const int code = usable(); code != kSuccess) return code;
+  if (fault("memory", state.device)) return kOutOfMemory;
+  void* memory = std::malloc(bytes);
+  std::memset(memory, 0xA5, bytes);
+  *address = reinterpret_cast<unsigned long long>(memory);
+  state.own.insert(*address);
+  return kSuccess;
+}
+int cuMemFree_v2(unsigned long long address) {
+  if (const int code = usable(); code != kSuccess) return code;
+  if (state.own.erase(address) == 0) return kInvalidValue;
+  std::free(reinterpret_cast<void*>(address));
+  return kSuccess;
+}
+int cuMemHostAlloc(void** memory, std::size_t bytes, unsigned /*flags*/) {
+  if (const int code = usable(); code != kSuccess) return code;
+  *memory = std::malloc(bytes);
+  state.own.insert(reinterpret_cast<unsigned long long>(*memory));
+  return kSuccess;
+}
+int cuMemFreeHost(void* memory) {
+  return cuMemFree_v2(reinterpret_cast<unsigned long long>(memory));
+}
+int cuMemcpyHtoD_v2(unsigned long long to, const void* from, std::size_t bytes) {
+  if (const int code = usable(); code != kSuccess) return code;
+  if (state.own.count(to) == 0) return kInvalidValue;
+  std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+  if (fault("copy", state.device)) reinterpret_cast<unsigned char*>(to)[bytes - 3] ^= 0x10U;
+  return kSuccess;
+}
+int cuMemcpyDtoH_v2(void* to, unsigned long long from, std::size_t bytes) {
+  if (const int code = usable(); code != kSuccess) return code;
+  if (state.own.count(from) == 0) return kInvalidValue;
+  std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
+  return kSuccess;
+}
+int cuLaunchKernel(void* /*function*/, unsigned blocks, unsigned, unsigned, unsigned threads, unsigned,
+                   unsigned, unsigned, void*, void** arguments, void**) {
+  if (const int code = usable(); code != kSuccess) return code;
+  const auto* in = *static_cast<std::uint32_t**>(arguments[0]);
+  auto* out = *static_cast<std::uint32_t**>(arguments[1]);
+  const std::uint32_t count = *static_cast<std::uint32_t*>(arguments[2]);
+  for (std::uint32_t i = 0; i < blocks * threads && i < count; ++i) out[i] = mix(in[i] + i * 0x9E3779B9);
+  if (fault("wrong", state.device)) out[count - 1] ^= 1U;
+  state.lost = fault("lost", state.device);
+  return kSuccess;
+}
+int cuCtxSynchronize() {
+  return usable();
+}
+
+}  // extern "C"
