@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every recorded machine through every verb that looks, by the real program, against text that a person has read.
-#include <support/golden.hpp>
-#include <support/program.hpp>
-
+// Every recorded machine through every verb that looks, by the real program, against text that a person has
+// read.
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <support/golden.hpp>
+#include <support/program.hpp>
 
 namespace {
 
@@ -38,12 +38,24 @@ class EveryMachine : public testing::TestWithParam<std::string> {
   }
 };
 
-TEST_P(EveryMachine, FactsText) { expect("facts", false); }
-TEST_P(EveryMachine, FactsJson) { expect("facts", true); }
-TEST_P(EveryMachine, DoctorText) { expect("doctor", false); }
-TEST_P(EveryMachine, DoctorJson) { expect("doctor", true); }
-TEST_P(EveryMachine, PlanText) { expect("plan", false); }
-TEST_P(EveryMachine, PlanJson) { expect("plan", true); }
+TEST_P(EveryMachine, FactsText) {
+  expect("facts", false);
+}
+TEST_P(EveryMachine, FactsJson) {
+  expect("facts", true);
+}
+TEST_P(EveryMachine, DoctorText) {
+  expect("doctor", false);
+}
+TEST_P(EveryMachine, DoctorJson) {
+  expect("doctor", true);
+}
+TEST_P(EveryMachine, PlanText) {
+  expect("plan", false);
+}
+TEST_P(EveryMachine, PlanJson) {
+  expect("plan", true);
+}
 // A recording cannot be measured, so verify never passes there.
 TEST_P(EveryMachine, VerifyIsNotMeasured) {
   const Ran ran = bringup_program({"verify", "--json", "--root", folder().string()});
@@ -55,7 +67,8 @@ TEST_P(EveryMachine, VerifyIsNotMeasured) {
 
 INSTANTIATE_TEST_SUITE_P(Recorded, EveryMachine, testing::ValuesIn(machines()), [](const auto& tested) {
   std::string name = tested.param;
-  std::ranges::replace_if(name, [](char c) { return c == '-' || c == '.'; }, '_');
+  std::ranges::replace_if(
+      name, [](char c) { return c == '-' || c == '.'; }, '_');
   return name;
 });
 

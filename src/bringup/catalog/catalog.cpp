@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/catalog/catalog.hpp>
-
 #include <bringup/base/embedded.hpp>
 #include <bringup/base/text.hpp>
+#include <bringup/catalog/catalog.hpp>
 #include <bringup/catalog/tables.hpp>
 
 #include <fmt/format.h>
@@ -15,7 +14,9 @@
 namespace bringup::catalog {
 namespace {
 
-constexpr std::array<std::string_view, 11> kArchitectures{"Fermi", "Kepler", "Maxwell", "Pascal", "Volta", "Turing", "Ampere", "Ada", "Hopper", "Blackwell", "Rubin"};
+constexpr std::array<std::string_view, 11> kArchitectures{"Fermi",  "Kepler",    "Maxwell", "Pascal",
+                                                          "Volta",  "Turing",    "Ampere",  "Ada",
+                                                          "Hopper", "Blackwell", "Rubin"};
 
 template <typename Rows, typename Key, typename Field>
 auto* found(const Rows& rows, const Key& key, Field field) {
@@ -40,7 +41,8 @@ std::vector<std::string> tokens(std::string_view words) {
 }
 
 bool has_all(const std::vector<std::string>& wanted, const std::vector<std::string>& there) {
-  return std::ranges::all_of(wanted, [&there](const std::string& word) { return std::ranges::find(there, word) != there.end(); });
+  return std::ranges::all_of(
+      wanted, [&there](const std::string& word) { return std::ranges::find(there, word) != there.end(); });
 }
 
 }  // namespace
@@ -54,7 +56,9 @@ std::optional<ComputeCapability> ComputeCapability::parse(std::string_view text)
   return ComputeCapability{.major = static_cast<int>(*major), .minor = static_cast<int>(*minor)};
 }
 
-std::string ComputeCapability::text() const { return fmt::format("{}.{}", major, minor); }
+std::string ComputeCapability::text() const {
+  return fmt::format("{}.{}", major, minor);
+}
 
 std::optional<Architecture> parse_architecture(std::string_view name) {
   for (std::size_t i = 0; i < kArchitectures.size(); ++i) {
@@ -63,29 +67,45 @@ std::optional<Architecture> parse_architecture(std::string_view name) {
   return std::nullopt;
 }
 
-std::string_view architecture_name(Architecture architecture) { return kArchitectures.at(static_cast<std::size_t>(architecture)); }
+std::string_view architecture_name(Architecture architecture) {
+  return kArchitectures.at(static_cast<std::size_t>(architecture));
+}
 
 const Gpu* Catalog::gpu(std::uint16_t device_id) const {
   const auto at = std::ranges::lower_bound(gpus, device_id, {}, &Gpu::device_id);
   return at == gpus.end() || at->device_id != device_id ? nullptr : &*at;
 }
 
-std::string Catalog::gpu_name(std::uint16_t device_id, std::uint16_t subvendor, std::uint16_t subdevice) const {
-  const auto exact = subsystem_names.find({device_id, static_cast<std::uint32_t>(subvendor) << 16U | subdevice});
+std::string Catalog::gpu_name(std::uint16_t device_id, std::uint16_t subvendor,
+                              std::uint16_t subdevice) const {
+  const auto exact =
+      subsystem_names.find({device_id, static_cast<std::uint32_t>(subvendor) << 16U | subdevice});
   if (exact != subsystem_names.end()) return exact->second;
   const Gpu* row = gpu(device_id);
   return row == nullptr ? "" : row->name;
 }
 
-const Branch* Catalog::branch(int number) const { return found(branches, number, &Branch::number); }
+const Branch* Catalog::branch(int number) const {
+  return found(branches, number, &Branch::number);
+}
 const Toolkit* Catalog::toolkit(const Version& version) const {
-  const auto at = std::ranges::find_if(toolkits, [&version](const Toolkit& one) { return one.version.major() == version.major() && one.version.minor() == version.minor(); });
+  const auto at = std::ranges::find_if(toolkits, [&version](const Toolkit& one) {
+    return one.version.major() == version.major() && one.version.minor() == version.minor();
+  });
   return at == toolkits.end() ? nullptr : &*at;
 }
-const CudaFloor* Catalog::floor(int cuda_major) const { return found(floors, cuda_major, &CudaFloor::cuda_major); }
-const Archive* Catalog::archive(std::string_view os) const { return found(archives, os, &Archive::os); }
-const VendorRepo* Catalog::repo(std::string_view os) const { return found(repos, os, &VendorRepo::os); }
-const Source* Catalog::source(std::string_view name) const { return found(sources, name, &Source::name); }
+const CudaFloor* Catalog::floor(int cuda_major) const {
+  return found(floors, cuda_major, &CudaFloor::cuda_major);
+}
+const Archive* Catalog::archive(std::string_view os) const {
+  return found(archives, os, &Archive::os);
+}
+const VendorRepo* Catalog::repo(std::string_view os) const {
+  return found(repos, os, &VendorRepo::os);
+}
+const Source* Catalog::source(std::string_view name) const {
+  return found(sources, name, &Source::name);
+}
 
 Result<const Gpu*> Catalog::find_gpu(std::string_view words) const {
   std::string_view id = base::trim(words);
@@ -93,12 +113,14 @@ Result<const Gpu*> Catalog::find_gpu(std::string_view words) const {
   if (id.size() == 4 && base::to_hex(id)) {
     const Gpu* row = gpu(static_cast<std::uint16_t>(*base::to_hex(id)));
     if (row != nullptr) return row;
-    if (id.size() != base::trim(words).size()) return Error(Errc::usage, fmt::format("no NVIDIA GPU has the PCI id 10de:{}", id));
+    if (id.size() != base::trim(words).size())
+      return Error(Errc::usage, fmt::format("no NVIDIA GPU has the PCI id 10de:{}", id));
   }
   std::vector<std::string> wanted = tokens(words);
   std::erase(wanted, "nvidia");
   if (wanted.empty()) return Error(Errc::usage, "no name of a GPU");
-  // The plainest of several: the fewest words beyond those that were given; then the lowest id, so that the answer is always the same.
+  // The plainest of several: the fewest words beyond those that were given; then the lowest id, so that the
+  // answer is always the same.
   const Gpu* best = nullptr;
   std::size_t fewest = 0;
   for (const Gpu& row : gpus) {
@@ -116,25 +138,31 @@ Result<const Gpu*> Catalog::find_gpu(std::string_view words) const {
   for (const Gpu& row : gpus) {
     std::string name = row.name;
     for (const std::string_view brand : {"GeForce ", "Tesla ", "Quadro "}) {
-      if (name.starts_with(brand) && !base::lower(words).starts_with(base::lower(brand))) name.erase(0, brand.size());
+      if (name.starts_with(brand) && !base::lower(words).starts_with(base::lower(brand)))
+        name.erase(0, brand.size());
     }
     names.push_back(std::move(name));
   }
   const auto near = base::nearest(words, names);
-  return Error(Errc::usage, fmt::format("no GPU in the catalog is called '{}'{}", base::trim(words), near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
+  return Error(Errc::usage, fmt::format("no GPU in the catalog is called '{}'{}", base::trim(words),
+                                        near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
 }
 
 std::string filled(std::string_view name, std::string_view what, std::string_view with) {
   std::string out(name);
   const std::string place = fmt::format("{{{}}}", what);
-  for (std::size_t at = out.find(place); at != std::string::npos; at = out.find(place, at + with.size())) out.replace(at, place.size(), with);
+  for (std::size_t at = out.find(place); at != std::string::npos; at = out.find(place, at + with.size()))
+    out.replace(at, place.size(), with);
   return out;
 }
 
 std::vector<std::string> driver_packages(const VendorRepo& repo, int branch, bool open) {
   const bool old = branch < repo.pin_from_branch;
-  const auto& names = open ? (old && !repo.old_driver_open_packages.empty() ? repo.old_driver_open_packages : repo.driver_open_packages)
-                           : (old && !repo.old_driver_proprietary_packages.empty() ? repo.old_driver_proprietary_packages : repo.driver_proprietary_packages);
+  const auto& names =
+      open ? (old && !repo.old_driver_open_packages.empty() ? repo.old_driver_open_packages
+                                                            : repo.driver_open_packages)
+           : (old && !repo.old_driver_proprietary_packages.empty() ? repo.old_driver_proprietary_packages
+                                                                   : repo.driver_proprietary_packages);
   std::vector<std::string> out;
   for (const std::string& name : names) out.push_back(filled(name, "branch", std::to_string(branch)));
   return out;
@@ -147,9 +175,12 @@ std::optional<Version> variant_cuda(std::string_view variant) {
   return Version::parse(fmt::format("{}.{}", digits.substr(0, digits.size() - 1), digits.back()));
 }
 
-// NVIDIA's rule (Blackwell compatibility guide): machine code for X.Y runs on X.Z with Z >= Y, and on no other major; PTX is compiled for anything newer.
+// NVIDIA's rule (Blackwell compatibility guide): machine code for X.Y runs on X.Z with Z >= Y, and on no
+// other major; PTX is compiled for anything newer.
 bool covers(const WheelSet& wheels, ComputeCapability compute) {
-  const bool native = std::ranges::any_of(wheels.sm, [compute](ComputeCapability sm) { return sm.major == compute.major && sm.minor <= compute.minor; });
+  const bool native = std::ranges::any_of(wheels.sm, [compute](ComputeCapability sm) {
+    return sm.major == compute.major && sm.minor <= compute.minor;
+  });
   return native || (wheels.ptx && *wheels.ptx <= compute);
 }
 
@@ -164,9 +195,16 @@ const Files& compiled_in() {
 
 Result<Catalog> load(const Files& files) {
   // In an order in which each file's references are there already.
-  static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 9> kReaders{
-      {{"branches.toml", read_branches}, {"gpus.tsv", read_gpus}, {"first_driver.tsv", read_first_drivers}, {"subsystems.tsv", read_subsystems}, {"toolkits.toml", read_toolkits},
-       {"wheels.toml", read_wheels}, {"archives.toml", read_archives}, {"repos.toml", read_repos}, {"sources.toml", read_sources}}};
+  static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 9>
+      kReaders{{{"branches.toml", read_branches},
+                {"gpus.tsv", read_gpus},
+                {"first_driver.tsv", read_first_drivers},
+                {"subsystems.tsv", read_subsystems},
+                {"toolkits.toml", read_toolkits},
+                {"wheels.toml", read_wheels},
+                {"archives.toml", read_archives},
+                {"repos.toml", read_repos},
+                {"sources.toml", read_sources}}};
   Catalog catalog;
   for (const auto& [name, read] : kReaders) {
     const auto file = files.find(name);
@@ -179,8 +217,11 @@ Result<Catalog> load(const Files& files) {
 const Catalog& built_in() {
   static const Catalog catalog = [] {
     auto loaded = load(compiled_in());
-    if (!loaded) {  // a test loads the same files: this is a broken build, and nothing can be said without its facts
-      std::fputs(fmt::format("bringup: the compiled-in catalog is damaged: {}\n", loaded.error().message()).c_str(), stderr);
+    if (!loaded) {  // a test loads the same files: this is a broken build, and nothing can be said without
+                    // its facts
+      std::fputs(
+          fmt::format("bringup: the compiled-in catalog is damaged: {}\n", loaded.error().message()).c_str(),
+          stderr);
       std::abort();
     }
     return std::move(loaded).take();

@@ -18,7 +18,9 @@ class Row {
  public:
   Row(const Toml& toml, std::string_view file) : toml_(toml), file_(file) {}
 
-  Error bad(std::string_view what) const { return {Errc::malformed, fmt::format("{}:{}: {}", file_, toml_.line, what)}; }
+  Error bad(std::string_view what) const {
+    return {Errc::malformed, fmt::format("{}:{}: {}", file_, toml_.line, what)};
+  }
   bool has(std::string_view key) const { return toml_.find(key) != nullptr; }
 
   Result<std::string> text(std::string_view key) {
@@ -27,11 +29,15 @@ class Row {
     if (value->text() == nullptr) return bad(fmt::format("{} is not a text", key));
     return *value->text();
   }
-  Result<std::string> text_or(std::string_view key, std::string other) { return has(key) ? text(key) : Result<std::string>(std::move(other)); }
+  Result<std::string> text_or(std::string_view key, std::string other) {
+    return has(key) ? text(key) : Result<std::string>(std::move(other));
+  }
   Result<int> number(std::string_view key, int least, int most) {
     const Toml* value = take(key);
-    if (value == nullptr || value->integer() == nullptr) return bad(fmt::format("{} is missing or not a whole number", key));
-    if (*value->integer() < least || *value->integer() > most) return bad(fmt::format("{} = {} is not between {} and {}", key, *value->integer(), least, most));
+    if (value == nullptr || value->integer() == nullptr)
+      return bad(fmt::format("{} is missing or not a whole number", key));
+    if (*value->integer() < least || *value->integer() > most)
+      return bad(fmt::format("{} = {} is not between {} and {}", key, *value->integer(), least, most));
     return static_cast<int>(*value->integer());
   }
   Result<bool> flag_or(std::string_view key, bool other) {
@@ -43,7 +49,8 @@ class Row {
   Result<Version> version(std::string_view key, int most_major) {
     const std::string words = TRY(text(key));
     const auto version = Version::parse(words);
-    if (!version || version->parts.size() < 2 || version->major() > most_major) return bad(fmt::format("{} = \"{}\" is no version of this kind", key, words));
+    if (!version || version->parts.size() < 2 || version->major() > most_major)
+      return bad(fmt::format("{} = \"{}\" is no version of this kind", key, words));
     return *version;
   }
   Result<ComputeCapability> compute(std::string_view key) {
@@ -62,7 +69,8 @@ class Row {
     const Toml* value = take(key);
     std::vector<std::string> out;
     if (value == nullptr && !needed) return out;
-    if (value == nullptr || value->array() == nullptr) return bad(fmt::format("{} is missing or not a list", key));
+    if (value == nullptr || value->array() == nullptr)
+      return bad(fmt::format("{} is missing or not a list", key));
     for (const Toml& one : *value->array()) {
       if (one.text() == nullptr) return bad(fmt::format("{} holds something that is not a text", key));
       out.push_back(*one.text());
@@ -78,7 +86,8 @@ class Row {
   }
   Result<> end() const {
     for (const auto& [key, value] : *toml_.table()) {
-      if (!taken_.contains(key)) return Error(Errc::malformed, fmt::format("{}:{}: unknown key '{}'", file_, value.line, key));
+      if (!taken_.contains(key))
+        return Error(Errc::malformed, fmt::format("{}:{}: unknown key '{}'", file_, value.line, key));
     }
     return ok;
   }
@@ -95,13 +104,15 @@ class Row {
 
 // Calls `read` for each entry of [[name]]; tables of other names are refused.
 template <typename F>
-Result<> each(std::string_view text, std::string_view file, std::initializer_list<std::string_view> names, F&& read) {
+Result<> each(std::string_view text, std::string_view file, std::initializer_list<std::string_view> names,
+              F&& read) {
   const Toml toml = TRY(base::parse_toml(text, file));
   for (const auto& [name, entries] : *toml.table()) {
     if (std::ranges::find(names, name) == names.end() || entries.array() == nullptr)
       return Error(Errc::malformed, fmt::format("{}:{}: unknown table '{}'", file, entries.line, name));
     for (const Toml& entry : *entries.array()) {
-      if (entry.table() == nullptr) return Error(Errc::malformed, fmt::format("{}:{}: '{}' is not a table", file, entry.line, name));
+      if (entry.table() == nullptr)
+        return Error(Errc::malformed, fmt::format("{}:{}: '{}' is not a table", file, entry.line, name));
       Row row(entry, file);
       TRY(read(name, row));
       TRY(row.end());
@@ -111,37 +122,63 @@ Result<> each(std::string_view text, std::string_view file, std::initializer_lis
 }
 
 Result<> read_branch(Row& row, Catalog& catalog) {
-  Branch branch{.number = TRY(row.number("number", 300, 999)), .type = TRY(row.text("type")), .released = TRY(row.text("released")), .eol = std::nullopt,
-                .latest = TRY(row.version("latest", 999)), .max_cuda = TRY(row.version("max_cuda", 99)), .oldest = TRY(row.architecture("oldest")),
-                .newest = TRY(row.architecture("newest")), .open_modules = TRY(row.flag_or("open_modules", false)), .successor = std::nullopt, .from = TRY(row.provenance())};
+  Branch branch{.number = TRY(row.number("number", 300, 999)),
+                .type = TRY(row.text("type")),
+                .released = TRY(row.text("released")),
+                .eol = std::nullopt,
+                .latest = TRY(row.version("latest", 999)),
+                .max_cuda = TRY(row.version("max_cuda", 99)),
+                .oldest = TRY(row.architecture("oldest")),
+                .newest = TRY(row.architecture("newest")),
+                .open_modules = TRY(row.flag_or("open_modules", false)),
+                .successor = std::nullopt,
+                .from = TRY(row.provenance())};
   if (row.has("eol")) branch.eol = TRY(row.text("eol"));
   if (row.has("successor")) branch.successor = TRY(row.number("successor", 300, 999));
-  if (branch.type != "LTSB" && branch.type != "PB" && branch.type != "NFB") return row.bad(fmt::format("type '{}' is not LTSB, PB or NFB", branch.type));
-  if (branch.latest.major() != branch.number) return row.bad(fmt::format("latest {} is not of branch {}", branch.latest.text, branch.number));
+  if (branch.type != "LTSB" && branch.type != "PB" && branch.type != "NFB")
+    return row.bad(fmt::format("type '{}' is not LTSB, PB or NFB", branch.type));
+  if (branch.latest.major() != branch.number)
+    return row.bad(fmt::format("latest {} is not of branch {}", branch.latest.text, branch.number));
   if (branch.newest < branch.oldest) return row.bad("newest is older than oldest");
-  if (branch.eol && *branch.eol < branch.from.as_of.substr(0, branch.eol->size()) && !branch.successor) return row.bad("past its end of life and without successor");
+  if (branch.eol && *branch.eol < branch.from.as_of.substr(0, branch.eol->size()) && !branch.successor)
+    return row.bad("past its end of life and without successor");
   if (!catalog.branches.empty()) {
     const Branch& before = catalog.branches.back();
     if (before.number >= branch.number) return row.bad("branches are sorted and unique");
-    if (branch.max_cuda < before.max_cuda) return row.bad(fmt::format("max_cuda {} is less than that of branch {}", branch.max_cuda.text, before.number));
+    if (branch.max_cuda < before.max_cuda)
+      return row.bad(
+          fmt::format("max_cuda {} is less than that of branch {}", branch.max_cuda.text, before.number));
   }
   catalog.branches.push_back(std::move(branch));
   return ok;
 }
 
 Result<> read_floor(Row& row, Catalog& catalog) {
-  CudaFloor floor{.cuda_major = TRY(row.number("cuda_major", 10, 99)), .driver = TRY(row.version("driver", 999)), .from = TRY(row.provenance())};
-  if (floor.driver.major() < 300) return row.bad(fmt::format("driver {} is no driver version", floor.driver.text));
-  if (!catalog.floors.empty() && (catalog.floors.back().cuda_major >= floor.cuda_major || floor.driver <= catalog.floors.back().driver))
+  CudaFloor floor{.cuda_major = TRY(row.number("cuda_major", 10, 99)),
+                  .driver = TRY(row.version("driver", 999)),
+                  .from = TRY(row.provenance())};
+  if (floor.driver.major() < 300)
+    return row.bad(fmt::format("driver {} is no driver version", floor.driver.text));
+  if (!catalog.floors.empty() &&
+      (catalog.floors.back().cuda_major >= floor.cuda_major || floor.driver <= catalog.floors.back().driver))
     return row.bad("floors are sorted, unique and rising");
   catalog.floors.push_back(std::move(floor));
   return ok;
 }
 
 Result<> read_wheel_set(Row& row, Catalog& catalog) {
-  WheelSet set{.torch = TRY(row.version("torch", 9)), .torchvision = TRY(row.text("torchvision")), .torchaudio = std::nullopt, .variant = TRY(row.text("variant")),
-               .index = TRY(row.text("index")), .pythons = TRY(row.texts("pythons", true)), .sm = {}, .ptx = std::nullopt, .glibc = TRY(row.version("glibc", 9)),
-               .works = TRY(row.flag_or("works", true)), .note = TRY(row.text_or("note", "")), .from = TRY(row.provenance())};
+  WheelSet set{.torch = TRY(row.version("torch", 9)),
+               .torchvision = TRY(row.text("torchvision")),
+               .torchaudio = std::nullopt,
+               .variant = TRY(row.text("variant")),
+               .index = TRY(row.text("index")),
+               .pythons = TRY(row.texts("pythons", true)),
+               .sm = {},
+               .ptx = std::nullopt,
+               .glibc = TRY(row.version("glibc", 9)),
+               .works = TRY(row.flag_or("works", true)),
+               .note = TRY(row.text_or("note", "")),
+               .from = TRY(row.provenance())};
   if (row.has("torchaudio")) set.torchaudio = TRY(row.text("torchaudio"));
   for (const std::string& word : TRY(row.texts("sm", false))) {
     const auto compute = ComputeCapability::parse(word);
@@ -150,16 +187,22 @@ Result<> read_wheel_set(Row& row, Catalog& catalog) {
   }
   if (row.has("ptx")) set.ptx = TRY(row.compute("ptx"));
   const auto cuda = variant_cuda(set.variant);
-  if (!cuda && set.variant != "cpu") return row.bad(fmt::format("variant '{}' is neither cpu nor cuNNN", set.variant));
-  if (cuda && catalog.floor(cuda->major()) == nullptr) return row.bad(fmt::format("no driver floor for CUDA {}", cuda->major()));
+  if (!cuda && set.variant != "cpu")
+    return row.bad(fmt::format("variant '{}' is neither cpu nor cuNNN", set.variant));
+  if (cuda && catalog.floor(cuda->major()) == nullptr)
+    return row.bad(fmt::format("no driver floor for CUDA {}", cuda->major()));
   if (cuda.has_value() == set.sm.empty()) return row.bad("a CUDA variant has an sm list, and cpu has none");
-  if (set.index != "pypi" && set.index != "pytorch") return row.bad(fmt::format("index '{}' is neither pypi nor pytorch", set.index));
+  if (set.index != "pypi" && set.index != "pytorch")
+    return row.bad(fmt::format("index '{}' is neither pypi nor pytorch", set.index));
   if (set.pythons.empty()) return row.bad("pythons is empty");
-  if (!catalog.wheels.empty() && catalog.wheels.back().torch < set.torch) return row.bad("wheels are sorted, newest torch first");
+  if (!catalog.wheels.empty() && catalog.wheels.back().torch < set.torch)
+    return row.bad("wheels are sorted, newest torch first");
   const bool twice = std::ranges::any_of(catalog.wheels, [&set](const WheelSet& other) {
-    return other.torch == set.torch && other.variant == set.variant && other.index == set.index && other.torchaudio == set.torchaudio;
+    return other.torch == set.torch && other.variant == set.variant && other.index == set.index &&
+           other.torchaudio == set.torchaudio;
   });
-  if (twice) return row.bad(fmt::format("torch {} {} from {} stands twice", set.torch.text, set.variant, set.index));
+  if (twice)
+    return row.bad(fmt::format("torch {} {} from {} stands twice", set.torch.text, set.variant, set.index));
   catalog.wheels.push_back(std::move(set));
   return ok;
 }
@@ -174,24 +217,30 @@ Result<Known> parse_known(std::string_view word) {
 }
 
 Result<> read_branches(std::string_view text, Catalog& catalog) {
-  TRY(each(text, "branches.toml", {"branch", "floor"},
-           [&catalog](std::string_view name, Row& row) { return name == "branch" ? read_branch(row, catalog) : read_floor(row, catalog); }));
+  TRY(each(text, "branches.toml", {"branch", "floor"}, [&catalog](std::string_view name, Row& row) {
+    return name == "branch" ? read_branch(row, catalog) : read_floor(row, catalog);
+  }));
   for (const Branch& branch : catalog.branches) {
     if (branch.successor && catalog.branch(*branch.successor) == nullptr)
-      return Error(Errc::malformed, fmt::format("branches.toml: the successor {} of {} is no branch", *branch.successor, branch.number));
+      return Error(Errc::malformed, fmt::format("branches.toml: the successor {} of {} is no branch",
+                                                *branch.successor, branch.number));
   }
   return ok;
 }
 
 Result<> read_toolkits(std::string_view text, Catalog& catalog) {
   return each(text, "toolkits.toml", {"toolkit"}, [&catalog](std::string_view, Row& row) -> Result<> {
-    Toolkit toolkit{.version = TRY(row.version("version", 99)), .host_gcc_max = TRY(row.number("host_gcc_max", 4, 40)), .min_compute = TRY(row.compute("min_compute")),
-                    .max_compute = TRY(row.compute("max_compute")), .from = TRY(row.provenance())};
+    Toolkit toolkit{.version = TRY(row.version("version", 99)),
+                    .host_gcc_max = TRY(row.number("host_gcc_max", 4, 40)),
+                    .min_compute = TRY(row.compute("min_compute")),
+                    .max_compute = TRY(row.compute("max_compute")),
+                    .from = TRY(row.provenance())};
     if (toolkit.max_compute < toolkit.min_compute) return row.bad("max_compute is less than min_compute");
     if (!catalog.toolkits.empty()) {
       const Toolkit& before = catalog.toolkits.back();
       if (before.version >= toolkit.version) return row.bad("toolkits are sorted and unique");
-      if (toolkit.host_gcc_max < before.host_gcc_max) return row.bad(fmt::format("host_gcc_max is less than that of {}", before.version.text));
+      if (toolkit.host_gcc_max < before.host_gcc_max)
+        return row.bad(fmt::format("host_gcc_max is less than that of {}", before.version.text));
     }
     catalog.toolkits.push_back(std::move(toolkit));
     return ok;
@@ -199,19 +248,29 @@ Result<> read_toolkits(std::string_view text, Catalog& catalog) {
 }
 
 Result<> read_wheels(std::string_view text, Catalog& catalog) {
-  return each(text, "wheels.toml", {"wheels"}, [&catalog](std::string_view, Row& row) { return read_wheel_set(row, catalog); });
+  return each(text, "wheels.toml", {"wheels"},
+              [&catalog](std::string_view, Row& row) { return read_wheel_set(row, catalog); });
 }
 
 Result<> read_archives(std::string_view text, Catalog& catalog) {
   return each(text, "archives.toml", {"archive"}, [&catalog](std::string_view, Row& row) -> Result<> {
-    Archive archive{.os = TRY(row.text("os")), .component = TRY(row.text_or("component", "")), .driver = std::nullopt, .driver_packages = TRY(row.texts("driver_packages", false)),
-                    .driver_open_packages = TRY(row.texts("driver_open_packages", false)), .headers_package = TRY(row.text("headers_package")), .toolkit = std::nullopt,
-                    .toolkit_packages = TRY(row.texts("toolkit_packages", false)), .python = TRY(row.text("python")),
-                    .python_packages = TRY(row.texts("python_packages", true)), .from = TRY(row.provenance())};
+    Archive archive{.os = TRY(row.text("os")),
+                    .component = TRY(row.text_or("component", "")),
+                    .driver = std::nullopt,
+                    .driver_packages = TRY(row.texts("driver_packages", false)),
+                    .driver_open_packages = TRY(row.texts("driver_open_packages", false)),
+                    .headers_package = TRY(row.text("headers_package")),
+                    .toolkit = std::nullopt,
+                    .toolkit_packages = TRY(row.texts("toolkit_packages", false)),
+                    .python = TRY(row.text("python")),
+                    .python_packages = TRY(row.texts("python_packages", true)),
+                    .from = TRY(row.provenance())};
     if (row.has("driver")) archive.driver = TRY(row.version("driver", 999));
     if (row.has("toolkit")) archive.toolkit = TRY(row.version("toolkit", 99));
-    if (archive.driver.has_value() == archive.driver_packages.empty()) return row.bad("driver and driver_packages go together");
-    if (archive.toolkit.has_value() == archive.toolkit_packages.empty()) return row.bad("toolkit and toolkit_packages go together");
+    if (archive.driver.has_value() == archive.driver_packages.empty())
+      return row.bad("driver and driver_packages go together");
+    if (archive.toolkit.has_value() == archive.toolkit_packages.empty())
+      return row.bad("toolkit and toolkit_packages go together");
     if (catalog.archive(archive.os) != nullptr) return row.bad(fmt::format("{} stands twice", archive.os));
     catalog.archives.push_back(std::move(archive));
     return ok;
@@ -220,21 +279,34 @@ Result<> read_archives(std::string_view text, Catalog& catalog) {
 
 Result<> read_repos(std::string_view text, Catalog& catalog) {
   return each(text, "repos.toml", {"repo"}, [&catalog](std::string_view, Row& row) -> Result<> {
-    VendorRepo repo{.os = TRY(row.text("os")), .manager = TRY(row.text("manager")), .url = TRY(row.text("url")), .key_url = TRY(row.text("key_url")),
-                    .fingerprint = TRY(row.text("fingerprint")), .driver_open_packages = TRY(row.texts("driver_open_packages", true)),
-                    .driver_proprietary_packages = TRY(row.texts("driver_proprietary_packages", true)), .pin_from_branch = 0,
-                    .old_driver_open_packages = TRY(row.texts("old_driver_open_packages", false)),
-                    .old_driver_proprietary_packages = TRY(row.texts("old_driver_proprietary_packages", false)),
-                    .dnf_module_open = TRY(row.text_or("dnf_module_open", "")), .dnf_module_proprietary = TRY(row.text_or("dnf_module_proprietary", "")),
-                    .toolkit_packages = TRY(row.texts("toolkit_packages", true)), .headers_package = TRY(row.text("headers_package")), .from = TRY(row.provenance())};
+    VendorRepo repo{
+        .os = TRY(row.text("os")),
+        .manager = TRY(row.text("manager")),
+        .url = TRY(row.text("url")),
+        .key_url = TRY(row.text("key_url")),
+        .fingerprint = TRY(row.text("fingerprint")),
+        .driver_open_packages = TRY(row.texts("driver_open_packages", true)),
+        .driver_proprietary_packages = TRY(row.texts("driver_proprietary_packages", true)),
+        .pin_from_branch = 0,
+        .old_driver_open_packages = TRY(row.texts("old_driver_open_packages", false)),
+        .old_driver_proprietary_packages = TRY(row.texts("old_driver_proprietary_packages", false)),
+        .dnf_module_open = TRY(row.text_or("dnf_module_open", "")),
+        .dnf_module_proprietary = TRY(row.text_or("dnf_module_proprietary", "")),
+        .toolkit_packages = TRY(row.texts("toolkit_packages", true)),
+        .headers_package = TRY(row.text("headers_package")),
+        .from = TRY(row.provenance())};
     if (row.has("pin_from_branch")) repo.pin_from_branch = TRY(row.number("pin_from_branch", 300, 999));
-    if (repo.manager != "apt" && repo.manager != "dnf") return row.bad(fmt::format("manager '{}' is neither apt nor dnf", repo.manager));
-    const bool hex = std::ranges::all_of(repo.fingerprint, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); });
-    if (repo.fingerprint.size() != 40 || !hex) return row.bad("fingerprint is not 40 upper-case hexadecimal digits");
+    if (repo.manager != "apt" && repo.manager != "dnf")
+      return row.bad(fmt::format("manager '{}' is neither apt nor dnf", repo.manager));
+    const bool hex = std::ranges::all_of(
+        repo.fingerprint, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); });
+    if (repo.fingerprint.size() != 40 || !hex)
+      return row.bad("fingerprint is not 40 upper-case hexadecimal digits");
     for (const std::string& url : {repo.url, repo.key_url}) {
       if (!url.starts_with("https://")) return row.bad(fmt::format("{} is not https", url));
     }
-    if (!catalog.repos.empty() && catalog.repos.back().os >= repo.os) return row.bad("repos are sorted by os and unique");
+    if (!catalog.repos.empty() && catalog.repos.back().os >= repo.os)
+      return row.bad("repos are sorted by os and unique");
     catalog.repos.push_back(std::move(repo));
     return ok;
   });
@@ -244,7 +316,8 @@ Result<> read_sources(std::string_view text, Catalog& catalog) {
   return each(text, "sources.toml", {"source"}, [&catalog](std::string_view, Row& row) -> Result<> {
     Source source{.name = TRY(row.text("name")), .url = TRY(row.text("url")), .from = TRY(row.provenance())};
     if (!source.url.starts_with("https://")) return row.bad(fmt::format("{} is not https", source.url));
-    if (!catalog.sources.empty() && catalog.sources.back().name >= source.name) return row.bad("sources are sorted by name and unique");
+    if (!catalog.sources.empty() && catalog.sources.back().name >= source.name)
+      return row.bad("sources are sorted by name and unique");
     catalog.sources.push_back(std::move(source));
     return ok;
   });

@@ -10,7 +10,8 @@
 namespace bringup::catalog {
 namespace {
 
-// A TSV file: a head of comments with source, as_of, known and columns, then rows in the order of their first columns, each once.
+// A TSV file: a head of comments with source, as_of, known and columns, then rows in the order of their first
+// columns, each once.
 class Table {
  public:
   static Result<Table> open(std::string_view text, std::string_view name) {
@@ -36,7 +37,8 @@ class Table {
   // The next row, split; refuses a wrong number of columns.
   Result<std::vector<std::string_view>> row() {
     auto cells = base::split(take_line(), '\t');
-    if (cells.size() != columns_.size()) return bad(fmt::format("{} columns, expected {}", cells.size(), columns_.size()));
+    if (cells.size() != columns_.size())
+      return bad(fmt::format("{} columns, expected {}", cells.size(), columns_.size()));
     return cells;
   }
   Error bad(std::string_view what) const { return {Errc::malformed, fmt::format("{}: {}", here(), what)}; }
@@ -84,23 +86,35 @@ bool agree(Architecture architecture, ComputeCapability compute) {
 }
 
 Result<Gpu> gpu_of(const Table& table, const std::vector<std::string_view>& cells) {
-  Gpu gpu{.device_id = 0, .chip = std::string(cells[1]), .compute = std::nullopt, .name = std::string(cells[4]), .alias = std::string(cells[5]),
-          .memory_bytes = std::nullopt, .nvswitch = cells[7] == "nvswitch", .geforce = cells[8] == "geforce", .first_driver = {}, .from = table.from()};
+  Gpu gpu{.device_id = 0,
+          .chip = std::string(cells[1]),
+          .compute = std::nullopt,
+          .name = std::string(cells[4]),
+          .alias = std::string(cells[5]),
+          .memory_bytes = std::nullopt,
+          .nvswitch = cells[7] == "nvswitch",
+          .geforce = cells[8] == "geforce",
+          .first_driver = {},
+          .from = table.from()};
   const auto id = base::to_hex(cells[0]);
-  if (!id || cells[0].size() != 4) return table.bad(fmt::format("device id '{}' is not four hexadecimal digits", cells[0]));
+  if (!id || cells[0].size() != 4)
+    return table.bad(fmt::format("device id '{}' is not four hexadecimal digits", cells[0]));
   gpu.device_id = static_cast<std::uint16_t>(*id);
   const auto architecture = parse_architecture(cells[2]);
   if (!architecture) return table.bad(fmt::format("unknown architecture '{}'", cells[2]));
   gpu.architecture = *architecture;
   if (cells[3] != "-") {
     gpu.compute = ComputeCapability::parse(cells[3]);
-    if (!gpu.compute) return table.bad(fmt::format("compute capability '{}' is not of the form 8.9", cells[3]));
-    if (!agree(gpu.architecture, *gpu.compute)) return table.bad(fmt::format("{} does not have compute capability {}", cells[2], cells[3]));
+    if (!gpu.compute)
+      return table.bad(fmt::format("compute capability '{}' is not of the form 8.9", cells[3]));
+    if (!agree(gpu.architecture, *gpu.compute))
+      return table.bad(fmt::format("{} does not have compute capability {}", cells[2], cells[3]));
   }
   if (gpu.name.empty()) return table.bad("name is missing");
   if (cells[6] != "-") {
     const auto gib = base::to_integer(cells[6]);
-    if (!gib || *gib < 1 || *gib > 1024) return table.bad(fmt::format("memory '{}' is not between 1 and 1024 GiB", cells[6]));
+    if (!gib || *gib < 1 || *gib > 1024)
+      return table.bad(fmt::format("memory '{}' is not between 1 and 1024 GiB", cells[6]));
     gpu.memory_bytes = static_cast<std::uint64_t>(*gib) << 30U;
   }
   gpu.from.known = TRY(parse_known(cells[9]).within(table.here()));
@@ -110,7 +124,8 @@ Result<Gpu> gpu_of(const Table& table, const std::vector<std::string_view>& cell
 // "580.65.06": two or three numbers, the first a branch.
 Result<Version> driver_version(const Table& table, std::string_view text) {
   const auto version = Version::parse(text);
-  if (!version || version->parts.size() < 2 || version->parts.size() > 3 || version->major() < 300 || version->major() > 999)
+  if (!version || version->parts.size() < 2 || version->parts.size() > 3 || version->major() < 300 ||
+      version->major() > 999)
     return table.bad(fmt::format("'{}' is no driver version", text));
   return *version;
 }
@@ -122,7 +137,8 @@ Result<> read_gpus(std::string_view text, Catalog& catalog) {
   while (table.more()) {
     Gpu gpu = TRY(gpu_of(table, TRY(table.row())));
     if (!catalog.gpus.empty() && catalog.gpus.back().device_id >= gpu.device_id)
-      return table.bad(fmt::format("{:04x} does not come after {:04x}: rows are sorted and unique", gpu.device_id, catalog.gpus.back().device_id));
+      return table.bad(fmt::format("{:04x} does not come after {:04x}: rows are sorted and unique",
+                                   gpu.device_id, catalog.gpus.back().device_id));
     catalog.gpus.push_back(std::move(gpu));
   }
   return ok;
@@ -133,19 +149,22 @@ Result<> read_first_drivers(std::string_view text, Catalog& catalog) {
   std::vector<int> branches;
   for (std::size_t i = 1; i < table.columns().size(); ++i) {
     const auto number = base::to_integer(table.columns()[i]);
-    if (!number || catalog.branch(static_cast<int>(*number)) == nullptr) return table.bad(fmt::format("column '{}' is no driver branch of branches.toml", table.columns()[i]));
+    if (!number || catalog.branch(static_cast<int>(*number)) == nullptr)
+      return table.bad(fmt::format("column '{}' is no driver branch of branches.toml", table.columns()[i]));
     branches.push_back(static_cast<int>(*number));
   }
   while (table.more()) {
     const auto cells = TRY(table.row());
     const auto id = base::to_hex(cells[0]);
-    const auto gpu = std::ranges::find(catalog.gpus, static_cast<std::uint16_t>(id.value_or(0)), &Gpu::device_id);
+    const auto gpu =
+        std::ranges::find(catalog.gpus, static_cast<std::uint16_t>(id.value_or(0)), &Gpu::device_id);
     if (gpu == catalog.gpus.end()) return table.bad(fmt::format("{} is no GPU of gpus.tsv", cells[0]));
     if (!gpu->first_driver.empty()) return table.bad(fmt::format("{} stands twice", cells[0]));
     for (std::size_t i = 1; i < cells.size(); ++i) {
       if (cells[i] == "-") continue;
       Version version = TRY(driver_version(table, cells[i]));
-      if (version.major() != branches[i - 1]) return table.bad(fmt::format("{} stands in the column of branch {}", cells[i], branches[i - 1]));
+      if (version.major() != branches[i - 1])
+        return table.bad(fmt::format("{} stands in the column of branch {}", cells[i], branches[i - 1]));
       gpu->first_driver.emplace(branches[i - 1], std::move(version));
     }
   }
@@ -160,9 +179,12 @@ Result<> read_subsystems(std::string_view text, Catalog& catalog) {
     const auto device = base::to_hex(cells[0]);
     const auto vendor = parts.size() == 2 ? base::to_hex(parts[0]) : std::nullopt;
     const auto subdevice = parts.size() == 2 ? base::to_hex(parts[1]) : std::nullopt;
-    if (!device || !vendor || !subdevice || *vendor > 0xFFFF || *subdevice > 0xFFFF) return table.bad(fmt::format("'{} {}' is no device and subsystem id", cells[0], cells[1]));
-    const auto key = std::pair(static_cast<std::uint16_t>(*device), static_cast<std::uint32_t>(*vendor << 16U | *subdevice));
-    if (!catalog.subsystem_names.emplace(key, cells[2]).second) return table.bad(fmt::format("{} {} stands twice", cells[0], cells[1]));
+    if (!device || !vendor || !subdevice || *vendor > 0xFFFF || *subdevice > 0xFFFF)
+      return table.bad(fmt::format("'{} {}' is no device and subsystem id", cells[0], cells[1]));
+    const auto key = std::pair(static_cast<std::uint16_t>(*device),
+                               static_cast<std::uint32_t>(*vendor << 16U | *subdevice));
+    if (!catalog.subsystem_names.emplace(key, cells[2]).second)
+      return table.bad(fmt::format("{} {} stands twice", cells[0], cells[1]));
   }
   return ok;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What is wanted: bringup.toml and --for, read into plain values. Every complaint has its line and the nearest right key.
+// What is wanted: bringup.toml and --for, read into plain values. Every complaint has its line and the
+// nearest right key.
 
 #include <bringup/base/result.hpp>
 #include <bringup/catalog/catalog.hpp>
@@ -20,30 +21,33 @@ struct EnvGoal {
 };
 
 struct Goal {
-  std::string driver = "auto";    // "auto", "none" or a branch: "580"
-  std::string toolkit = "auto";   // "auto", "none" or a version: "13.0"
+  std::string driver = "auto";          // "auto", "none" or a branch: "580"
+  std::string toolkit = "auto";         // "auto", "none" or a version: "13.0"
   std::string python_manager = "auto";  // "auto", "miniconda", "miniforge", "uv", "venv"
-  std::string python_version;     // "3.11"; "" when not asked for, and then 3.11 is preferred
-  std::string python_prefix;      // where managers and environments go; "" for the default in the user's home
+  std::string python_version;           // "3.11"; "" when not asked for, and then 3.11 is preferred
+  std::string python_prefix;  // where managers and environments go; "" for the default in the user's home
   std::vector<EnvGoal> envs{EnvGoal{}};
-  std::string kernel = "hold";    // "hold" or "free"
-  std::string reboot = "ask";     // "ask", "auto", "never"
+  std::string kernel = "hold";  // "hold" or "free"
+  std::string reboot = "ask";   // "ask", "auto", "never"
   std::string remove = "never";
-  bool ld_library_path = false;   // [shell] ld_library_path
+  bool ld_library_path = false;  // [shell] ld_library_path
   bool operator==(const Goal&) const = default;
 };
 
-// Reads a goal file; `name` stands in the errors: "bringup.toml:4: unknown key 'tolkit' (did you mean 'toolkit'?)".
-// Keys that the design names and this version does not act on yet ([[stack]], [mirrors], toolkit = { local = ... }) are refused with those words.
+// Reads a goal file; `name` stands in the errors: "bringup.toml:4: unknown key 'tolkit' (did you mean
+// 'toolkit'?)". Keys that the design names and this version does not act on yet ([[stack]], [mirrors],
+// toolkit = { local = ... }) are refused with those words.
 Result<Goal> parse_goal(std::string_view text, std::string_view name);
 
 // The goal in words for a digest: equal goals give equal texts.
 std::string canonical(const Goal& goal);
 
-// "4x RTX 4090", "2xH200", "8xH200", "V100 SXM2 32GB + RTX 4090", "10de:2b85": the GPUs of a shape as PCI functions of a machine that is not here.
+// "4x RTX 4090", "2xH200", "8xH200", "V100 SXM2 32GB + RTX 4090", "10de:2b85": the GPUs of a shape as PCI
+// functions of a machine that is not here.
 Result<std::vector<facts::PciFunction>> parse_shape(std::string_view shape, const catalog::Catalog& catalog);
 
 // A file that describes hardware which is not here (the design's form for --for FILE): a whole machine.
-Result<facts::Machine> parse_hardware(std::string_view text, std::string_view name, const catalog::Catalog& catalog);
+Result<facts::Machine> parse_hardware(std::string_view text, std::string_view name,
+                                      const catalog::Catalog& catalog);
 
 }  // namespace bringup::goal

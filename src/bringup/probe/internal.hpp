@@ -11,17 +11,25 @@ int pci_generation(std::string_view speed);  // "32.0 GT/s PCIe" -> 5; 0 when un
 facts::PciKind pci_kind(std::uint32_t class_code);
 Result<std::vector<facts::PciFunction>> read_pci(const host::View& view, const NameGpu& name_gpu);
 
-// driver.cpp: /proc/driver/nvidia, /proc/modules, modules and libraries on disk
+// driver.cpp: /proc/driver/nvidia, /proc/modules, libraries on disk
 Result<facts::LoadedModule> parse_driver_version(std::string_view text);
 std::vector<std::string> parse_module_names(std::string_view proc_modules);
+facts::Driver read_driver(const host::View& view, const facts::Kernel& kernel);
+std::vector<std::string> read_proc_gpus(const host::View& view);
+
+// modules.cpp: NVIDIA's module below /lib/modules
 struct ModuleInfo {
   std::string version;
   std::optional<facts::Flavour> flavour;
+  std::string signer;  // common name of the key; "signed" when it has none that can be read, "" when unsigned
 };
-ModuleInfo parse_modinfo(std::string_view section);        // the NUL-separated contents of .modinfo
+// nvidia.ko, nvidia-current.ko, nvidia-tesla-470.ko, compressed or not; not their companions (-uvm, -drm
+// ...).
+bool is_main_module(std::string_view name);
+ModuleInfo parse_modinfo(std::string_view section);  // the NUL-separated contents of .modinfo
+std::optional<std::string> find_common_name(std::string_view der);
 Result<ModuleInfo> read_module(const host::View& view, const std::string& path);
-facts::Driver read_driver(const host::View& view, const facts::Kernel& kernel);
-std::vector<std::string> read_proc_gpus(const host::View& view);
+std::vector<facts::ModuleOnDisk> read_modules(const host::View& view, const std::string& release);
 
 // system.cpp: os-release, kernels, glibc, gcc, Secure Boot, container, limits, memory
 facts::Os parse_os_release(std::string_view text);
@@ -38,14 +46,16 @@ struct AptSource {
   std::vector<std::string> components;
   std::string signed_by;
 };
-std::vector<AptSource> parse_apt_list(std::string_view text);     // one-line form
-std::vector<AptSource> parse_apt_deb822(std::string_view text);   // .sources form
+std::vector<AptSource> parse_apt_list(std::string_view text);    // one-line form
+std::vector<AptSource> parse_apt_deb822(std::string_view text);  // .sources form
 facts::Packages read_packages(const host::View& view, const facts::Os& os);
 
 // python.cpp and toolkits.cpp
 std::optional<std::string> parse_torch_version(std::string_view version_py);  // "2.11.0+cu130"
-std::optional<std::string> variant_of(std::string_view version);              // "cu130", "cpu"
-facts::PythonPackage parse_dist_info(std::string_view directory_name);       // "torch-2.14.1.dist-info"
+std::optional<std::string> variant_of(std::string_view version);              // "2.11.0+cu130" -> "cu130"
+std::optional<std::string> parse_torch_cuda(
+    std::string_view version_py);  // cuda: Optional[str] = '13.0' -> "cu130", None -> "cpu"
+facts::PythonPackage parse_dist_info(std::string_view directory_name);  // "torch-2.14.1.dist-info"
 void read_python(const host::View& view, const Options& options, facts::Machine& machine);
 std::vector<facts::Toolkit> read_toolkits(const host::View& view, const facts::Machine& machine);
 

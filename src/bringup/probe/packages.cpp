@@ -4,14 +4,42 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 namespace bringup::probe {
 namespace {
 
-constexpr std::array<std::string_view, 31> kOfInterest{
-    "nvidia", "libnvidia", "libcuda", "cuda", "libcudnn", "cudnn", "libnccl", "libcublas", "xserver-xorg-video-nvidia", "linux-image", "linux-headers",
-    "linux-modules", "linux-generic", "linux-objects", "linux-signatures", "kernel", "kmod-nvidia", "akmod", "dkms", "gcc", "g++", "python3", "firmware-nvidia",
-    "datacenter-gpu", "nvlsm", "unattended-upgrades", "needrestart", "nouveau", "mokutil", "curl", "ca-certificates"};
+constexpr std::array<std::string_view, 31> kOfInterest{"nvidia",
+                                                       "libnvidia",
+                                                       "libcuda",
+                                                       "cuda",
+                                                       "libcudnn",
+                                                       "cudnn",
+                                                       "libnccl",
+                                                       "libcublas",
+                                                       "xserver-xorg-video-nvidia",
+                                                       "linux-image",
+                                                       "linux-headers",
+                                                       "linux-modules",
+                                                       "linux-generic",
+                                                       "linux-objects",
+                                                       "linux-signatures",
+                                                       "kernel",
+                                                       "kmod-nvidia",
+                                                       "akmod",
+                                                       "dkms",
+                                                       "gcc",
+                                                       "g++",
+                                                       "python3",
+                                                       "firmware-nvidia",
+                                                       "datacenter-gpu",
+                                                       "nvlsm",
+                                                       "unattended-upgrades",
+                                                       "needrestart",
+                                                       "nouveau",
+                                                       "mokutil",
+                                                       "curl",
+                                                       "ca-certificates"};
 
 bool of_interest(std::string_view name) {
   return std::ranges::any_of(kOfInterest, [name](std::string_view start) { return name.starts_with(start); });
@@ -28,8 +56,14 @@ bool read_status(std::string_view status, facts::Package& package) {
   const auto words = base::words(status);
   if (words.size() != 3) return false;
   package.held = words[0] == "hold";
-  package.broken = words[2] == "half-installed" || words[2] == "half-configured" || words[2] == "unpacked" || words[1] != "ok";
+  package.broken = words[2] == "half-installed" || words[2] == "half-configured" || words[2] == "unpacked" ||
+                   words[1] != "ok";
   return words[2] != "not-installed" && words[2] != "config-files";
+}
+
+// One name can be there for several architectures, and rpm keeps several kernels under one name.
+bool by_name(const facts::Package& a, const facts::Package& b) {
+  return std::tie(a.name, a.architecture, a.version) < std::tie(b.name, b.architecture, b.version);
 }
 
 void add_unique(std::vector<std::string>& list, const std::string& value) {
@@ -37,9 +71,34 @@ void add_unique(std::vector<std::string>& list, const std::string& value) {
 }
 
 facts::Reading<std::vector<facts::Package>> read_rpm(const host::View& view) {
-  const host::Outcome answer = TRY(view.ask({.argv = {"rpm", "-qa", "--qf", "%{NAME}\\t%{VERSION}-%{RELEASE}\\t%{ARCH}\\n"}, .deadline = std::chrono::seconds(20)}));
-  if (!answer.success()) return Error(Errc::failed, "rpm -qa " + host::describe(answer) + ": " + std::string(base::trim(answer.err)));
+  const host::Outcome answer =
+      TRY(view.ask({.argv = {"rpm", "-qa", "--qf", "%{NAME}\\t%{VERSION}-%{RELEASE}\\t%{ARCH}\\n"},
+                    .deadline = std::chrono::seconds(20)}));
+  if (!answer.success())
+    return Error(Errc::failed,
+                 "rpm -qa " + host::describe(answer) + ": " + std::string(base::trim(answer.err)));
   return parse_rpm_list(answer.out);
+}
+
+// Cloud images name a file of mirrors ("mirror+file:/etc/apt/mirrors/debian.list") in place of one.
+std::vector<std::string> mirrors_of(const host::View& view, const std::vector<std::string>& uris) {
+  constexpr std::string_view kList = "mirror+file:";
+  std::vector<std::string> out;
+  for (const std::string& uri : uris) {
+    if (!uri.starts_with(kList)) {
+      out.push_back(uri);
+      continue;
+    }
+    std::string path = uri.substr(kList.size());
+    path.erase(0, std::min(path.find_first_not_of('/'), path.size()));
+    const auto text = view.read("/" + path);
+    if (!text) continue;
+    for (const std::string_view line : base::lines(*text)) {
+      const auto words = base::words(line.substr(0, line.find('#')));
+      if (!words.empty()) out.emplace_back(words[0]);
+    }
+  }
+  return out;
 }
 
 void read_apt_sources(const host::View& view, const facts::Os& os, facts::Packages& packages) {
@@ -49,13 +108,15 @@ void read_apt_sources(const host::View& view, const facts::Os& os, facts::Packag
     for (const std::string& name : *names) {
       const auto text = view.read("/etc/apt/sources.list.d/" + name);
       if (!text) continue;
-      const auto more = name.ends_with(".sources") ? parse_apt_deb822(*text) : name.ends_with(".list") ? parse_apt_list(*text) : std::vector<AptSource>{};
+      const auto more = name.ends_with(".sources") ? parse_apt_deb822(*text)
+                        : name.ends_with(".list")  ? parse_apt_list(*text)
+                                                   : std::vector<AptSource>{};
       sources.insert(sources.end(), more.begin(), more.end());
     }
   }
   for (const AptSource& source : sources) {
     bool own = false;
-    for (const std::string& uri : source.uris) {
+    for (const std::string& uri : mirrors_of(view, source.uris)) {
       add_unique(packages.archive_uris, uri);
       own = own || base::contains(uri, os.id);
     }
@@ -81,14 +142,19 @@ std::vector<facts::Package> parse_dpkg_status(std::string_view text) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.empty()) keep();
-    else if (line[0] == 'P' && value_of(line, "Package")) package.name = std::string(*value_of(line, "Package"));
-    else if (line[0] == 'S' && value_of(line, "Status")) installed = read_status(*value_of(line, "Status"), package);
-    else if (line[0] == 'V' && value_of(line, "Version")) package.version = std::string(*value_of(line, "Version"));
-    else if (line[0] == 'A' && value_of(line, "Architecture")) package.architecture = std::string(*value_of(line, "Architecture"));
+    if (line.empty())
+      keep();
+    else if (line[0] == 'P' && value_of(line, "Package"))
+      package.name = std::string(*value_of(line, "Package"));
+    else if (line[0] == 'S' && value_of(line, "Status"))
+      installed = read_status(*value_of(line, "Status"), package);
+    else if (line[0] == 'V' && value_of(line, "Version"))
+      package.version = std::string(*value_of(line, "Version"));
+    else if (line[0] == 'A' && value_of(line, "Architecture"))
+      package.architecture = std::string(*value_of(line, "Architecture"));
   }
   keep();
-  std::ranges::sort(packages, {}, &facts::Package::name);
+  std::ranges::sort(packages, by_name);
   return packages;
 }
 
@@ -97,9 +163,11 @@ std::vector<facts::Package> parse_rpm_list(std::string_view text) {
   for (const std::string_view line : base::lines(text)) {
     const auto parts = base::split(line, '\t');
     if (parts.size() == 3 && of_interest(parts[0]))
-      packages.push_back({.name = std::string(parts[0]), .version = std::string(parts[1]), .architecture = std::string(parts[2])});
+      packages.push_back({.name = std::string(parts[0]),
+                          .version = std::string(parts[1]),
+                          .architecture = std::string(parts[2])});
   }
-  std::ranges::sort(packages, {}, &facts::Package::name);
+  std::ranges::sort(packages, by_name);
   return packages;
 }
 
@@ -150,9 +218,15 @@ std::vector<AptSource> parse_apt_deb822(std::string_view text) {
     const bool indented = line[0] == ' ' || line[0] == '\t';
     const std::size_t colon = line.find(':');
     const std::string key = indented ? "" : base::lower(line.substr(0, colon));
-    const std::string_view value = indented ? base::trim(line) : colon == std::string_view::npos ? "" : base::trim(line.substr(colon + 1));
-    if (!indented) goes_on = key == "uris" ? &source.uris : key == "components" ? &source.components : nullptr;
-    if (key == "types") binary = base::contains(value, "deb");
+    const std::string_view value = indented                          ? base::trim(line)
+                                   : colon == std::string_view::npos ? ""
+                                                                     : base::trim(line.substr(colon + 1));
+    if (!indented)
+      goes_on = key == "uris" ? &source.uris : key == "components" ? &source.components : nullptr;
+    if (key == "types") {
+      const auto types = base::words(value);
+      binary = std::ranges::find(types, "deb") != types.end();
+    }
     if (key == "enabled") enabled = base::lower(value) != "no";
     if (key == "signed-by" && !value.empty()) source.signed_by = std::string(value);
     if (goes_on != nullptr) {
@@ -170,7 +244,9 @@ facts::Packages read_packages(const host::View& view, const facts::Os& os) {
     packages.manager = "dpkg";
     packages.list = parse_dpkg_status(*status);
     const auto updates = view.list("/var/lib/dpkg/updates");
-    packages.interrupted = updates && std::ranges::any_of(*updates, [](const std::string& name) { return base::to_integer(name).has_value(); });
+    packages.interrupted = updates && std::ranges::any_of(*updates, [](const std::string& name) {
+                             return base::to_integer(name).has_value();
+                           });
     read_apt_sources(view, os, packages);
     return packages;
   }
@@ -182,13 +258,16 @@ facts::Packages read_packages(const host::View& view, const facts::Os& os) {
         const auto text = view.read("/etc/yum.repos.d/" + name);
         if (!text) continue;
         for (const std::string_view line : base::lines(*text)) {
-          if (line.starts_with("baseurl=")) add_unique(packages.archive_uris, std::string(base::trim(line.substr(8))));
+          if (line.starts_with("baseurl="))
+            add_unique(packages.archive_uris, std::string(base::trim(line.substr(8))));
         }
       }
     }
     return packages;
   }
-  packages.list = status.error().code() == Errc::absent ? Error(Errc::absent, "neither a dpkg nor an rpm database") : status.error();
+  packages.list = status.error().code() == Errc::absent
+                      ? Error(Errc::absent, "neither a dpkg nor an rpm database")
+                      : status.error();
   return packages;
 }
 

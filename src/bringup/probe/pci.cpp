@@ -2,6 +2,7 @@
 #include <bringup/base/text.hpp>
 #include <bringup/probe/internal.hpp>
 
+#include <algorithm>
 #include <array>
 
 namespace bringup::probe {
@@ -21,7 +22,9 @@ Result<std::int64_t> number_in(const host::View& view, const std::string& path) 
   return *number;
 }
 
-Result<int> speed_in(const host::View& view, const std::string& path) { return pci_generation(TRY(view.read(path))); }
+Result<int> speed_in(const host::View& view, const std::string& path) {
+  return pci_generation(TRY(view.read(path)));
+}
 
 facts::Reading<facts::PcieLink> read_link(const host::View& view, const std::string& device) {
   return facts::PcieLink{.generation = TRY(speed_in(view, device + "/current_link_speed")),
@@ -30,11 +33,20 @@ facts::Reading<facts::PcieLink> read_link(const host::View& view, const std::str
                          .max_width = static_cast<int>(TRY(number_in(view, device + "/max_link_width")))};
 }
 
-facts::Reading<std::optional<std::string>> read_bound_driver(const host::View& view, const std::string& device) {
+facts::Reading<std::optional<std::string>> read_bound_driver(const host::View& view,
+                                                             const std::string& device) {
   const auto target = view.link(device + "/driver");
   if (!target && target.error().code() == Errc::absent) return std::optional<std::string>{};
   if (!target) return target.error();
   return std::optional<std::string>(target->substr(target->find_last_of('/') + 1));
+}
+
+// The kernel shows its buses and PCI is not among them: there are no functions, which is not the same as not
+// to be shown them (sandboxes hide the bus and pass the GPU's device files on).
+bool has_no_pci(const host::View& view) {
+  const auto buses = view.list("/sys/bus");
+  return buses && !buses->empty() && std::ranges::find(*buses, "pci") == buses->end() &&
+         !view.exists("/dev/nvidiactl");
 }
 
 }  // namespace
@@ -54,26 +66,35 @@ int pci_generation(std::string_view speed) {
 facts::PciKind pci_kind(std::uint32_t class_code) {
   switch (class_code >> 8U) {
     case 0x0300:  // VGA controller
-    case 0x0302: return facts::PciKind::gpu;  // 3D controller
-    case 0x0403: return facts::PciKind::audio;
-    case 0x0680: return facts::PciKind::nvswitch;  // bridge, other
-    case 0x0c03: return facts::PciKind::usb;
-    default: return facts::PciKind::other;
+    case 0x0302:
+      return facts::PciKind::gpu;  // 3D controller
+    case 0x0403:
+      return facts::PciKind::audio;
+    case 0x0680:
+      return facts::PciKind::nvswitch;  // bridge, other
+    case 0x0c03:
+      return facts::PciKind::usb;
+    default:
+      return facts::PciKind::other;
   }
 }
 
 Result<std::vector<facts::PciFunction>> read_pci(const host::View& view, const NameGpu& name_gpu) {
   const std::string bus = "/sys/bus/pci/devices";
   std::vector<facts::PciFunction> functions;
-  for (const std::string& address : TRY(view.list(bus))) {
+  auto addresses = view.list(bus);
+  if (!addresses && has_no_pci(view)) return functions;
+  for (const std::string& address : TRY(std::move(addresses))) {
     const std::string device = bus + "/" + address;
     if (hex_in(view, device + "/vendor") != kNvidia) continue;
     facts::PciFunction function{.address = address};
     function.class_code = static_cast<std::uint32_t>(hex_in(view, device + "/class").value_or(0));
     function.kind = pci_kind(function.class_code);
     function.device_id = static_cast<std::uint16_t>(hex_in(view, device + "/device").value_or(0));
-    function.subsystem_vendor = static_cast<std::uint16_t>(hex_in(view, device + "/subsystem_vendor").value_or(0));
-    function.subsystem_device = static_cast<std::uint16_t>(hex_in(view, device + "/subsystem_device").value_or(0));
+    function.subsystem_vendor =
+        static_cast<std::uint16_t>(hex_in(view, device + "/subsystem_vendor").value_or(0));
+    function.subsystem_device =
+        static_cast<std::uint16_t>(hex_in(view, device + "/subsystem_device").value_or(0));
     if (function.kind == facts::PciKind::gpu && name_gpu) {
       GpuName named = name_gpu(function.device_id, function.subsystem_vendor, function.subsystem_device);
       function.name = std::move(named.name);
@@ -83,7 +104,8 @@ Result<std::vector<facts::PciFunction>> read_pci(const host::View& view, const N
     function.kernel_driver = read_bound_driver(view, device);
     function.link = read_link(view, device);
     const auto node = number_in(view, device + "/numa_node");
-    function.numa_node = node ? facts::Reading<int>(static_cast<int>(*node)) : facts::Reading<int>(node.error());
+    function.numa_node =
+        node ? facts::Reading<int>(static_cast<int>(*node)) : facts::Reading<int>(node.error());
     functions.push_back(std::move(function));
   }
   return functions;

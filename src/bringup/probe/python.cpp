@@ -11,11 +11,19 @@
 namespace bringup::probe {
 namespace {
 
-constexpr std::array<std::string_view, 22> kPackages{"torch", "torchvision", "torchaudio", "torchao", "torchtune", "torchdata", "torchcodec", "triton", "numpy",
-                                                     "pyarrow", "exllamav2", "exllamav3", "flash-attn", "xformers", "transformers", "tokenizers", "accelerate",
-                                                     "trl", "peft", "huggingface-hub", "uv", "datasets"};
+// What GPU programs and their installers are made of; a name that ends in "-" stands for all that begin so.
+constexpr std::array<std::string_view, 34> kPackages{
+    "torch",        "torch-",      "torchvision",     "torchaudio",   "torchao",    "torchtune",  "torchdata",
+    "torchcodec",   "triton",      "triton-",         "numpy",        "pyarrow",    "nvidia-",    "cuda-",
+    "cupy-",        "jax",         "jaxlib",          "exllamav2",    "exllamav3",  "flash-attn", "xformers",
+    "bitsandbytes", "vllm",        "deepspeed",       "transformers", "tokenizers", "accelerate", "trl",
+    "peft",         "safetensors", "huggingface-hub", "datasets",     "uv",         "pip"};
 
-bool of_interest(std::string_view name) { return name.starts_with("nvidia-") || name.starts_with("cuda-") || std::ranges::find(kPackages, name) != kPackages.end(); }
+bool of_interest(std::string_view name) {
+  return std::ranges::any_of(kPackages, [name](std::string_view one) {
+    return one.ends_with('-') ? name.starts_with(one) : name == one;
+  });
+}
 
 std::string normalised(std::string_view name) {
   std::string out = base::lower(name);
@@ -23,7 +31,8 @@ std::string normalised(std::string_view name) {
   return out;
 }
 
-// torch, torchvision and torchaudio tell the full version with the CUDA variant in their version.py; the dist-info leaves it out.
+// torch, torchvision and torchaudio tell the full version with the CUDA variant in their version.py; the
+// dist-info leaves it out.
 void refine(const host::View& view, const std::string& site, facts::PythonEnv& env) {
   for (facts::PythonPackage& package : env.packages) {
     if (package.name != "torch" && package.name != "torchvision" && package.name != "torchaudio") continue;
@@ -33,16 +42,7 @@ void refine(const host::View& view, const std::string& site, facts::PythonEnv& e
     if (package.name != "torch") continue;
     env.torch = package.version;
     env.variant = variant_of(package.version);
-    if (!env.variant && text) {  // distributions and conda build without the local part, but cuda = '12.8' stands below
-      const std::size_t at = text->find("cuda: Optional[str] = ");
-      const std::string_view rest = at == std::string::npos ? std::string_view() : std::string_view(*text).substr(at + 22, 12);
-      if (rest.starts_with("None")) env.variant = "cpu";
-      if (rest.starts_with("'")) {
-        std::string digits;
-        for (const char c : rest.substr(1, rest.find('\'', 1) - 1)) digits += c == '.' ? "" : std::string(1, c);
-        env.variant = "cu" + digits;
-      }
-    }
+    if (!env.variant && text) env.variant = parse_torch_cuda(*text);
   }
 }
 
@@ -52,7 +52,8 @@ void read_packages_of(const host::View& view, facts::PythonEnv& env) {
   for (const std::string& name : *names) {
     if (!name.ends_with(".dist-info")) continue;
     facts::PythonPackage package = parse_dist_info(name);
-    if (of_interest(package.name)) env.packages.push_back(std::move(package));
+    if (of_interest(package.name) && view.exists(env.site_packages + "/" + name))
+      env.packages.push_back(std::move(package));
   }
   refine(view, env.site_packages, env);
 }
@@ -72,14 +73,16 @@ std::string site_of(const host::View& view, const std::string& prefix) {
 std::string value_in(std::string_view text, std::string_view key) {
   for (const std::string_view line : base::lines(text)) {
     const std::size_t equals = line.find('=');
-    if (equals != std::string_view::npos && base::trim(line.substr(0, equals)) == key) return std::string(base::trim(line.substr(equals + 1)));
+    if (equals != std::string_view::npos && base::trim(line.substr(0, equals)) == key)
+      return std::string(base::trim(line.substr(equals + 1)));
   }
   return "";
 }
 
 std::string version_from_site(std::string_view site) {
   const std::size_t at = site.find("/python3.");
-  return at == std::string_view::npos ? "" : std::string(site.substr(at + 7, site.find('/', at + 1) - at - 7));
+  return at == std::string_view::npos ? ""
+                                      : std::string(site.substr(at + 7, site.find('/', at + 1) - at - 7));
 }
 
 // A venv has pyvenv.cfg, a conda environment conda-meta/.
@@ -125,14 +128,17 @@ class Finder {
   void conda(const std::string& prefix) {
     if (!view_.exists(prefix + "/conda-meta")) return;
     const std::string last = prefix.substr(prefix.find_last_of('/') + 1);
-    const std::string kind = base::contains(last, "miniforge") || base::contains(last, "mambaforge") ? "miniforge"
-                             : base::contains(last, "miniconda")                                   ? "miniconda"
-                                                                                                     : "conda";
+    const std::string kind = base::contains(last, "miniforge") || base::contains(last, "mambaforge")
+                                 ? "miniforge"
+                             : base::contains(last, "miniconda") ? "miniconda"
+                                                                 : "conda";
     std::string version;
     if (const auto names = view_.list(prefix + "/conda-meta")) {
       for (const std::string& name : *names) {
-        const auto found = name.starts_with("conda-") ? base::Version::parse(std::string_view(name).substr(6)) : std::nullopt;
-        if (found) version = fmt::format("{}", fmt::join(found->parts, "."));
+        const auto found = name.starts_with("conda-") ? base::Version::parse(std::string_view(name).substr(6))
+                                                      : std::nullopt;
+        if (found && view_.exists(prefix + "/conda-meta/" + name))
+          version = fmt::format("{}", fmt::join(found->parts, "."));
       }
     }
     machine_.managers.push_back({.kind = kind, .path = prefix + "/bin/conda", .version = version});
@@ -142,28 +148,58 @@ class Finder {
   void manager(const std::string& kind, const std::string& path) {
     if (view_.exists(path)) machine_.managers.push_back({.kind = kind, .path = path, .version = ""});
   }
+  // A uv that lies in an environment, as the one that we install does, has its version beside it.
+  void uv(const std::string& path) {
+    manager("uv", path);
+    if (machine_.managers.empty() || machine_.managers.back().path != path || !path.ends_with("/bin/uv"))
+      return;
+    const auto env = read_env(view_, path.substr(0, path.size() - 7));
+    if (!env) return;
+    const auto package = std::ranges::find(env->packages, "uv", &facts::PythonPackage::name);
+    if (package != env->packages.end()) machine_.managers.back().version = package->version;
+  }
 
  private:
   const host::View& view_;
   facts::Machine& machine_;
 };
 
-void read_interpreters(const host::View& view, const std::string& home, facts::Machine& machine) {
-  for (const std::string& directory : {std::string("/usr/bin"), std::string("/usr/local/bin")}) {
-    const auto names = view.list(directory);
-    if (!names) continue;
-    for (const std::string& name : *names) {
-      if (!name.starts_with("python3.") || !base::to_integer(name.substr(8))) continue;
-      const std::string lib = (directory == "/usr/bin" ? "/usr/lib/" : "/usr/local/lib/") + name;
-      machine.pythons.push_back({.path = directory + "/" + name, .version = name.substr(6),
-                                 .venv = (view.exists(lib + "/venv") || view.exists("/usr/lib64/" + name + "/venv")) &&
-                                         (view.exists(lib + "/ensurepip") || view.exists("/usr/lib64/" + name + "/ensurepip"))});
-    }
+// "3.11.2" of the package python3.11, when the system's manager put it there; else what its name says.
+std::string interpreter_version(const facts::Machine& machine, const std::string& name) {
+  if (machine.packages.list) {
+    const auto package = std::ranges::find(*machine.packages.list, name, &facts::Package::name);
+    const auto version =
+        package == machine.packages.list->end() ? std::nullopt : base::Version::parse(package->version);
+    if (version && version->parts.size() >= 3) return fmt::format("{}", fmt::join(version->parts, "."));
   }
+  return name.substr(6);
+}
+
+void read_interpreters_in(const host::View& view, const std::string& root, facts::Machine& machine) {
+  const auto names = view.list(root + "/bin");
+  if (!names) return;
+  for (const std::string& name : *names) {
+    const std::string path = root + "/bin/" + name;
+    if (!name.starts_with("python3.") || !base::to_integer(name.substr(8)) || !view.exists(path)) continue;
+    const auto has = [&view, &root, &name](const char* module) {
+      return view.exists(root + "/lib/" + name + "/" + module) ||
+             view.exists(root + "/lib64/" + name + "/" + module);
+    };
+    const bool packaged = root == "/usr";
+    machine.pythons.push_back({.path = path,
+                               .version = packaged ? interpreter_version(machine, name) : name.substr(6),
+                               .venv = has("venv") && has("ensurepip")});
+  }
+}
+
+void read_interpreters(const host::View& view, const std::string& home, facts::Machine& machine) {
+  read_interpreters_in(view, "/usr", machine);
+  read_interpreters_in(view, "/usr/local", machine);
   if (const auto versions = view.list(home + "/.pyenv/versions")) {
     for (const std::string& version : *versions) {
       const std::string path = home + "/.pyenv/versions/" + version + "/bin/python3";
-      if (base::Version::parse(version) && view.exists(path)) machine.pythons.push_back({.path = path, .version = version, .venv = true});
+      if (base::Version::parse(version) && view.exists(path))
+        machine.pythons.push_back({.path = path, .version = version, .venv = true});
     }
   }
 }
@@ -173,9 +209,17 @@ void read_system_python(const host::View& view, facts::Machine& machine) {
   for (const facts::PythonInterpreter& python : machine.pythons) {
     if (!python.path.starts_with("/usr/")) continue;
     const std::string name = python.path.substr(python.path.find_last_of('/') + 1);
-    for (const std::string& site : {"/usr/local/lib/" + name + "/dist-packages", "/usr/local/lib/" + name + "/site-packages", "/usr/lib/" + name + "/site-packages"}) {
-      facts::PythonEnv env{.path = python.path.starts_with("/usr/local") ? "/usr/local" : "/usr", .python = python.path, .version = python.version, .kind = "system", .site_packages = site};
+    const std::string prefix = python.path.starts_with("/usr/local") ? "/usr/local" : "/usr";
+    for (const std::string& site :
+         {"/usr/local/lib/" + name + "/dist-packages", prefix + "/lib/" + name + "/site-packages",
+          prefix + "/lib64/" + name + "/site-packages", std::string("/usr/lib/python3/dist-packages"),
+          machine.user.home + "/.local/lib/" + name + "/site-packages"}) {
       if (!view.exists(site + "/torch")) continue;
+      facts::PythonEnv env{.path = prefix,
+                           .python = python.path,
+                           .version = python.version,
+                           .kind = "system",
+                           .site_packages = site};
       read_packages_of(view, env);
       if (env.torch) machine.envs.push_back(std::move(env));
     }
@@ -190,9 +234,29 @@ std::optional<std::string> parse_torch_version(std::string_view version_py) {
     const std::size_t open = line.find_first_of("'\"");
     if (open == std::string_view::npos) return std::nullopt;
     const std::size_t close = line.find(line[open], open + 1);
-    const std::string_view version = line.substr(open + 1, close == std::string_view::npos ? close : close - open - 1);
+    const std::string_view version =
+        line.substr(open + 1, close == std::string_view::npos ? close : close - open - 1);
     if (!base::Version::parse(version)) return std::nullopt;
     return std::string(version);
+  }
+  return std::nullopt;
+}
+
+// Distributions and conda build without the local part, but version.py says below: cuda: Optional[str] =
+// '12.8', or None.
+std::optional<std::string> parse_torch_cuda(std::string_view version_py) {
+  for (const std::string_view line : base::lines(version_py)) {
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string_view name = base::trim(line.substr(0, std::min(equals, line.find(':'))));
+    if (name != "cuda") continue;
+    std::string_view value = base::trim(line.substr(equals + 1));
+    if (value == "None") return "cpu";
+    if (value.size() < 2 || (value.front() != '\'' && value.front() != '"')) return std::nullopt;
+    value = value.substr(1, value.find(value.front(), 1) - 1);
+    const auto version = base::Version::parse(value);
+    if (!version || version->parts.size() < 2) return std::nullopt;
+    return fmt::format("cu{}{}", version->major(), version->minor());
   }
   return std::nullopt;
 }
@@ -201,26 +265,39 @@ std::optional<std::string> variant_of(std::string_view version) {
   const std::size_t plus = version.find('+');
   if (plus == std::string_view::npos) return std::nullopt;
   const std::string_view local = version.substr(plus + 1);
-  if (local == "cpu" || (local.starts_with("cu") && base::to_integer(local.substr(2)))) return std::string(local);
+  if (local == "cpu" || (local.starts_with("cu") && base::to_integer(local.substr(2))))
+    return std::string(local);
   return std::nullopt;
 }
 
 facts::PythonPackage parse_dist_info(std::string_view name) {
   if (name.ends_with(".dist-info")) name.remove_suffix(10);
-  const std::size_t dash = name.find('-');
-  return {.name = normalised(name.substr(0, dash)), .version = dash == std::string_view::npos ? "" : std::string(name.substr(dash + 1))};
+  const std::size_t dash = name.rfind('-');  // no version has one, and old tools left them in names
+  return {.name = normalised(name.substr(0, dash)),
+          .version = dash == std::string_view::npos ? "" : std::string(name.substr(dash + 1))};
 }
 
 void read_python(const host::View& view, const Options& options, facts::Machine& machine) {
   const std::string& home = options.user.home;
   read_interpreters(view, home, machine);
   Finder finder(view, machine);
-  for (const char* path : {"/usr/local/bin/uv", "/usr/bin/uv"}) finder.manager("uv", path);
-  for (const char* path : {"/.local/bin/uv", "/.cargo/bin/uv", "/.local/share/bringup/uv/bin/uv"}) finder.manager("uv", home + path);
+  for (const char* path : {"/usr/local/bin/uv", "/usr/bin/uv"}) finder.uv(path);
+  for (const char* path : {"/.local/bin/uv", "/.cargo/bin/uv", "/.local/share/bringup/uv/bin/uv"})
+    finder.uv(home + path);
   finder.manager("pyenv", home + "/.pyenv/bin/pyenv");
-  for (const char* path : {"/.local/bin/micromamba", "/bin/micromamba"}) finder.manager("micromamba", home + path);
-  for (const char* prefix : {"/opt/conda", "/opt/miniconda3", "/opt/miniforge3", "/opt/anaconda3"}) finder.conda(prefix);
-  for (const char* prefix : {"/miniconda3", "/anaconda3", "/miniforge3", "/mambaforge"}) finder.conda(home + prefix);
+  for (const char* path : {"/.local/bin/micromamba", "/bin/micromamba"})
+    finder.manager("micromamba", home + path);
+  for (const char* prefix : {"/opt/conda", "/opt/miniconda3", "/opt/miniforge3", "/opt/anaconda3"})
+    finder.conda(prefix);
+  for (const char* prefix : {"/miniconda3", "/anaconda3", "/miniforge3", "/mambaforge",
+                             "/.local/share/bringup/miniconda3", "/.local/share/bringup/miniforge3"})
+    finder.conda(home + prefix);
+  if (!options.prefix.empty()) {
+    finder.uv(options.prefix + "/uv/bin/uv");
+    for (const char* name : {"/miniconda3", "/miniforge3"}) finder.conda(options.prefix + name);
+    finder.envs_in(options.prefix + "/envs");
+  }
+  finder.envs_in(home + "/.conda/envs");
   finder.envs_in(home + "/.local/share/bringup/envs");
   finder.envs_in(home + "/.virtualenvs");
   for (const std::string& entry : options.environment) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recording is looking through a View that writes down what was looked at: it cannot get out of step with look().
+// Recording is looking through a View that writes down what was looked at: it cannot get out of step with
+// look().
 #include <bringup/base/text.hpp>
 #include <bringup/facts/nvml_json.hpp>
 #include <bringup/host/recording.hpp>
@@ -9,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -19,25 +21,27 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Lists that are kept only as far as their entries were looked at: what else lies there is the user's own business, or thousands of files.
-bool private_list(std::string_view directory, const std::string& home) {
-  return directory == home || directory == "/opt" || directory == "/usr/bin" || directory == "/usr/local/bin" || directory.starts_with("/usr/lib");
-}
-
-bool library_name(std::string_view name) {
-  return name.starts_with("libcuda.so") || name.starts_with("libnvidia-ml.so") || (name.starts_with("python3.") && base::to_integer(name.substr(8)));
+// Lists that are kept whole: what the kernel and the package managers made. Of every other list only those
+// names are kept that were looked at afterwards: what else lies in somebody's home or in /opt is nobody's
+// business.
+bool kept_whole(std::string_view directory) {
+  static constexpr std::array<std::string_view, 6> kPublic{
+      "/proc/", "/sys/", "/lib/modules", "/usr/lib/modules", "/var/lib/dpkg/updates", "/etc/apt/"};
+  return std::ranges::any_of(kPublic,
+                             [directory](std::string_view start) { return directory.starts_with(start); });
 }
 
 class Witness final : public host::View {
  public:
-  Witness(const host::View& view, std::string home) : view_(view), home_(std::move(home)) {}
+  explicit Witness(const host::View& view) : view_(view) {}
 
   Result<std::string> read(std::string_view path) const override {
     auto text = view_.read(path);
     if (text) files_[std::string(path)] = essence(path, *text);
     return text;
   }
-  Result<std::string> read_part(std::string_view path, std::uint64_t offset, std::size_t size) const override {
+  Result<std::string> read_part(std::string_view path, std::uint64_t offset,
+                                std::size_t size) const override {
     auto part = view_.read_part(path, offset, size);
     if (part) note_part(std::string(path), *part);
     return part;
@@ -46,8 +50,8 @@ class Witness final : public host::View {
     auto names = view_.list(directory);
     if (!names) return names;
     directories_.insert(std::string(directory));
-    for (const std::string& name : *names) {
-      if (!private_list(directory, home_) || library_name(name)) note(std::string(directory) + "/" + name);
+    if (kept_whole(directory)) {
+      for (const std::string& name : *names) note(std::string(directory) + "/" + name);
     }
     return names;
   }
@@ -73,36 +77,42 @@ class Witness final : public host::View {
   const auto& links() const { return links_; }
   const auto& directories() const { return directories_; }
   const auto& answers() const { return answers_; }
+  const auto& modules() const { return modules_; }
 
  private:
   // That it exists, and what it is.
   void note(const std::string& path) const {
     const auto status = view_.status(path);
     if (!status) return;
-    if (status->kind == host::FileStatus::Kind::directory) directories_.insert(path);
-    else if (status->kind == host::FileStatus::Kind::link) note_link(path);
-    else files_.emplace(path, "");
+    if (status->kind == host::FileStatus::Kind::directory)
+      directories_.insert(path);
+    else if (status->kind == host::FileStatus::Kind::link)
+      note_link(path);
+    else
+      files_.emplace(path, "");
   }
   // A link into sysfs leads to what is read through it: there it becomes a directory of the recording.
   void note_link(const std::string& path) const {
-    if (view_.list(path)) directories_.insert(path);
-    else if (auto target = view_.link(path)) links_[path] = *target;
+    if (view_.list(path))
+      directories_.insert(path);
+    else if (auto target = view_.link(path))
+      links_[path] = *target;
   }
   void note_part(const std::string& path, std::string_view part) const {
     if (path.find(".ko") != std::string::npos) {
-      const auto info = read_module(view_, path);
-      const bool is_signed = base::contains(part, "~Module signature appended~");
-      const bool was_signed = files_.contains(path) && base::contains(files_[path], "~Module signature");
-      if (info) files_[path] = module_file(info->version, info->flavour == facts::Flavour::open ? "Dual MIT/GPL" : "NVIDIA", is_signed || was_signed);
+      auto info = modules_.contains(path) ? Result<ModuleInfo>(Error(Errc::busy, "read already"))
+                                          : read_module(view_, path);
+      if (info) modules_[path] = std::move(info).take();
     } else if (base::contains(path, "libc.so")) {
-      if (const auto version = find_glibc_version(part)) files_[path] = fmt::format("GNU C Library (recorded) release version {}.\n", *version);
+      if (const auto version = find_glibc_version(part))
+        files_[path] = fmt::format("GNU C Library (recorded) release version {}.\n", *version);
     } else {
       files_[path] = std::string(part);
     }
   }
 
   const host::View& view_;
-  std::string home_;
+  mutable std::map<std::string, ModuleInfo> modules_;
   mutable std::map<std::string, std::string> files_;
   mutable std::map<std::string, std::string> links_;
   mutable std::set<std::string> directories_;
@@ -122,45 +132,77 @@ Result<> write_file(const fs::path& path, std::string_view text) {
 Result<> check_empty(const fs::path& directory) {
   std::error_code error;
   if (!fs::exists(directory, error)) return ok;
-  if (!fs::is_directory(directory, error)) return Error(Errc::refused, fmt::format("{}: a file stands there; give a new or empty directory", directory.string()));
-  if (!fs::is_empty(directory, error)) return Error(Errc::refused, fmt::format("{}: not empty; give a new or empty directory", directory.string()));
+  if (!fs::is_directory(directory, error))
+    return Error(Errc::refused,
+                 fmt::format("{}: a file stands there; give a new or empty directory", directory.string()));
+  if (!fs::is_empty(directory, error))
+    return Error(Errc::refused,
+                 fmt::format("{}: not empty; give a new or empty directory", directory.string()));
   return ok;
+}
+
+// Where `path` goes below `root`: a ".." that came out of a link stays inside.
+std::string place_of(const fs::path& root, const Redactor& redactor, const std::string& path) {
+  return root.string() + fs::path(redactor.path(path)).lexically_normal().string();
 }
 
 Result<> write_files(const Witness& witness, Redactor& redactor, const fs::path& root) {
   std::error_code error;
   fs::create_directories(root, error);
   for (const std::string& directory : witness.directories()) {
-    fs::create_directories(root.string() + redactor.path(directory), error);
+    fs::create_directories(place_of(root, redactor, directory), error);
     if (error) return Error(Errc::io, fmt::format("{}: {}", directory, error.message()));
   }
   for (const auto& [path, target] : witness.links()) {
-    if (!witness.directories().contains(path)) TRY(write_file(root.string() + redactor.path(path) + ".link", redactor.text(target) + "\n"));
+    if (!witness.directories().contains(path))
+      TRY(write_file(place_of(root, redactor, path) + ".link", redactor.text(target) + "\n"));
   }
   for (const auto& [path, content] : witness.files()) {
-    if (witness.links().contains(path)) continue;
+    if (witness.links().contains(path) || witness.modules().contains(path)) continue;
     const bool binary = content.find('\0') != std::string::npos;
-    TRY(write_file(root.string() + redactor.path(path), binary ? content : redactor.text(content)));
+    TRY(write_file(place_of(root, redactor, path), binary ? content : redactor.text(content)));
+  }
+  for (const auto& [path, info] : witness.modules()) {
+    const char* license = info.flavour == facts::Flavour::open ? "Dual MIT/GPL" : "NVIDIA";
+    TRY(write_file(place_of(root, redactor, path),
+                   module_file(info.version, license, redactor.text(info.signer))));
   }
   return ok;
 }
 
-}  // namespace
-
-Result<std::vector<std::string>> record(const host::View& view, const Options& options, const std::string& directory, std::string_view now) {
-  const fs::path root(directory);
-  TRY(check_empty(root));
-  const auto host_name = view.read("/proc/sys/kernel/hostname");
-  Redactor redactor(options.user.name, options.user.home, host_name ? std::string(base::trim(*host_name)) : "");
-  const Witness witness(view, options.user.home);
-  [[maybe_unused]] const facts::Machine machine = look(witness, options);
-  TRY(write_files(witness, redactor, root / "files"));
-  for (const auto& [name, answer] : witness.answers()) TRY(write_file(root / "answers" / name, redactor.text(host::encode_answer(answer))));
-  TRY(write_file(root / "gpus.json", redactor.text(facts::nvml_to_json(options.nvml))));
+// What the recording says beside its files; what statvfs said goes there, since files cannot say it.
+RecordingNotes notes_of(const Options& options, const facts::Machine& machine, const Redactor& redactor,
+                        std::string_view now) {
   RecordingNotes notes{.recorded_at = std::string(now), .options = options};
   notes.options.user.home = redactor.path(options.user.home);
   if (options.user.name != "root") notes.options.user.name = "user";
-  TRY(write_file(root / "recording.toml", redactor.text(notes_to_toml(notes))));
+  if (machine.shm_bytes) notes.options.shm_bytes = *machine.shm_bytes;
+  notes.options.disks = machine.disks;
+  for (facts::Disk& disk : notes.options.disks) disk.path = redactor.path(disk.path);
+  return notes;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> record(const host::View& view, const Options& options,
+                                        const std::string& directory, std::string_view now) {
+  const fs::path root(directory);
+  TRY(check_empty(root));
+  const auto host_name = view.read("/proc/sys/kernel/hostname");
+  Redactor redactor(options.user.name, options.user.home,
+                    host_name ? std::string(base::trim(*host_name)) : "");
+  const Witness witness(view);
+  const facts::Machine machine = look(witness, options);
+  TRY(write_files(witness, redactor, root / "files"));
+  for (const auto& [name, answer] : witness.answers()) {
+    host::Outcome redacted = answer;  // before it is encoded: the encoding counts bytes
+    redacted.out = redactor.text(answer.out);
+    redacted.err = redactor.text(answer.err);
+    TRY(write_file(root / "answers" / name, host::encode_answer(redacted)));
+  }
+  TRY(write_file(root / "gpus.json", redactor.text(facts::nvml_to_json(options.nvml))));
+  TRY(write_file(root / "recording.toml",
+                 redactor.text(notes_to_toml(notes_of(options, machine, redactor, now)))));
   return redactor.done();
 }
 

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/probe/redact.hpp>
-
 #include <bringup/base/text.hpp>
 #include <bringup/probe/internal.hpp>
+#include <bringup/probe/redact.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace bringup::probe {
 namespace {
 
-bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool is_word(char c) { return is_hex(c) || (c >= 'g' && c <= 'z') || (c >= 'G' && c <= 'Z') || c == '_'; }
+bool is_hex(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+bool is_word(char c) {
+  return is_hex(c) || (c >= 'g' && c <= 'z') || (c >= 'G' && c <= 'Z') || c == '_';
+}
 
-// Whether `pattern` ('x' a hexadecimal digit, anything else itself) stands at `at`, and not inside a longer word.
+// Whether `pattern` ('x' a hexadecimal digit, anything else itself) stands at `at`, and not inside a longer
+// word.
 bool stands_at(std::string_view text, std::size_t at, std::string_view pattern) {
   if (at + pattern.size() > text.size() || (at > 0 && is_word(text[at - 1]))) return false;
   for (std::size_t i = 0; i < pattern.size(); ++i) {
@@ -36,10 +41,11 @@ bool replace_pattern(std::string& text, std::string_view pattern) {
 }
 
 bool replace_word(std::string& text, std::string_view word, std::string_view other) {
-  if (word.size() < 3) return false;
+  if (word.empty()) return false;
   bool any = false;
   for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + other.size())) {
-    const bool whole = (at == 0 || !is_word(text[at - 1])) && (at + word.size() == text.size() || !is_word(text[at + word.size()]));
+    const bool whole = (at == 0 || !is_word(text[at - 1])) &&
+                       (at + word.size() == text.size() || !is_word(text[at + word.size()]));
     if (!whole) {
       at += word.size();
       if (at >= text.size()) break;
@@ -64,15 +70,73 @@ bool drop_userinfo(std::string& text) {
   return any;
 }
 
+// Names that stand in os-release, package lists and paths whoever the machine belongs to.
+bool ordinary(std::string_view name) {
+  static constexpr std::array<std::string_view, 40> kWords{
+      "root",  "user",  "host",      "admin",  "localhost", "debian",  "ubuntu",  "fedora",
+      "rocky", "alma",  "almalinux", "centos", "rhel",      "linux",   "opt",     "home",
+      "local", "usr",   "lib",       "bin",    "var",       "etc",     "share",   "nvidia",
+      "cuda",  "torch", "python",    "conda",  "kernel",    "driver",  "gpu",     "amd64",
+      "main",  "free",  "server",    "system", "data",      "install", "version", "package"};
+  return name.size() < 2 || std::ranges::find(kWords, name) != kWords.end();
+}
+
+// "token=abc", "password: abc": the value of a name that speaks of a secret.
+bool drop_values(std::string& text) {
+  static constexpr std::array<std::string_view, 6> kNames{"password", "passwd",  "secret",
+                                                          "token",    "api_key", "apikey"};
+  bool any = false;
+  const std::string small = base::lower(text);
+  std::string out;
+  std::size_t copied = 0;
+  for (std::size_t at = 0; at < small.size(); ++at) {
+    const auto name = std::ranges::find_if(
+        kNames, [&small, at](std::string_view one) { return small.compare(at, one.size(), one) == 0; });
+    if (name == kNames.end()) continue;
+    std::size_t value = at + name->size();
+    if (value >= small.size() || (small[value] != '=' && small[value] != ':')) continue;
+    ++value;
+    while (value < small.size() && (small[value] == ' ' || small[value] == '"' || small[value] == '\''))
+      ++value;
+    const std::size_t end = std::min(small.find_first_of(" \t\r\n\"';&,", value), small.size());
+    if (end == value) continue;
+    out += text.substr(copied, value - copied) + "redacted";
+    copied = end;
+    at = end;
+    any = true;
+  }
+  if (any) text = out + text.substr(std::min(copied, text.size()));
+  return any;
+}
+
+// Tokens that are known by their first letters: Hugging Face, GitHub, GitLab, AWS.
+bool drop_tokens(std::string& text) {
+  static constexpr std::array<std::string_view, 8> kStarts{"hf_",         "ghp_",   "gho_", "ghs_",
+                                                           "github_pat_", "glpat-", "AKIA", "sk-"};
+  bool any = false;
+  for (const std::string_view start : kStarts) {
+    for (std::size_t at = text.find(start); at != std::string::npos; at = text.find(start, at + 1)) {
+      std::size_t end = at + start.size();
+      while (end < text.size() && (is_word(text[end]) || text[end] == '-')) ++end;
+      if (end - at < start.size() + 12 || (at > 0 && is_word(text[at - 1]))) continue;
+      text.replace(at, end - at, "redacted");
+      any = true;
+    }
+  }
+  return any;
+}
+
 void append_number(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out += static_cast<char>((value >> (8U * static_cast<unsigned>(i))) & 0xFFU);
+  for (int i = 0; i < bytes; ++i)
+    out += static_cast<char>((value >> (8U * static_cast<unsigned>(i))) & 0xFFU);
 }
 
 std::string dpkg_essence(std::string_view content) {
   std::string out;
   for (const facts::Package& package : parse_dpkg_status(content)) {
-    out += fmt::format("Package: {}\nStatus: {} ok {}\nArchitecture: {}\nVersion: {}\n\n", package.name, package.held ? "hold" : "install",
-                       package.broken ? "half-configured" : "installed", package.architecture, package.version);
+    out += fmt::format("Package: {}\nStatus: {} ok {}\nArchitecture: {}\nVersion: {}\n\n", package.name,
+                       package.held ? "hold" : "install", package.broken ? "half-configured" : "installed",
+                       package.architecture, package.version);
   }
   return out;
 }
@@ -91,38 +155,91 @@ std::string start_file_essence(std::string_view content, const std::string& path
 }
 
 bool is_start_file(std::string_view path) {
-  if (path.starts_with("/etc/profile") || path.starts_with("/etc/zsh/") || path == "/etc/environment" || path.ends_with("bashrc")) return true;
+  if (path.starts_with("/etc/profile") || path.starts_with("/etc/zsh/") || path == "/etc/environment" ||
+      path.ends_with("bashrc"))
+    return true;
   const std::string_view name = path.substr(path.find_last_of('/') + 1);
-  return name == ".profile" || name == ".bash_profile" || name.starts_with(".zsh") || name == ".zprofile" || name == "config.fish";
+  return name == ".profile" || name == ".bash_profile" || name.starts_with(".zsh") || name == ".zprofile" ||
+         name == "config.fish";
 }
 
 }  // namespace
 
+Redactor::Redactor(std::string user, std::string home, std::string host)
+    : user_(std::move(user)), home_(std::move(home)), host_(std::move(host)) {}
+
 std::string Redactor::text(std::string_view original) {
   std::string text(original);
-  if (replace_pattern(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")) done_.insert("UUIDs of GPUs and file systems");
+  if (number_uuids(text)) done_.insert("UUIDs of GPUs and file systems");
   if (replace_pattern(text, "xx:xx:xx:xx:xx:xx")) done_.insert("MAC addresses");
   if (drop_userinfo(text)) done_.insert("names and passwords in URLs");
-  if (home_.size() > 1 && home_ != "/root") {
-    for (std::size_t at = text.find(home_); at != std::string::npos; at = text.find(home_, at + 1)) text.replace(at, home_.size(), "/home/user");
-  }
-  if (user_ != "root" && replace_word(text, user_, "user")) done_.insert("the user's name");
-  if (host_ != "localhost" && replace_word(text, host_, "host")) done_.insert("the host's name");
+  const bool values = drop_values(text);
+  if (drop_tokens(text) || values) done_.insert("tokens and passwords");
+  if (replace_homes(text)) done_.insert("the names of home directories");
+  if (!ordinary(user_) && replace_word(text, user_, "user")) done_.insert("the user's name");
+  if (!ordinary(host_) && replace_word(text, host_, "host")) done_.insert("the host's name");
   return text;
 }
 
 std::string Redactor::path(std::string_view path) const {
-  if (home_.size() > 1 && home_ != "/root" && (path == home_ || path.starts_with(home_ + "/"))) return "/home/user" + std::string(path.substr(home_.size()));
-  return std::string(path);
+  std::string text(path);
+  replace_homes(text);
+  if (!ordinary(user_)) replace_word(text, user_, "user");
+  if (!ordinary(host_)) replace_word(text, host_, "host");
+  return text;
 }
 
-std::string module_file(std::string_view version, std::string_view license, bool is_signed) {
+// Each UUID becomes a number of its own, so that two GPUs stay two.
+bool Redactor::number_uuids(std::string& text) {
+  constexpr std::string_view kPattern = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  bool any = false;
+  for (std::size_t at = 0; at + kPattern.size() <= text.size(); ++at) {
+    if (!stands_at(text, at, kPattern)) continue;
+    const auto known =
+        uuids_.emplace(base::lower(text.substr(at, kPattern.size())), static_cast<int>(uuids_.size()) + 1)
+            .first;
+    text.replace(at, kPattern.size(), fmt::format("00000000-0000-0000-0000-{:012d}", known->second));
+    any = true;
+  }
+  return any;
+}
+
+// The user's own home becomes /home/user, every other one below /home becomes /home/someone.
+bool Redactor::replace_homes(std::string& text) const {
+  bool any = false;
+  const auto ends_word = [&text](std::size_t at) {
+    return at >= text.size() || (!is_word(text[at]) && text[at] != '-' && text[at] != '.');
+  };
+  if (home_.size() > 1 && home_ != "/root" && home_ != "/home/user") {
+    for (std::size_t at = text.find(home_); at != std::string::npos; at = text.find(home_, at + 1)) {
+      if (!ends_word(at + home_.size())) continue;
+      text.replace(at, home_.size(), "/home/user");
+      any = true;
+    }
+  }
+  constexpr std::string_view kHome = "/home/";
+  for (std::size_t at = text.find(kHome); at != std::string::npos; at = text.find(kHome, at + kHome.size())) {
+    std::size_t end = at + kHome.size();
+    while (!ends_word(end)) ++end;
+    const std::string name = text.substr(at + kHome.size(), end - at - kHome.size());
+    if (name.empty() || name == "user" || name == "someone" || (at > 0 && is_word(text[at - 1]))) continue;
+    text.replace(at + kHome.size(), name.size(), "someone");
+    any = true;
+  }
+  return any;
+}
+
+std::string module_file(std::string_view version, std::string_view license, std::string_view signer) {
   using namespace std::string_literals;
-  const std::string info = fmt::format("version={}", version) + '\0' + fmt::format("license={}", license) + '\0';
+  const std::string info =
+      fmt::format("version={}", version) + '\0' + fmt::format("license={}", license) + '\0';
   const std::string names = "\0.modinfo\0.shstrtab\0"s;
-  std::string file = "\x7f" "ELF\x02\x01\x01"s + std::string(9, '\0');
-  append_number(file, 1, 2);     // relocatable
-  append_number(file, 62, 2);    // x86-64
+  std::string file =
+      "\x7f"
+      "ELF\x02\x01\x01"s +
+      std::string(9, '\0');
+  append_number(file, 1, 2);   // relocatable
+  append_number(file, 62, 2);  // x86-64
   append_number(file, 1, 4);
   append_number(file, 0, 8);
   append_number(file, 0, 8);
@@ -130,7 +247,8 @@ std::string module_file(std::string_view version, std::string_view license, bool
   append_number(file, 0, 4);
   for (const std::uint64_t number : {64U, 0U, 0U, 64U, 3U, 2U}) append_number(file, number, 2);
   file += info + names;
-  const auto section = [&file](std::uint64_t name, std::uint64_t type, std::uint64_t offset, std::uint64_t size) {
+  const auto section = [&file](std::uint64_t name, std::uint64_t type, std::uint64_t offset,
+                               std::uint64_t size) {
     append_number(file, name, 4);
     append_number(file, type, 4);
     append_number(file, 0, 8);
@@ -144,8 +262,13 @@ std::string module_file(std::string_view version, std::string_view license, bool
   section(0, 0, 0, 0);
   section(1, 1, 64, info.size());
   section(10, 3, 64 + info.size(), names.size());
-  if (is_signed) file += "~Module signature appended~\n";
-  return file;
+  if (signer.empty()) return file;
+  // Of the PKCS#7 message only the signer's common name, then the kernel's struct module_signature with the
+  // message's length, big-endian.
+  const std::string name(signer.substr(0, 127));
+  const std::string message = "\x06\x03\x55\x04\x03\x0c"s + static_cast<char>(name.size()) + name;
+  return file + message + "\0\0\2\0\0\0\0\0\0\0\0"s + static_cast<char>(message.size()) +
+         "~Module signature appended~\n";
 }
 
 std::string essence(std::string_view path, std::string content) {

@@ -8,14 +8,19 @@
 namespace bringup::probe {
 namespace {
 
-constexpr std::array<std::string_view, 6> kVariables{"LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "PYTHONPATH", "PATH"};
+constexpr std::array<std::string_view, 6> kVariables{"LD_LIBRARY_PATH",      "CUDA_HOME",  "CUDA_PATH",
+                                                     "CUDA_VISIBLE_DEVICES", "PYTHONPATH", "PATH"};
 
-bool names_cuda(std::string_view line) { return base::contains(base::lower(line), "cuda") || base::contains(base::lower(line), "nvidia"); }
+bool names_cuda(std::string_view line) {
+  return base::contains(base::lower(line), "cuda") || base::contains(base::lower(line), "nvidia");
+}
 
-// The variable that a line of a start file sets: "export PATH=...", "PATH=...", "set -gx PATH ...", "  *) PATH=...".
+// The variable that a line of a start file sets: "export PATH=...", "PATH=...", "set -gx PATH ...", "  *)
+// PATH=...".
 std::string_view variable_set(std::string_view line) {
   for (const std::string_view variable : kVariables) {
-    for (std::size_t at = line.find(variable); at != std::string_view::npos; at = line.find(variable, at + 1)) {
+    for (std::size_t at = line.find(variable); at != std::string_view::npos;
+         at = line.find(variable, at + 1)) {
       const char before = at == 0 ? ' ' : line[at - 1];
       const std::size_t end = at + variable.size();
       const char after = end < line.size() ? line[end] : '\n';
@@ -37,7 +42,10 @@ std::vector<facts::ShellSetting> parse_settings(std::string_view text, const std
     const std::string_view variable = variable_set(line);
     // Everybody's start files set PATH; only those that concern CUDA concern us.
     if (variable.empty() || (variable == "PATH" && !names_cuda(line))) continue;
-    settings.push_back({.file = file, .line = number, .variable = std::string(variable), .text = std::string(base::trim(line))});
+    settings.push_back({.file = file,
+                        .line = number,
+                        .variable = std::string(variable),
+                        .text = std::string(base::trim(line))});
   }
   return settings;
 }
@@ -45,13 +53,16 @@ std::vector<facts::ShellSetting> parse_settings(std::string_view text, const std
 facts::Shells read_shells(const host::View& view, const Options& options) {
   facts::Shells shells;
   for (const char* shell : {"bash", "zsh", "fish"}) {
-    if (view.exists(std::string("/bin/") + shell) || view.exists(std::string("/usr/bin/") + shell)) shells.installed.emplace_back(shell);
+    if (view.exists(std::string("/bin/") + shell) || view.exists(std::string("/usr/bin/") + shell))
+      shells.installed.emplace_back(shell);
   }
-  std::vector<std::string> files{"/etc/environment", "/etc/profile", "/etc/bash.bashrc", "/etc/bashrc", "/etc/zsh/zshenv", "/etc/zsh/zshrc"};
+  std::vector<std::string> files{"/etc/environment", "/etc/profile",    "/etc/bash.bashrc",
+                                 "/etc/bashrc",      "/etc/zsh/zshenv", "/etc/zsh/zshrc"};
   if (const auto names = view.list("/etc/profile.d")) {
     for (const std::string& name : *names) files.push_back("/etc/profile.d/" + name);
   }
-  for (const char* name : {".bashrc", ".bash_profile", ".profile", ".zshenv", ".zshrc", ".zprofile", ".config/fish/config.fish"})
+  for (const char* name :
+       {".bashrc", ".bash_profile", ".profile", ".zshenv", ".zshrc", ".zprofile", ".config/fish/config.fish"})
     files.push_back(options.user.home + "/" + name);
   for (const std::string& file : files) {
     const auto text = view.read(file);

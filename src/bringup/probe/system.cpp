@@ -16,32 +16,43 @@ namespace {
 
 std::string unquoted(std::string_view text) {
   text = base::trim(text);
-  if (text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front()) text = text.substr(1, text.size() - 2);
+  if (text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front())
+    text = text.substr(1, text.size() - 2);
   return std::string(text);
 }
 
-std::string first_line(const Result<std::string>& text) { return text ? std::string(base::trim(*text)) : ""; }
+std::string first_line(const Result<std::string>& text) {
+  return text ? std::string(base::trim(*text)) : "";
+}
 
 void read_kernels(const host::View& view, facts::Kernel& kernel) {
   auto releases = view.list("/lib/modules");
   if (!releases) releases = view.list("/usr/lib/modules");
   if (releases) {
     for (const std::string& release : *releases) {
-      kernel.installed.push_back({.release = release, .bootable = view.exists("/boot/vmlinuz-" + release) || view.exists("/lib/modules/" + release + "/vmlinuz"),
-                                  .headers = static_cast<bool>(view.list("/lib/modules/" + release + "/build/include"))});
+      kernel.installed.push_back(
+          {.release = release,
+           .bootable =
+               view.exists("/boot/vmlinuz-" + release) || view.exists("/lib/modules/" + release + "/vmlinuz"),
+           .headers = static_cast<bool>(view.list("/lib/modules/" + release + "/build/include"))});
     }
   }
-  std::ranges::sort(kernel.installed, [](const auto& a, const auto& b) { return base::compare_releases(a.release, b.release) < 0; });
+  std::ranges::sort(kernel.installed, [](const auto& a, const auto& b) {
+    return base::compare_releases(a.release, b.release) < 0;
+  });
   kernel.command_line = first_line(view.read("/proc/cmdline"));
 }
 
-// The words "GNU C Library ... version 2.36" stand in libc's read-only data; the file is read in parts until they turn up.
+// The words "GNU C Library ... version 2.36" stand in libc's read-only data; the file is read in parts until
+// they turn up.
 facts::Reading<std::string> read_glibc(const host::View& view) {
-  for (const char* path : {"/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6", "/lib/aarch64-linux-gnu/libc.so.6", "/usr/lib/libc.so.6"}) {
+  for (const char* path : {"/lib/x86_64-linux-gnu/libc.so.6", "/lib64/libc.so.6",
+                           "/lib/aarch64-linux-gnu/libc.so.6", "/usr/lib/libc.so.6"}) {
     if (const auto target = view.link(path)) {  // older ones are a link to libc-2.31.so
       const std::size_t at = target->find("libc-2.");
       if (at != std::string::npos) {
-        if (const auto version = base::Version::parse(target->substr(at + 5))) return fmt::format("{}.{}", version->major(), version->minor());
+        if (const auto version = base::Version::parse(target->substr(at + 5)))
+          return fmt::format("{}.{}", version->major(), version->minor());
       }
     }
     constexpr std::size_t kPart = 1U << 18U;
@@ -66,28 +77,46 @@ facts::Reading<std::string> read_gcc(const host::View& view) {
     path = target->starts_with('/') ? *target : "/usr/bin/" + *target;
     const std::size_t at = path.find("gcc-");
     if (at != std::string::npos) {
-      if (const auto version = base::Version::parse(path.substr(at + 4))) return std::to_string(version->major());
+      if (const auto version = base::Version::parse(path.substr(at + 4)))
+        return std::to_string(version->major());
     }
   }
   // Red Hat's gcc is a plain file: the directory of its own libraries has the version
-  for (const char* directory : {"/usr/lib/gcc/x86_64-redhat-linux", "/usr/lib/gcc/aarch64-redhat-linux"}) {
+  for (const char* directory : {"/usr/lib/gcc/x86_64-redhat-linux", "/usr/lib/gcc/aarch64-redhat-linux",
+                                "/usr/lib64/gcc/x86_64-suse-linux"}) {
     const auto versions = view.list(directory);
-    if (versions && !versions->empty()) return std::string(base::split(versions->back(), '.').front());
+    std::optional<base::Version> newest;
+    for (const std::string& name : versions ? *versions : std::vector<std::string>{}) {
+      const auto version = base::Version::parse(name);
+      if (version && (!newest || *newest < *version) && view.exists(std::string(directory) + "/" + name))
+        newest = version;
+    }
+    if (newest) return std::to_string(newest->major());
   }
   return Error(Errc::unsupported, "the version of /usr/bin/gcc cannot be read from its files");
 }
 
 facts::Reading<bool> read_secure_boot(const host::View& view) {
   if (!view.exists("/sys/firmware/efi")) return false;  // started without EFI: there is no Secure Boot
-  const std::string path = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
-  const std::string bytes = TRY(view.read_part(path, 0, 16));
-  if (bytes.size() != 5) return Error(Errc::malformed, fmt::format("{}: {} bytes, expected 5", path, bytes.size()));
+  const std::string variables = "/sys/firmware/efi/efivars";
+  const std::string path = variables + "/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+  const auto read = view.read_part(path, 0, 16);
+  if (!read && read.error().code() == Errc::absent) {
+    const auto others = view.list(variables);
+    if (others && !others->empty())
+      return false;  // firmware that has variables and not this one knows no Secure Boot
+    return Error(Errc::absent, variables + " is not mounted here, so that Secure Boot cannot be seen");
+  }
+  const std::string bytes = TRY(read);
+  if (bytes.size() != 5)
+    return Error(Errc::malformed, fmt::format("{}: {} bytes, expected 5", path, bytes.size()));
   return bytes[4] == 1;
 }
 
 facts::Reading<std::optional<std::string>> read_container(const host::View& view, std::string_view kernel) {
   if (base::contains(base::lower(kernel), "microsoft")) return std::optional<std::string>("wsl");
-  if (const auto text = view.read("/run/systemd/container")) return std::optional<std::string>(base::trim(*text));
+  if (const auto text = view.read("/run/systemd/container"))
+    return std::optional<std::string>(base::trim(*text));
   if (view.exists("/.dockerenv")) return std::optional<std::string>("docker");
   if (view.exists("/run/.containerenv")) return std::optional<std::string>("podman");
   return std::optional<std::string>{};
@@ -97,7 +126,13 @@ std::optional<std::string> read_hypervisor(const host::View& view) {
   const std::string vendor = first_line(view.read("/sys/class/dmi/id/sys_vendor"));
   const std::string product = first_line(view.read("/sys/class/dmi/id/product_name"));
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kSigns{
-      {{"QEMU", "qemu"}, {"KVM", "kvm"}, {"VMware", "vmware"}, {"Amazon EC2", "amazon"}, {"Google", "google"}, {"Virtual Machine", "hyper-v"}, {"VirtualBox", "virtualbox"}}};
+      {{"QEMU", "qemu"},
+       {"KVM", "kvm"},
+       {"VMware", "vmware"},
+       {"Amazon EC2", "amazon"},
+       {"Google", "google"},
+       {"Virtual Machine", "hyper-v"},
+       {"VirtualBox", "virtualbox"}}};
   for (const auto& [sign, name] : kSigns) {
     if (base::contains(vendor, sign) || base::contains(product, sign)) return std::string(name);
   }
@@ -109,7 +144,9 @@ std::optional<std::string> read_hypervisor(const host::View& view) {
 int count_nodes(const host::View& view) {
   const auto names = view.list("/sys/devices/system/node");
   if (!names) return 0;
-  return static_cast<int>(std::ranges::count_if(*names, [](const std::string& name) { return name.starts_with("node") && base::to_integer(name.substr(4)); }));
+  return static_cast<int>(std::ranges::count_if(*names, [](const std::string& name) {
+    return name.starts_with("node") && base::to_integer(name.substr(4));
+  }));
 }
 
 }  // namespace
@@ -123,7 +160,7 @@ facts::Os parse_os_release(std::string_view text) {
     const std::string value = unquoted(line.substr(equals + 1));
     if (key == "ID") os.id = value;
     if (key == "VERSION_ID") os.version = value;
-    if (key == "VERSION_CODENAME") os.codename = value;
+    if (key == "VERSION_CODENAME" || (key == "UBUNTU_CODENAME" && os.codename.empty())) os.codename = value;
     if (key == "PRETTY_NAME") os.name = value;
     if (key == "ID_LIKE") {
       for (const std::string_view word : base::words(value)) os.like.emplace_back(word);
@@ -137,7 +174,8 @@ std::optional<std::uint64_t> parse_meminfo_total(std::string_view text) {
     const auto words = base::words(line);
     if (words.size() < 2 || words[0] != "MemTotal:") continue;
     const auto kib = base::to_integer(words[1]);
-    return kib && *kib >= 0 ? std::optional<std::uint64_t>(static_cast<std::uint64_t>(*kib) * 1024) : std::nullopt;
+    return kib && *kib >= 0 ? std::optional<std::uint64_t>(static_cast<std::uint64_t>(*kib) * 1024)
+                            : std::nullopt;
   }
   return std::nullopt;
 }
@@ -167,7 +205,8 @@ std::optional<std::string> find_glibc_version(std::string_view bytes) {
 
 void read_system(const host::View& view, const Options& options, facts::Machine& machine) {
   for (const char* path : {"/etc/os-release", "/usr/lib/os-release"}) {
-    if (const auto text = view.read(path); text && machine.os.id.empty()) machine.os = parse_os_release(*text);
+    if (const auto text = view.read(path); text && machine.os.id.empty())
+      machine.os = parse_os_release(*text);
   }
   machine.kernel.running = options.kernel;
   machine.arch = options.arch;
@@ -180,13 +219,21 @@ void read_system(const host::View& view, const Options& options, facts::Machine&
   machine.container = read_container(view, options.kernel);
   machine.hypervisor = read_hypervisor(view);
   machine.numa_nodes = count_nodes(view);
-  if (const auto text = view.read("/proc/meminfo")) machine.memory_bytes = parse_meminfo_total(*text).value_or(0);
-  if (const auto space = view.space("/dev/shm")) machine.shm_bytes = space->total_bytes;
-  else machine.shm_bytes = space.error();
+  if (const auto text = view.read("/proc/meminfo"))
+    machine.memory_bytes = parse_meminfo_total(*text).value_or(0);
+  if (options.shm_bytes)
+    machine.shm_bytes = *options.shm_bytes;
+  else if (const auto space = view.space("/dev/shm"))
+    machine.shm_bytes = space->total_bytes;
+  else
+    machine.shm_bytes = space.error();
   const auto limits = view.read("/proc/self/limits");
   const auto memlock = limits ? parse_memlock(*limits) : std::nullopt;
-  if (memlock) machine.memlock_bytes = *memlock;
-  else machine.memlock_bytes = limits ? Error(Errc::malformed, "/proc/self/limits has no 'Max locked memory'") : limits.error();
+  if (memlock)
+    machine.memlock_bytes = *memlock;
+  else
+    machine.memlock_bytes =
+        limits ? Error(Errc::malformed, "/proc/self/limits has no 'Max locked memory'") : limits.error();
 }
 
 void fill_from_process(Options& options) {
@@ -197,7 +244,8 @@ void fill_from_process(Options& options) {
   }
   options.cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
   for (const std::string_view name : kEnvironment) {
-    if (const char* value = std::getenv(std::string(name).c_str())) options.environment.push_back(fmt::format("{}={}", name, value));
+    if (const char* value = std::getenv(std::string(name).c_str()))
+      options.environment.push_back(fmt::format("{}={}", name, value));
   }
 }
 

@@ -11,7 +11,10 @@ namespace bringup::probe {
 namespace {
 
 bool packaged(const facts::Machine& machine, std::string_view start) {
-  return machine.packages.list && std::ranges::any_of(*machine.packages.list, [start](const facts::Package& package) { return package.name.starts_with(start); });
+  return machine.packages.list &&
+         std::ranges::any_of(*machine.packages.list, [start](const facts::Package& package) {
+           return package.name.starts_with(start);
+         });
 }
 
 std::string major_minor(std::string_view text) {
@@ -20,29 +23,40 @@ std::string major_minor(std::string_view text) {
 }
 
 // A toolkit is one only when nvcc is there: runtime packages leave the same folder behind.
-void add_usr_local(const host::View& view, const facts::Machine& machine, std::vector<facts::Toolkit>& found) {
+void add_usr_local(const host::View& view, const facts::Machine& machine,
+                   std::vector<facts::Toolkit>& found) {
   const auto names = view.list("/usr/local");
   if (!names) return;
   for (const std::string& name : *names) {
-    if (!name.starts_with("cuda-") || !base::contains(name, ".") || !view.exists("/usr/local/" + name + "/bin/nvcc")) continue;
+    if (!name.starts_with("cuda-") || !base::contains(name, ".") ||
+        !view.exists("/usr/local/" + name + "/bin/nvcc"))
+      continue;
     const std::string version = major_minor(std::string_view(name).substr(5));
     std::string dashed = version;
     std::ranges::replace(dashed, '.', '-');
-    const bool from_packages = packaged(machine, "cuda-nvcc-" + dashed) || packaged(machine, "cuda-toolkit-" + dashed);
-    found.push_back({.path = "/usr/local/" + name, .version = version, .origin = from_packages ? "nvidia" : "unknown"});
+    const bool from_packages =
+        packaged(machine, "cuda-nvcc-" + dashed) || packaged(machine, "cuda-toolkit-" + dashed);
+    found.push_back(
+        {.path = "/usr/local/" + name, .version = version, .origin = from_packages ? "nvidia" : "unknown"});
   }
   if (found.empty() && view.exists("/usr/local/cuda/bin/nvcc")) {
     const auto json = view.read("/usr/local/cuda/version.json");
     const std::size_t at = json ? json->find("\"version\"") : std::string::npos;
     const std::size_t digit = at == std::string::npos ? at : json->find_first_of("0123456789", at);
-    found.push_back({.path = "/usr/local/cuda", .version = digit == std::string::npos ? "" : major_minor(std::string_view(*json).substr(digit)), .origin = "unknown"});
+    found.push_back(
+        {.path = "/usr/local/cuda",
+         .version = digit == std::string::npos ? "" : major_minor(std::string_view(*json).substr(digit)),
+         .origin = "unknown"});
   }
 }
 
-void add_distribution(const host::View& view, const facts::Machine& machine, std::vector<facts::Toolkit>& found) {
+void add_distribution(const host::View& view, const facts::Machine& machine,
+                      std::vector<facts::Toolkit>& found) {
   if (!machine.packages.list || !view.exists("/usr/bin/nvcc")) return;
-  const auto package = std::ranges::find(*machine.packages.list, "nvidia-cuda-toolkit", &facts::Package::name);
-  if (package != machine.packages.list->end()) found.push_back({.path = "/usr", .version = major_minor(package->version), .origin = "distro"});
+  const auto package =
+      std::ranges::find(*machine.packages.list, "nvidia-cuda-toolkit", &facts::Package::name);
+  if (package != machine.packages.list->end())
+    found.push_back({.path = "/usr", .version = major_minor(package->version), .origin = "distro"});
 }
 
 void add_wheels(const host::View& view, const facts::Machine& machine, std::vector<facts::Toolkit>& found) {
@@ -52,8 +66,13 @@ void add_wheels(const host::View& view, const facts::Machine& machine, std::vect
     for (const std::string& name : *names) {
       const std::string path = env.site_packages + "/nvidia/" + name;
       if (!name.starts_with("cu") || !view.exists(path + "/bin/nvcc")) continue;
-      const auto package = std::ranges::find(env.packages, "nvidia-cuda-nvcc", &facts::PythonPackage::name);
-      found.push_back({.path = path, .version = package == env.packages.end() ? "" : major_minor(package->version), .origin = "pypi"});
+      // nvidia-cuda-nvcc, and nvidia-cuda-nvcc-cu12 before CUDA 13
+      const auto package = std::ranges::find_if(env.packages, [](const facts::PythonPackage& one) {
+        return one.name.starts_with("nvidia-cuda-nvcc");
+      });
+      found.push_back({.path = path,
+                       .version = package == env.packages.end() ? "" : major_minor(package->version),
+                       .origin = "pypi"});
     }
   }
 }

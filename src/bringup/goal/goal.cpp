@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
+#include <bringup/base/toml.hpp>
+#include <bringup/goal/goal.hpp>
+#include <bringup/goal/table.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace bringup::goal {
+namespace {
+
+constexpr std::array<std::string_view, 8> kTop{"driver", "env",   "mirrors", "policy",
+                                               "python", "shell", "stack",   "toolkit"};
+constexpr std::array<std::string_view, 3> kPython{"manager", "prefix", "version"};
+constexpr std::array<std::string_view, 2> kEnv{"name", "packages"};
+constexpr std::array<std::string_view, 3> kPolicy{"kernel", "reboot", "remove"};
+constexpr std::array<std::string_view, 1> kShell{"ld_library_path"};
+constexpr std::array<std::string_view, 1> kMirrors{"profile"};
+
+constexpr std::array<std::string_view, 5> kManagers{"auto", "miniconda", "miniforge", "uv", "venv"};
+constexpr std::array<std::string_view, 2> kKernels{"hold", "free"};
+constexpr std::array<std::string_view, 3> kReboots{"ask", "auto", "never"};
+constexpr std::array<std::string_view, 1> kRemoves{"never"};
+constexpr std::array<std::string_view, 7> kProfiles{"auto", "none", "tuna", "ustc", "aliyun", "sjtu", "cn"};
+
+constexpr std::string_view kNotYet = "this version does not act on it yet; leave it out";
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+// "13.0": two numbers and nothing else.
+bool is_major_minor(std::string_view text) {
+  const auto parts = base::split(text, '.');
+  return parts.size() == 2 && std::ranges::all_of(parts, [](std::string_view part) {
+           return !part.empty() && part.size() <= 3 && std::ranges::all_of(part, is_digit);
+         });
+}
+
+bool is_branch(std::string_view text) {
+  return text.size() == 3 && text[0] != '0' && std::ranges::all_of(text, is_digit);
+}
+
+// A name that is safe as a directory's and as a package's: letters, digits, '.', '_', '-', beginning with a
+// letter or digit.
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && (is_letter(text[0]) || is_digit(text[0])) &&
+         std::ranges::all_of(
+             text, [](char c) { return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+// A version as PEP 440 writes it, as far as a pin needs it: digits in front; no blanks, commas or operators.
+bool is_pin(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && is_digit(text[0]) && std::ranges::all_of(text, [](char c) {
+    return is_letter(c) || is_digit(c) || c == '.' || c == '+' || c == '!' || c == '-';
+  });
+}
+
+std::string normalised(std::string_view name) {
+  std::string out = base::lower(name);
+  std::ranges::replace(out, '_', '-');
+  std::ranges::replace(out, '.', '-');
+  return out;
+}
+
+// "Torch == 2.10.0" -> "torch==2.10.0"
+Result<std::string> parse_package(const Table& table, std::string_view text) {
+  const std::size_t equals = text.find("==");
+  const std::string_view name = base::trim(text.substr(0, equals));
+  const std::string_view pin = equals == std::string_view::npos ? "" : base::trim(text.substr(equals + 2));
+  if (!is_name(name) || (equals != std::string_view::npos && !is_pin(pin)))
+    return table.about("packages", fmt::format("expected \"torch\" or \"torch==2.10.0\", found \"{}\"",
+                                               base::harmless(text)));
+  return equals == std::string_view::npos ? normalised(name) : fmt::format("{}=={}", normalised(name), pin);
+}
+
+std::string_view name_part(std::string_view package) {
+  return package.substr(0, package.find("=="));
+}
+
+Result<EnvGoal> parse_env(const base::Toml& value, std::string_view file) {
+  const Table table = TRY(Table::open(value, file, "env."));
+  TRY(table.only(kEnv));
+  EnvGoal env;
+  if (auto name = TRY(table.text("name"))) {
+    if (!is_name(*name))
+      return table.about("name", fmt::format("expected letters, digits, '.', '_' and '-', found \"{}\"",
+                                             base::harmless(*name)));
+    env.name = std::move(*name);
+  }
+  if (const auto packages = TRY(table.texts("packages"))) {
+    env.packages.clear();
+    for (const std::string& text : *packages) {
+      std::string package = TRY(parse_package(table, text));
+      const auto same = [&package](const std::string& other) {
+        return name_part(other) == name_part(package);
+      };
+      if (std::ranges::any_of(env.packages, same))
+        return table.about("packages", fmt::format("'{}' stands there twice", name_part(package)));
+      env.packages.push_back(std::move(package));
+    }
+    if (env.packages.empty()) return table.about("packages", "expected at least one package, found none");
+  }
+  return env;
+}
+
+Result<> read_envs(const Table& top, std::string_view file, Goal& goal) {
+  const base::Toml* value = top.find("env");
+  if (value == nullptr) return ok;
+  if (value->array() == nullptr)
+    return top.about("env",
+                     fmt::format("expected tables that begin with [[env]], found {}", described(*value)));
+  goal.envs.clear();
+  for (const base::Toml& element : *value->array()) {
+    EnvGoal env = TRY(parse_env(element, file));
+    if (std::ranges::find(goal.envs, env.name, &EnvGoal::name) != goal.envs.end())
+      return complaint(file, element.line,
+                       fmt::format("env.name: '{}' is the name of an earlier environment too", env.name));
+    goal.envs.push_back(std::move(env));
+  }
+  return ok;
+}
+
+Result<> read_top(const Table& top, Goal& goal) {
+  if (auto driver = TRY(top.text("driver"))) {
+    if (*driver != "auto" && *driver != "none" && !is_branch(*driver))
+      return top.about("driver",
+                       fmt::format("expected \"auto\", \"none\" or a branch such as \"580\", found \"{}\"",
+                                   base::harmless(*driver)));
+    goal.driver = std::move(*driver);
+  }
+  const base::Toml* toolkit = top.find("toolkit");
+  if (toolkit != nullptr && toolkit->table() != nullptr)
+    return top.about("toolkit", fmt::format("a local file: {}", kNotYet));
+  if (auto version = TRY(top.text("toolkit"))) {
+    if (*version != "auto" && *version != "none" && !is_major_minor(*version))
+      return top.about("toolkit",
+                       fmt::format("expected \"auto\", \"none\" or a version such as \"13.0\", found \"{}\"",
+                                   base::harmless(*version)));
+    goal.toolkit = std::move(*version);
+  }
+  return ok;
+}
+
+Result<> read_python(const base::Toml& value, std::string_view file, Goal& goal) {
+  const Table table = TRY(Table::open(value, file, "python."));
+  TRY(table.only(kPython));
+  if (auto manager = TRY(table.word("manager", kManagers))) goal.python_manager = std::move(*manager);
+  if (auto version = TRY(table.text("version"))) {
+    if (!is_major_minor(*version) || !version->starts_with("3."))
+      return table.about("version", fmt::format("expected a version such as \"3.11\", found \"{}\"",
+                                                base::harmless(*version)));
+    goal.python_version = std::move(*version);
+  }
+  if (auto prefix = TRY(table.text("prefix"))) {
+    const bool clean = std::ranges::none_of(
+        *prefix, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    const auto parts = base::split(*prefix, '/');
+    if (!prefix->starts_with('/') || prefix->size() < 2 || !clean ||
+        std::ranges::find(parts, std::string_view("..")) != parts.end())
+      return table.about("prefix", fmt::format("expected an absolute path without '..', found \"{}\"",
+                                               base::harmless(*prefix)));
+    while (prefix->size() > 1 && prefix->back() == '/') prefix->pop_back();
+    goal.python_prefix = std::move(*prefix);
+  }
+  return ok;
+}
+
+Result<> read_policy(const base::Toml& value, std::string_view file, Goal& goal) {
+  const Table table = TRY(Table::open(value, file, "policy."));
+  TRY(table.only(kPolicy));
+  if (auto kernel = TRY(table.word("kernel", kKernels))) goal.kernel = std::move(*kernel);
+  if (auto reboot = TRY(table.word("reboot", kReboots))) goal.reboot = std::move(*reboot);
+  if (auto remove = TRY(table.word("remove", kRemoves))) goal.remove = std::move(*remove);
+  return ok;
+}
+
+Result<> read_mirrors(const base::Toml& value, std::string_view file) {
+  const Table table = TRY(Table::open(value, file, "mirrors."));
+  TRY(table.only(kMirrors));
+  const base::Toml* profile = table.find("profile");
+  if (profile != nullptr && profile->table() != nullptr)
+    return table.about("profile", fmt::format("a table of URLs: {}", kNotYet));
+  const auto name = TRY(table.word("profile", kProfiles));
+  if (name && *name != "auto" && *name != "none")
+    return table.about("profile", fmt::format("\"{}\": {}", *name, kNotYet));
+  return ok;
+}
+
+}  // namespace
+
+Result<Goal> parse_goal(std::string_view text, std::string_view name) {
+  auto parsed = base::parse_toml(text, name);
+  if (!parsed) return Error(Errc::usage, parsed.error().message());
+  const Table top = TRY(Table::open(*parsed, name, ""));
+  TRY(top.only(kTop));
+  if (top.find("stack") != nullptr) return top.about("stack", kNotYet);
+  Goal goal;
+  TRY(read_top(top, goal));
+  if (const base::Toml* python = top.find("python")) TRY(read_python(*python, name, goal));
+  TRY(read_envs(top, name, goal));
+  if (const base::Toml* mirrors = top.find("mirrors")) TRY(read_mirrors(*mirrors, name));
+  if (const base::Toml* policy = top.find("policy")) TRY(read_policy(*policy, name, goal));
+  if (const base::Toml* shell = top.find("shell")) {
+    const Table table = TRY(Table::open(*shell, name, "shell."));
+    TRY(table.only(kShell));
+    goal.ld_library_path = TRY(table.boolean("ld_library_path")).value_or(false);
+  }
+  return goal;
+}
+
+// Each text with its length in front, so that no two goals can give the same line.
+std::string canonical(const Goal& goal) {
+  std::string out;
+  const auto add = [&out](std::string_view key, std::string_view value) {
+    out += fmt::format("{} {}:{}\n", key, value.size(), value);
+  };
+  add("driver", goal.driver);
+  add("toolkit", goal.toolkit);
+  add("python.manager", goal.python_manager);
+  add("python.version", goal.python_version);
+  add("python.prefix", goal.python_prefix);
+  for (const EnvGoal& env : goal.envs) {
+    add("env", env.name);
+    for (const std::string& package : env.packages) add("env.package", package);
+  }
+  add("policy.kernel", goal.kernel);
+  add("policy.reboot", goal.reboot);
+  add("policy.remove", goal.remove);
+  add("shell.ld_library_path", goal.ld_library_path ? "true" : "false");
+  return out;
+}
+
+}  // namespace bringup::goal
