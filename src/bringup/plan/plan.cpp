@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/plan/plan.hpp>
-
 #include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
+#include <bringup/plan/plan.hpp>
 #include <bringup/plan/sources.hpp>
 
 #include <fmt/format.h>
@@ -15,15 +14,20 @@ namespace {
 using resolve::Action;
 using resolve::Choice;
 
-bool to_do(Action action) { return action == Action::install || action == Action::upgrade; }
+bool to_do(Action action) {
+  return action == Action::install || action == Action::upgrade;
+}
 
 std::string counted(std::size_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
-std::string manager_of(const facts::Machine& machine) { return machine.packages.manager == "rpm" ? "dnf" : "apt"; }
+std::string manager_of(const facts::Machine& machine) {
+  return machine.packages.manager == "rpm" ? "dnf" : "apt";
+}
 
-// Collects steps; each new one may need those that were added under the names given, as far as they were added at all.
+// Collects steps; each new one may need those that were added under the names given, as far as they were
+// added at all.
 class Builder {
  public:
   void add(steps::Step step, std::vector<std::string> after = {}) {
@@ -32,7 +36,9 @@ class Builder {
     }
     steps_.push_back(std::move(step));
   }
-  bool has(std::string_view id) const { return std::ranges::find(steps_, id, &steps::Step::id) != steps_.end(); }
+  bool has(std::string_view id) const {
+    return std::ranges::find(steps_, id, &steps::Step::id) != steps_.end();
+  }
   std::vector<steps::Step> take() { return std::move(steps_); }
 
  private:
@@ -41,12 +47,16 @@ class Builder {
 
 const std::vector<std::string> kSourceSteps{"archive-component", "vendor-source", "vendor-pin"};
 
-void add_sources(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog, const Choice& choice) {
+void add_sources(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog,
+                 const Choice& choice) {
   if (choice.needs_component) {
     if (auto file = component_source(machine, catalog)) {
-      builder.add({.id = "archive-component", .kind = std::move(*file),
-                   .why = "the driver and the toolkit are in a part of the distribution's archive that is not enabled",
-                   .changes = "one file for apt; the existing ones stay as they are"});
+      builder.add(
+          {.id = "archive-component",
+           .kind = std::move(*file),
+           .why =
+               "the driver and the toolkit are in a part of the distribution's archive that is not enabled",
+           .changes = "one file for apt; the existing ones stay as they are"});
     }
   }
   const bool vendor = (to_do(choice.driver.action) && choice.driver.source == "nvidia") ||
@@ -54,14 +64,18 @@ void add_sources(Builder& builder, const facts::Machine& machine, const catalog:
   if (!vendor || has_vendor_source(machine)) return;
   const catalog::VendorRepo* repo = catalog.repo(resolve::os_key(machine.os));
   if (repo == nullptr) return;
-  builder.add({.id = "vendor-key", .kind = vendor_key(*repo),
+  builder.add({.id = "vendor-key",
+               .kind = vendor_key(*repo),
                .why = "packages from NVIDIA's repository are accepted only when signed with this key",
                .changes = fmt::format("one key file; kept only with the fingerprint {}", repo->fingerprint)});
-  builder.add({.id = "vendor-source", .kind = vendor_source(*repo),
+  builder.add({.id = "vendor-source",
+               .kind = vendor_source(*repo),
                .why = "the driver or the toolkit comes from NVIDIA's own repository",
-               .changes = "one file for the package manager"}, {"vendor-key"});
+               .changes = "one file for the package manager"},
+              {"vendor-key"});
   if (repo->manager == "apt") {
-    builder.add({.id = "vendor-pin", .kind = vendor_pin(),
+    builder.add({.id = "vendor-pin",
+                 .kind = vendor_pin(),
                  .why = "packages that both archives carry come from one of them, and not in turns",
                  .changes = "one preferences file"});
   }
@@ -72,20 +86,27 @@ void add_driver(Builder& builder, const facts::Machine& machine, const Choice& c
   const std::string manager = manager_of(machine);
   if (machine.driver.nouveau_loaded && *machine.driver.nouveau_loaded) {
     builder.add({.id = "no-nouveau",
-                 .kind = steps::WriteFile{.path = "/etc/modprobe.d/bringup-nouveau.conf",
-                                          .text = "# Written by bringup: nouveau would keep NVIDIA's driver from the GPUs.\n"
-                                                  "blacklist nouveau\noptions nouveau modeset=0\n"},
+                 .kind =
+                     steps::WriteFile{
+                         .path = "/etc/modprobe.d/bringup-nouveau.conf",
+                         .text = "# Written by bringup: nouveau would keep NVIDIA's driver from the GPUs.\n"
+                                 "blacklist nouveau\noptions nouveau modeset=0\n"},
                  .why = "nouveau holds the GPUs now and would take them again at the next boot",
                  .changes = "one file; takes effect after a reboot"});
   }
   std::vector<std::string> packages = choice.driver.headers;
   packages.insert(packages.end(), choice.driver.packages.begin(), choice.driver.packages.end());
-  const std::string what = choice.driver.version ? *choice.driver.version : fmt::format("branch {}", choice.driver.branch.value_or(0));
+  const std::string what = choice.driver.version ? *choice.driver.version
+                                                 : fmt::format("branch {}", choice.driver.branch.value_or(0));
   builder.add({.id = "driver-packages",
-               .kind = steps::InstallPackages{.manager = manager, .packages = packages, .dnf_module = choice.driver.dnf_module,
+               .kind = steps::InstallPackages{.manager = manager,
+                                              .packages = packages,
+                                              .dnf_module = choice.driver.dnf_module,
                                               .builds_for = choice.driver.kernels},
-               .why = fmt::format("NVIDIA's driver {}, and its module built for {}", what, base::join(choice.driver.kernels, " and ")),
-               .changes = fmt::format("{} and what they need; no kernel, nothing removed", counted(packages.size(), "package"))},
+               .why = fmt::format("NVIDIA's driver {}, and its module built for {}", what,
+                                  base::join(choice.driver.kernels, " and ")),
+               .changes = fmt::format("{} and what they need; no kernel, nothing removed",
+                                      counted(packages.size(), "package"))},
               kSourceSteps);
 }
 
@@ -93,38 +114,54 @@ void add_driver(Builder& builder, const facts::Machine& machine, const Choice& c
 void add_holds(Builder& builder, const facts::Machine& machine, const Choice& choice) {
   std::vector<std::string> missing;
   for (const std::string& name : choice.driver.hold) {
-    const bool held = machine.packages.list && std::ranges::any_of(*machine.packages.list, [&name](const facts::Package& package) {
+    const bool held = machine.packages.list &&
+                      std::ranges::any_of(*machine.packages.list, [&name](const facts::Package& package) {
                         return package.name == name && package.held;
                       });
     if (!held) missing.push_back(name);
   }
   if (missing.empty()) return;
-  builder.add({.id = "hold", .kind = steps::HoldPackages{.manager = manager_of(machine), .packages = missing},
+  builder.add({.id = "hold",
+               .kind = steps::HoldPackages{.manager = manager_of(machine), .packages = missing},
                .why = "a new kernel or driver by itself would leave the next boot without a matching module",
-               .changes = fmt::format("{} held; policy.kernel = \"free\" in the goal leaves them alone", counted(missing.size(), "package"))},
+               .changes = fmt::format("{} held; policy.kernel = \"free\" in the goal leaves them alone",
+                                      counted(missing.size(), "package"))},
               {"driver-packages"});
 }
 
 void add_load(Builder& builder, const facts::Machine& machine, const Choice& choice) {
   const bool gpus_here = !machine.hypothetical && !machine.pci.empty();
   const bool in_container = machine.container && machine.container->has_value();
-  const bool running_served = std::ranges::find(choice.driver.kernels, machine.kernel.running) != choice.driver.kernels.end();
+  const bool running_served =
+      std::ranges::find(choice.driver.kernels, machine.kernel.running) != choice.driver.kernels.end();
   const bool free_of_nouveau = machine.driver.nouveau_loaded && !*machine.driver.nouveau_loaded;
-  if (choice.driver.action != Action::install || !gpus_here || in_container || !running_served || !free_of_nouveau) return;
-  builder.add({.id = "load-module", .kind = steps::LoadModule{.module = "nvidia"},
-               .why = "the GPUs can be used without a reboot", .changes = "loads the kernel module nvidia"}, {"driver-packages"});
+  if (choice.driver.action != Action::install || !gpus_here || in_container || !running_served ||
+      !free_of_nouveau)
+    return;
+  builder.add({.id = "load-module",
+               .kind = steps::LoadModule{.module = "nvidia"},
+               .why = "the GPUs can be used without a reboot",
+               .changes = "loads the kernel module nvidia"},
+              {"driver-packages"});
 }
 
 void add_toolkit(Builder& builder, const facts::Machine& machine, const Choice& choice) {
   if (to_do(choice.toolkit.action) && choice.toolkit.source != "pypi") {
     std::vector<std::string> after = kSourceSteps;
     after.emplace_back("driver-packages");
-    builder.add({.id = "toolkit-packages",
-                 .kind = steps::InstallPackages{.manager = manager_of(machine), .packages = choice.toolkit.packages, .dnf_module = "", .builds_for = {}},
-                 .why = fmt::format("nvcc {} to compile extensions for these GPUs", choice.toolkit.version.value_or("")),
-                 .changes = fmt::format("{} and what they need", counted(choice.toolkit.packages.size(), "package"))}, after);
+    builder.add(
+        {.id = "toolkit-packages",
+         .kind = steps::InstallPackages{.manager = manager_of(machine),
+                                        .packages = choice.toolkit.packages,
+                                        .dnf_module = "",
+                                        .builds_for = {}},
+         .why =
+             fmt::format("nvcc {} to compile extensions for these GPUs", choice.toolkit.version.value_or("")),
+         .changes = fmt::format("{} and what they need", counted(choice.toolkit.packages.size(), "package"))},
+        after);
   }
-  add_path_steps(machine, choice.toolkit.bin, [&builder](steps::Step step) { builder.add(std::move(step), {"toolkit-packages"}); });
+  add_path_steps(machine, choice.toolkit.bin,
+                 [&builder](steps::Step step) { builder.add(std::move(step), {"toolkit-packages"}); });
 }
 
 // True for a goal that the prefix is in the user's own hands; such steps are done as the user.
@@ -137,35 +174,28 @@ struct Tool {
   std::string manager;  // path of uv or conda
 };
 
-Tool add_manager(Builder& builder, const facts::Machine& machine, const goal::Goal& goal, const catalog::Catalog& catalog,
+Tool add_manager(Builder& builder, const facts::Machine& machine, const goal::Goal& goal,
                  const Choice& choice) {
   const resolve::PythonChoice& python = choice.python;
   const std::string prefix = prefix_of(machine, goal);
   if (python.manager == "uv") {
     if (!python.manager_path.empty()) return {.name = "uv", .manager = python.manager_path};
-    builder.add({.id = "uv", .kind = steps::InstallUv{.path = prefix + "/uv", .python = python.interpreter, .version = ""},
-                 .why = "uv downloads and installs wheels several times faster than pip", .changes = "a small environment of its own for uv",
-                 .as_user = true}, {"python-packages"});
+    builder.add(
+        {.id = "uv",
+         .kind = steps::InstallUv{.path = prefix + "/uv", .python = python.interpreter, .version = ""},
+         .why = "uv downloads and installs wheels several times faster than pip",
+         .changes = "a small environment of its own for uv",
+         .as_user = true},
+        {"python-packages"});
     return {.name = "uv", .manager = prefix + "/uv/bin/uv"};
   }
-  if (python.manager == "miniconda" || python.manager == "miniforge" || python.manager == "conda") {
-    if (!python.manager_path.empty()) return {.name = "conda", .manager = python.manager_path};
-    const catalog::Source* installer = catalog.source(python.manager);
-    const std::string file = prefix + "/" + python.manager + ".sh";
-    builder.add({.id = "conda-installer",
-                 .kind = steps::FetchFile{.url = installer == nullptr ? "" : installer->url, .path = file,
-                                          .sha256 = "", .fingerprint = "", .mode = 0644},
-                 .why = "the installer of " + python.manager, .changes = "one file", .as_user = true});
-    builder.add({.id = "conda", .kind = steps::InstallConda{.installer = file, .path = prefix + "/" + python.manager},
-                 .why = "the goal asks for " + python.manager, .changes = "a conda of its own; no shell start file is edited", .as_user = true},
-                {"conda-installer"});
-    return {.name = "conda", .manager = prefix + "/" + python.manager + "/bin/conda"};
-  }
+  if (!python.manager_path.empty()) return {.name = "conda", .manager = python.manager_path};
   return {.name = "venv", .manager = ""};
 }
 
 std::string index_url(const catalog::Catalog& catalog, const resolve::EnvChoice& env) {
-  const auto torch = std::ranges::find_if(env.packages, [](const auto& wheel) { return wheel.index == "pytorch"; });
+  const auto torch =
+      std::ranges::find_if(env.packages, [](const auto& wheel) { return wheel.index == "pytorch"; });
   if (torch == env.packages.end()) return "";
   const catalog::Source* source = catalog.source("pytorch");
   std::string url = source == nullptr ? "" : source->url;
@@ -173,41 +203,63 @@ std::string index_url(const catalog::Catalog& catalog, const resolve::EnvChoice&
   return url + torch->variant.value_or("cpu");
 }
 
-void add_env(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog, const Choice& choice,
-             const resolve::EnvChoice& env, const Tool& tool) {
-  const bool there = std::ranges::any_of(machine.envs, [&env](const facts::PythonEnv& one) { return one.path == env.path; });
+void add_env(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog,
+             const Choice& choice, const resolve::EnvChoice& env, const Tool& tool) {
+  const bool there =
+      std::ranges::any_of(machine.envs, [&env](const facts::PythonEnv& one) { return one.path == env.path; });
   const std::string created = "env-" + env.name;
   if (!there) {
-    const std::string python = choice.python.interpreter.empty() ? choice.python.version : choice.python.interpreter;
-    builder.add({.id = created, .kind = steps::CreateEnv{.path = env.path, .tool = tool.name, .manager = tool.manager, .python = python},
-                 .why = fmt::format("an environment of its own with Python {}, so that nothing else can break it", choice.python.version),
-                 .changes = "a new directory", .as_user = true}, {"python-packages", "uv", "conda"});
+    const std::string python =
+        choice.python.interpreter.empty() ? choice.python.version : choice.python.interpreter;
+    builder.add(
+        {.id = created,
+         .kind =
+             steps::CreateEnv{.path = env.path, .tool = tool.name, .manager = tool.manager, .python = python},
+         .why = fmt::format("an environment of its own with Python {}, so that nothing else can break it",
+                            choice.python.version),
+         .changes = "a new directory",
+         .as_user = true},
+        {"python-packages", "uv"});
   }
-  steps::InstallWheels wheels{.env = env.path, .tool = tool.name == "uv" ? "uv" : "pip", .manager = tool.name == "uv" ? tool.manager : "",
-                              .packages = {}, .index_url = index_url(catalog, env), .variant = ""};
+  steps::InstallWheels wheels{.env = env.path,
+                              .tool = tool.name == "uv" ? "uv" : "pip",
+                              .manager = tool.name == "uv" ? tool.manager : "",
+                              .packages = {},
+                              .index_url = index_url(catalog, env),
+                              .variant = ""};
   for (const resolve::WheelChoice& wheel : env.packages) {
     wheels.packages.push_back(wheel.version.empty() ? wheel.name : wheel.name + "==" + wheel.version);
     if (wheel.name == "torch") wheels.variant = wheel.variant.value_or("");
   }
   const std::string variant = wheels.variant;
-  builder.add({.id = "wheels-" + env.name, .kind = std::move(wheels),
-               .why = variant.empty() ? "the packages of the goal"
-                                      : fmt::format("PyTorch with its companions, all of one CUDA variant ({})", variant),
-               .changes = fmt::format("{} and what they need, from one index", counted(env.packages.size(), "package")), .as_user = true},
+  builder.add({.id = "wheels-" + env.name,
+               .kind = std::move(wheels),
+               .why = variant.empty()
+                          ? "the packages of the goal"
+                          : fmt::format("PyTorch with its companions, all of one CUDA variant ({})", variant),
+               .changes = fmt::format("{} and what they need, from one index",
+                                      counted(env.packages.size(), "package")),
+               .as_user = true},
               {created, "uv"});
 }
 
-void add_python(Builder& builder, const facts::Machine& machine, const goal::Goal& goal, const catalog::Catalog& catalog,
-                const Choice& choice) {
-  const auto to_install = std::ranges::count_if(choice.envs, [](const resolve::EnvChoice& env) { return to_do(env.action); });
+void add_python(Builder& builder, const facts::Machine& machine, const goal::Goal& goal,
+                const catalog::Catalog& catalog, const Choice& choice) {
+  const auto to_install =
+      std::ranges::count_if(choice.envs, [](const resolve::EnvChoice& env) { return to_do(env.action); });
   if (to_install == 0) return;
   if (!choice.python.packages.empty()) {
-    builder.add({.id = "python-packages",
-                 .kind = steps::InstallPackages{.manager = manager_of(machine), .packages = choice.python.packages, .dnf_module = "", .builds_for = {}},
-                 .why = fmt::format("Python {} with venv, to make environments with", choice.python.version),
-                 .changes = fmt::format("{} and what they need", counted(choice.python.packages.size(), "package"))}, kSourceSteps);
+    builder.add(
+        {.id = "python-packages",
+         .kind = steps::InstallPackages{.manager = manager_of(machine),
+                                        .packages = choice.python.packages,
+                                        .dnf_module = "",
+                                        .builds_for = {}},
+         .why = fmt::format("Python {} with venv, to make environments with", choice.python.version),
+         .changes = fmt::format("{} and what they need", counted(choice.python.packages.size(), "package"))},
+        kSourceSteps);
   }
-  const Tool tool = add_manager(builder, machine, goal, catalog, choice);
+  const Tool tool = add_manager(builder, machine, goal, choice);
   for (const resolve::EnvChoice& env : choice.envs) {
     if (to_do(env.action)) add_env(builder, machine, catalog, choice, env, tool);
   }
@@ -215,10 +267,12 @@ void add_python(Builder& builder, const facts::Machine& machine, const goal::Goa
 
 }  // namespace
 
-std::string default_prefix(const facts::User& user) { return user.home + "/.local/share/bringup"; }
+std::string default_prefix(const facts::User& user) {
+  return user.home + "/.local/share/bringup";
+}
 
-steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const catalog::Catalog& catalog, const resolve::Choice& choice,
-                 std::string_view now) {
+steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const catalog::Catalog& catalog,
+                 const resolve::Choice& choice, std::string_view now) {
   Builder builder;
   add_sources(builder, machine, catalog, choice);
   add_driver(builder, machine, choice);
@@ -229,7 +283,10 @@ steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const ca
   return {.machine = machine_digest(machine),
           .goal = base::sha256_hex(goal::canonical(goal)),
           .made_at = std::string(now),
-          .user = {.name = machine.user.name, .home = machine.user.home, .uid = machine.user.uid, .gid = machine.user.gid},
+          .user = {.name = machine.user.name,
+                   .home = machine.user.home,
+                   .uid = machine.user.uid,
+                   .gid = machine.user.gid},
           .steps = builder.take()};
 }
 

@@ -17,7 +17,8 @@ namespace bringup::plan {
 steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const catalog::Catalog& catalog,
                  const resolve::Choice& choice, std::string_view now);
 
-// Digest of the facts that a plan rests on: OS, kernels, GPUs, driver, toolkits, environments, packages; not free space, load or clocks.
+// Digest of the facts that a plan rests on: OS, kernels, GPUs, driver, toolkits, environments, packages; not
+// free space, load or clocks.
 std::string machine_digest(const facts::Machine& machine);
 
 // Where environments and managers go when the goal names no prefix: "<home>/.local/share/bringup".

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/plan/sources.hpp>
-
 #include <bringup/base/text.hpp>
+#include <bringup/plan/sources.hpp>
 #include <bringup/resolve/resolve.hpp>
 
 #include <fmt/format.h>
@@ -14,7 +13,8 @@ namespace {
 constexpr std::string_view kKeyFile = "/usr/share/keyrings/bringup-nvidia.asc";
 constexpr std::string_view kRpmKeyFile = "/etc/pki/rpm-gpg/RPM-GPG-KEY-bringup-nvidia";
 
-// The archive's own mirror among the sources in use: the first that is neither the security archive nor a vendor's.
+// The archive's own mirror among the sources in use: the first that is neither the security archive nor a
+// vendor's.
 std::string archive_uri(const facts::Machine& machine) {
   const auto own = std::ranges::find_if(machine.packages.archive_uris, [&machine](const std::string& uri) {
     return base::contains(uri, machine.os.id) && !base::contains(uri, "security");
@@ -24,36 +24,56 @@ std::string archive_uri(const facts::Machine& machine) {
 
 steps::Step path_file(std::string_view bin) {
   return {.id = "path-profile",
-          .kind = steps::WriteFile{.path = "/etc/profile.d/bringup-cuda.sh",
-                                   .text = fmt::format("# Written by bringup: the CUDA toolkit for login shells.\n"
-                                                       "case \":$PATH:\" in\n  *:{0}:*) ;;\n  *) PATH={0}:$PATH; export PATH ;;\nesac\n", bin)},
-          .why = "new login shells find nvcc", .changes = "one file; LD_LIBRARY_PATH is left alone, because it makes PyTorch load the wrong libraries"};
+          .kind =
+              steps::WriteFile{
+                  .path = "/etc/profile.d/bringup-cuda.sh",
+                  .text = fmt::format(
+                      "# Written by bringup: the CUDA toolkit for login shells.\n"
+                      "case \":$PATH:\" in\n  *:{0}:*) ;;\n  *) PATH={0}:$PATH; export PATH ;;\nesac\n",
+                      bin)},
+          .why = "new login shells find nvcc",
+          .changes =
+              "one file; LD_LIBRARY_PATH is left alone, because it makes PyTorch load the wrong libraries"};
 }
 
-steps::Step path_block(std::string_view bin, const std::string& home, std::string_view shell, std::string_view file) {
+steps::Step path_block(std::string_view bin, const std::string& home, std::string_view shell,
+                       std::string_view file) {
   return {.id = fmt::format("path-{}", shell),
-          .kind = steps::EditBlock{.path = home + "/" + std::string(file), .name = "cuda",
-                                   .text = fmt::format("case \":$PATH:\" in\n  *:{0}:*) ;;\n  *) export PATH={0}:$PATH ;;\nesac\n", bin)},
-          .why = fmt::format("new {} windows find nvcc", shell), .changes = "one marked block; the rest of the file stays byte for byte",
+          .kind =
+              steps::EditBlock{
+                  .path = home + "/" + std::string(file),
+                  .name = "cuda",
+                  .text = fmt::format(
+                      "case \":$PATH:\" in\n  *:{0}:*) ;;\n  *) export PATH={0}:$PATH ;;\nesac\n", bin)},
+          .why = fmt::format("new {} windows find nvcc", shell),
+          .changes = "one marked block; the rest of the file stays byte for byte",
           .as_user = true};
 }
 
 }  // namespace
 
-std::optional<steps::WriteFile> component_source(const facts::Machine& machine, const catalog::Catalog& catalog) {
+std::optional<steps::WriteFile> component_source(const facts::Machine& machine,
+                                                 const catalog::Catalog& catalog) {
   const catalog::Archive* archive = catalog.archive(resolve::os_key(machine.os));
   const std::string uri = archive_uri(machine);
-  if (archive == nullptr || archive->component.empty() || uri.empty() || machine.os.codename.empty()) return std::nullopt;
+  if (archive == nullptr || archive->component.empty() || uri.empty() || machine.os.codename.empty())
+    return std::nullopt;
   std::string text = fmt::format(
-      "# Written by bringup: the part of the distribution's own archive that carries NVIDIA's driver and CUDA.\n"
-      "Types: deb\nURIs: {0}\nSuites: {1} {1}-updates\nComponents: {2}\n", uri, machine.os.codename, archive->component);
-  // apt refuses two entries for one archive that name different keys, so ours says what the existing one says.
-  if (!machine.packages.archive_signed_by.empty()) text += "Signed-By: " + machine.packages.archive_signed_by + "\n";
+      "# Written by bringup: the part of the distribution's own archive that carries NVIDIA's driver and "
+      "CUDA.\n"
+      "Types: deb\nURIs: {0}\nSuites: {1} {1}-updates\nComponents: {2}\n",
+      uri, machine.os.codename, archive->component);
+  // apt refuses two entries for one archive that name different keys, so ours says what the existing one
+  // says.
+  if (!machine.packages.archive_signed_by.empty())
+    text += "Signed-By: " + machine.packages.archive_signed_by + "\n";
   return steps::WriteFile{.path = "/etc/apt/sources.list.d/bringup-archive.sources", .text = std::move(text)};
 }
 
 steps::FetchFile vendor_key(const catalog::VendorRepo& repo) {
-  return {.url = repo.key_url, .path = std::string(repo.manager == "apt" ? kKeyFile : kRpmKeyFile), .sha256 = "",
+  return {.url = repo.key_url,
+          .path = std::string(repo.manager == "apt" ? kKeyFile : kRpmKeyFile),
+          .sha256 = "",
           .fingerprint = repo.fingerprint};
 }
 
@@ -61,35 +81,46 @@ steps::WriteFile vendor_source(const catalog::VendorRepo& repo) {
   if (repo.manager == "apt") {
     return {.path = "/etc/apt/sources.list.d/bringup-nvidia.sources",
             .text = fmt::format("# Written by bringup: NVIDIA's repository for this distribution.\n"
-                                "Types: deb\nURIs: {}\nSuites: /\nSigned-By: {}\n", repo.url, kKeyFile)};
+                                "Types: deb\nURIs: {}\nSuites: /\nSigned-By: {}\n",
+                                repo.url, kKeyFile)};
   }
   return {.path = "/etc/yum.repos.d/bringup-nvidia.repo",
-          .text = fmt::format("# Written by bringup: NVIDIA's repository for this distribution.\n"
-                              "[bringup-nvidia]\nname=NVIDIA CUDA\nbaseurl={}\nenabled=1\ngpgcheck=1\ngpgkey=file://{}\n", repo.url, kRpmKeyFile)};
+          .text = fmt::format(
+              "# Written by bringup: NVIDIA's repository for this distribution.\n"
+              "[bringup-nvidia]\nname=NVIDIA CUDA\nbaseurl={}\nenabled=1\ngpgcheck=1\ngpgkey=file://{}\n",
+              repo.url, kRpmKeyFile)};
 }
 
 steps::WriteFile vendor_pin() {
   return {.path = "/etc/apt/preferences.d/bringup-nvidia",
-          .text = "# Written by bringup: what both archives carry comes from NVIDIA's.\nPackage: *\nPin: release l=NVIDIA CUDA\nPin-Priority: 600\n"};
+          .text =
+              "# Written by bringup: what both archives carry comes from NVIDIA's.\nPackage: *\nPin: release "
+              "l=NVIDIA CUDA\nPin-Priority: 600\n"};
 }
 
 bool has_vendor_source(const facts::Machine& machine) {
-  return std::ranges::any_of(machine.packages.archive_uris, [](const std::string& uri) { return base::contains(uri, "/compute/cuda/repos/"); });
+  return std::ranges::any_of(machine.packages.archive_uris, [](const std::string& uri) {
+    return base::contains(uri, "/compute/cuda/repos/");
+  });
 }
 
-void add_path_steps(const facts::Machine& machine, std::string_view bin, const std::function<void(steps::Step)>& add) {
+void add_path_steps(const facts::Machine& machine, std::string_view bin,
+                    const std::function<void(steps::Step)>& add) {
   if (bin.empty() || bin == "/usr/bin") return;
   const auto set_in = [&machine, bin](std::string_view file) {
     return std::ranges::any_of(machine.shells.settings, [&](const facts::ShellSetting& setting) {
-      return setting.variable == "PATH" && base::contains(setting.text, bin) && (file.empty() || setting.file.ends_with(file));
+      return setting.variable == "PATH" && base::contains(setting.text, bin) &&
+             (file.empty() || setting.file.ends_with(file));
     });
   };
-  if (!set_in("/etc/profile.d/bringup-cuda.sh") && !set_in("/etc/environment") && !set_in("/etc/profile")) add(path_file(bin));
+  if (!set_in("/etc/profile.d/bringup-cuda.sh") && !set_in("/etc/environment") && !set_in("/etc/profile"))
+    add(path_file(bin));
   const auto has_shell = [&machine](std::string_view name) {
     return std::ranges::find(machine.shells.installed, name) != machine.shells.installed.end();
   };
   if (has_shell("bash") && !set_in("/.bashrc")) add(path_block(bin, machine.user.home, "bash", ".bashrc"));
-  if (has_shell("zsh") && !set_in("/.zshrc") && !set_in("/.zshenv")) add(path_block(bin, machine.user.home, "zsh", ".zshrc"));
+  if (has_shell("zsh") && !set_in("/.zshrc") && !set_in("/.zshenv"))
+    add(path_block(bin, machine.user.home, "zsh", ".zshrc"));
 }
 
 }  // namespace bringup::plan

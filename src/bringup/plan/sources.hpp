@@ -12,10 +12,13 @@
 
 namespace bringup::plan {
 
-// An apt source that adds the archive's component with the driver, from the mirror in use; nullopt when that mirror is not known.
-std::optional<steps::WriteFile> component_source(const facts::Machine& machine, const catalog::Catalog& catalog);
+// An apt source that adds the archive's component with the driver, from the mirror in use; nullopt when that
+// mirror is not known.
+std::optional<steps::WriteFile> component_source(const facts::Machine& machine,
+                                                 const catalog::Catalog& catalog);
 
-// NVIDIA's repository: its key, its entry, and the pin that makes it win over the distribution for what both carry.
+// NVIDIA's repository: its key, its entry, and the pin that makes it win over the distribution for what both
+// carry.
 steps::FetchFile vendor_key(const catalog::VendorRepo& repo);
 steps::WriteFile vendor_source(const catalog::VendorRepo& repo);
 steps::WriteFile vendor_pin();
@@ -23,6 +26,7 @@ steps::WriteFile vendor_pin();
 bool has_vendor_source(const facts::Machine& machine);
 
 // Puts `bin` on the PATH of new bash and zsh shells, as far as it is not yet; nothing for an empty `bin`.
-void add_path_steps(const facts::Machine& machine, std::string_view bin, const std::function<void(steps::Step)>& add);
+void add_path_steps(const facts::Machine& machine, std::string_view bin,
+                    const std::function<void(steps::Step)>& add);
 
 }  // namespace bringup::plan

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
+#include <bringup/resolve/explain.hpp>
+#include <bringup/resolve/present.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace bringup::resolve {
+namespace {
+
+bool made_here(const Solution& solution) {
+  return solution.driver.origin == Origin::nvidia || solution.driver.origin == Origin::distro;
+}
+
+// Packages that pull in the newest kernel, by their names: "linux-image-amd64", "linux-generic",
+// "kernel-core"; not those of one release.
+bool kernel_puller(std::string_view name) {
+  if (name == "kernel" || name == "kernel-core" || name == "linux-generic" ||
+      name.starts_with("linux-generic-hwe"))
+    return true;
+  for (const std::string_view start : {"linux-image-", "linux-headers-"}) {
+    if (!name.starts_with(start)) continue;
+    const std::string_view rest = name.substr(start.size());
+    return !rest.empty() && (rest[0] < '0' || rest[0] > '9') && !rest.starts_with("unsigned-");
+  }
+  return false;
+}
+
+std::vector<std::string> kernels_to_hold(const facts::Machine& machine) {
+  std::vector<std::string> out;
+  if (!machine.packages.list) return out;
+  for (const facts::Package& package : *machine.packages.list) {
+    if (kernel_puller(package.name) && std::ranges::find(out, package.name) == out.end())
+      out.push_back(package.name);
+  }
+  return out;
+}
+
+std::vector<std::string> missing_headers(const Problem& problem, const std::vector<std::string>& kernels) {
+  const std::string pattern = problem.archive != nullptr && !problem.archive->headers_package.empty()
+                                  ? problem.archive->headers_package
+                              : problem.repo != nullptr ? problem.repo->headers_package
+                                                        : "";
+  std::vector<std::string> out;
+  if (pattern.empty()) return out;
+  for (const facts::InstalledKernel& kernel : problem.machine->kernel.installed) {
+    if (!kernel.headers && std::ranges::find(kernels, kernel.release) != kernels.end())
+      out.push_back(catalog::filled(pattern, "release", kernel.release));
+  }
+  return out;
+}
+
+WheelChoice wheel(std::string_view name, std::string version, const catalog::WheelSet& wheels) {
+  return {.name = std::string(name),
+          .version = std::move(version),
+          .variant = wheels.variant,
+          .index = wheels.index};
+}
+
+std::string without_local(const std::string& version) {
+  return version.substr(0, version.find('+'));
+}
+
+std::vector<WheelChoice> packages_kept(const WantedEnv& wanted, const facts::PythonEnv& env) {
+  std::vector<WheelChoice> out;
+  for (const WantedPackage& package : wanted.packages) {
+    if (!package.active) continue;
+    const auto there = std::ranges::find(env.packages, package.name, &facts::PythonPackage::name);
+    const bool torch = package.name == "torch";
+    if (there == env.packages.end() && !(torch && env.torch)) continue;
+    const std::string& version = torch && env.torch ? *env.torch : there->version;
+    const bool of_set = torch || package.name == "torchvision" || package.name == "torchaudio";
+    out.push_back({.name = package.name,
+                   .version = without_local(version),
+                   .variant = of_set ? env.variant : std::nullopt,
+                   .index = std::nullopt});
+  }
+  return out;
+}
+
+std::vector<WheelChoice> packages_made(const WantedEnv& wanted, const catalog::WheelSet* wheels) {
+  std::vector<WheelChoice> out;
+  const Wishes wishes = wishes_of(wanted);
+  if (wheels != nullptr) {
+    out.push_back(wheel("torch", wheels->torch.text, *wheels));
+    if (wishes.torchvision) out.push_back(wheel("torchvision", wheels->torchvision, *wheels));
+    if (wishes.torchaudio) out.push_back(wheel("torchaudio", wheels->torchaudio.value_or(""), *wheels));
+  }
+  for (const WantedPackage* package : wishes.others)
+    out.push_back({.name = package->name, .version = package->pin, .variant = std::nullopt, .index = "pypi"});
+  return out;
+}
+
+Reason driver_reason(const Problem& problem, const Solution& solution) {
+  const DriverCandidate& driver = solution.driver;
+  Reason out{.about = "driver",
+             .text = "",
+             .source = driver.branch == nullptr ? "this machine" : driver.branch->from.source,
+             .known = driver.branch == nullptr ? catalog::Known::read : driver.branch->from.known};
+  const std::string_view type = driver.branch == nullptr ? "" : std::string_view(driver.branch->type);
+  if (driver.origin == Origin::none) {
+    out.text = problem.has_gpus() ? "the goal says that the driver is not managed here"
+                                  : "there is no NVIDIA GPU on the PCI bus, so no driver is needed";
+    out.source = problem.has_gpus() ? "goal: driver" : "this machine: the PCI bus";
+  } else if (driver.origin == Origin::keep) {
+    out.text =
+        fmt::format("driver {} is here already and serves every GPU, so it stays", driver.version.text);
+    out.source = "this machine: " + driver.evidence;
+    out.known = catalog::Known::tried;
+  } else if (problem.driver != "auto") {
+    out.text = fmt::format("the goal asks for driver branch {}, and it serves every GPU", driver.number);
+  } else if (end_of_life(problem, driver)) {
+    out.text = fmt::format("{} serves every GPU, and no supported branch that does can be had here",
+                           driver_text(driver));
+  } else {
+    out.text =
+        fmt::format("branch {} ({}) is the newest supported one that serves every GPU", driver.number, type);
+  }
+  return out;
+}
+
+Reason flavour_reason(const Problem& problem, const Solution& solution) {
+  const DriverCandidate& driver = solution.driver;
+  Reason out{.about = "flavour",
+             .text = "",
+             .source = driver.branch == nullptr ? "this machine" : driver.branch->from.source,
+             .known = driver.branch == nullptr ? catalog::Known::read : driver.branch->from.known};
+  const auto architecture = [&problem](bool old) -> std::string {
+    for (const Wanted& gpu : problem.gpus) {
+      if (!gpu.active || gpu.row == nullptr) continue;
+      if (old ? gpu.row->architecture < catalog::Architecture::turing
+              : gpu.row->architecture >= catalog::Architecture::blackwell)
+        return std::string(catalog::architecture_name(gpu.row->architecture));
+    }
+    return "";
+  };
+  if (driver.origin == Origin::keep) {
+    out.text = fmt::format("the {} kernel modules are the ones that are here", flavour_name(*driver.flavour));
+  } else if (*driver.flavour == facts::Flavour::open) {
+    const std::string needs = architecture(false);
+    out.text = needs.empty()
+                   ? "the open kernel modules are what NVIDIA recommends for Turing and later in this branch"
+                   : fmt::format("{} needs the open kernel modules", needs);
+  } else {
+    const std::string needs = architecture(true);
+    out.text = needs.empty()
+                   ? fmt::format("the proprietary kernel modules are the usual ones of branch {} here",
+                                 driver.number)
+                   : fmt::format("{} needs the proprietary kernel modules", needs);
+  }
+  return out;
+}
+
+Reason source_reason(const Problem& problem, const Solution& solution) {
+  const bool vendor = solution.driver.origin == Origin::nvidia;
+  Reason out{.about = vendor ? "source:nvidia" : "source:distro",
+             .text = "",
+             .source = "",
+             .known = catalog::Known::read};
+  if (vendor) {
+    out.text = "NVIDIA's repository answers and has packages of this branch for this system";
+    if (problem.repo != nullptr)
+      out = {out.about, out.text, problem.repo->from.source, problem.repo->from.known};
+    return out;
+  }
+  const std::string why = problem.repo == nullptr ? "NVIDIA's repository has none for this system"
+                          : problem.answers(Place::nvidia)
+                              ? "it has the wanted branch"
+                              : "NVIDIA's repository does not answer: " + problem.silence(Place::nvidia);
+  out.text = fmt::format("the driver comes from the distribution's archive: {}", why);
+  if (problem.archive != nullptr)
+    out = {out.about, out.text, problem.archive->from.source, problem.archive->from.known};
+  return out;
+}
+
+// Why no newer torch: the newest set that was passed over only because it does not work, or because of this
+// driver.
+std::string passed_over(const Problem& problem, const Solution& solution, std::size_t index) {
+  const EnvSolution& env = solution.envs[index];
+  const Wishes wishes = wishes_of(problem.envs[index]);
+  const std::string& python = solution.python.choice.version;
+  for (const catalog::WheelSet& wheels : problem.catalog->wheels) {
+    if (!(env.wheels->torch < wheels.torch)) break;
+    const auto rejection = wheel_rejection(problem, solution.driver, python, wishes, wheels);
+    if (!rejection) continue;
+    const auto rule = rejection->rule;
+    if (rule == WheelRule::broken || rule == WheelRule::driver_floor || rule == WheelRule::gpu ||
+        rule == WheelRule::no_audio)
+      return "; " + say(problem, solution.driver, python, wishes, wheels, *rejection);
+  }
+  return "";
+}
+
+Reason torch_reason(const Problem& problem, const Solution& solution, std::size_t index) {
+  const EnvSolution& env = solution.envs[index];
+  if (env.kept) {
+    return {.about = "torch",
+            .text = fmt::format("the environment {} is here already with torch {}, and does for '{}'",
+                                env.path, env.kept->env->torch.value_or("?"), problem.envs[index].name),
+            .source = "this machine: " + env.path,
+            .known = catalog::Known::read};
+  }
+  const std::string serves =
+      problem.has_gpus() ? "with code for every GPU and for this driver" : "which runs on the CPU";
+  return {.about = "torch",
+          .text = fmt::format("{} is the newest set {}{}", wheels_text(*env.wheels), serves,
+                              passed_over(problem, solution, index)),
+          .source = env.wheels->from.source,
+          .known = env.wheels->from.known};
+}
+
+DriverChoice driver_choice(const Problem& problem, const Solution& solution) {
+  const DriverCandidate& driver = solution.driver;
+  if (driver.origin == Origin::none) return {};
+  DriverChoice out{.action = Action::keep,
+                   .branch = driver.number,
+                   .version = driver.version.text,
+                   .flavour = driver.flavour,
+                   .source = "keep"};
+  out.kernels = kernels_to_serve(problem.machine->kernel);
+  if (driver.origin == Origin::keep) return out;
+  const bool some = present_driver(*problem.machine) || !problem.machine->driver.libcuda.empty() ||
+                    !problem.machine->driver.modules.empty();
+  out.action = some ? Action::upgrade : Action::install;
+  out.source = driver.origin == Origin::nvidia ? "nvidia" : "distro";
+  if (driver.origin == Origin::nvidia) out.version = std::nullopt;
+  out.packages = packages_of(problem, driver);
+  out.dnf_module = dnf_module_of(problem, driver);
+  out.headers = missing_headers(problem, out.kernels);
+  return out;
+}
+
+std::vector<EnvChoice> env_choices(const Problem& problem, const Solution& solution) {
+  std::vector<EnvChoice> out;
+  for (std::size_t i = 0; i < solution.envs.size(); ++i) {
+    const EnvSolution& env = solution.envs[i];
+    EnvChoice choice{.name = problem.envs[i].name, .path = env.path, .action = env.action, .packages = {}};
+    choice.packages = env.kept ? packages_kept(problem.envs[i], *env.kept->env)
+                               : packages_made(problem.envs[i], env.wheels);
+    out.push_back(std::move(choice));
+  }
+  return out;
+}
+
+std::vector<Reason> reasons_of(const Problem& problem, const Solution& solution) {
+  std::vector<Reason> out{driver_reason(problem, solution)};
+  if (solution.driver.flavour) out.push_back(flavour_reason(problem, solution));
+  if (made_here(solution)) out.push_back(source_reason(problem, solution));
+  out.push_back({.about = "toolkit",
+                 .text = solution.toolkit.reason,
+                 .source = solution.toolkit.evidence,
+                 .known = solution.toolkit.known});
+  out.push_back({.about = "python",
+                 .text = solution.python.reason,
+                 .source = solution.python.evidence,
+                 .known = catalog::Known::read});
+  for (std::size_t i = 0; i < solution.envs.size(); ++i) {
+    if (solution.envs[i].kept || solution.envs[i].wheels != nullptr)
+      out.push_back(torch_reason(problem, solution, i));
+  }
+  return out;
+}
+
+bool component_missing(const Problem& problem, const Choice& choice) {
+  const bool from_archive = (choice.driver.source == "distro" && choice.driver.action != Action::keep) ||
+                            (choice.toolkit.source == "distro" && choice.toolkit.action == Action::install);
+  if (!from_archive || problem.archive == nullptr) return false;
+  const auto& enabled = problem.machine->packages.archive_components;
+  return std::ranges::any_of(base::words(problem.archive->component), [&enabled](std::string_view component) {
+    return std::ranges::find(enabled, component) == enabled.end();
+  });
+}
+
+}  // namespace
+
+Choice choice_of(const Problem& problem, const Solution& solution, bool hold_kernel) {
+  Choice choice{.driver = driver_choice(problem, solution),
+                .toolkit = solution.toolkit.choice,
+                .python = solution.python.choice,
+                .envs = env_choices(problem, solution),
+                .reasons = reasons_of(problem, solution),
+                .notices = notices_of(problem, solution)};
+  if (hold_kernel && made_here(solution)) choice.driver.hold = kernels_to_hold(*problem.machine);
+  choice.needs_component = component_missing(problem, choice);
+  return choice;
+}
+
+}  // namespace bringup::resolve

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A solution told as a choice: what to install, why, and what the user should know.
+
+#include <bringup/resolve/search.hpp>
+
+namespace bringup::resolve {
+
+Choice choice_of(const Problem& problem, const Solution& solution, bool hold_kernel);
+std::vector<Notice> notices_of(const Problem& problem, const Solution& solution);
+
+}  // namespace bringup::resolve

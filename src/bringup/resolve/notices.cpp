@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the user should know about a choice.
+#include <bringup/base/text.hpp>
+#include <bringup/resolve/explain.hpp>
+#include <bringup/resolve/present.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace bringup::resolve {
+namespace {
+
+using Notices = std::vector<Notice>;
+
+bool installs(const Solution& solution) {
+  return solution.driver.origin == Origin::nvidia || solution.driver.origin == Origin::distro;
+}
+
+void about_branch(const Problem& problem, const Solution& solution, Notices& out) {
+  const DriverCandidate& driver = solution.driver;
+  if (driver.origin == Origin::none || !end_of_life(problem, driver)) return;
+  const auto next = driver.branch->successor;
+  const catalog::Branch* successor = next ? problem.catalog->branch(*next) : nullptr;
+  std::string text =
+      fmt::format("driver branch {} has had no updates since {}", driver.number, *driver.branch->eol);
+  if (successor != nullptr)
+    text += fmt::format("; branch {} ({}) follows it{}", successor->number, successor->type,
+                        successor->eol ? ", supported until " + *successor->eol : "");
+  out.push_back({.id = "driver-end-of-life", .text = std::move(text)});
+}
+
+void about_secure_boot(const Problem& problem, const Solution& solution,
+                       const std::vector<std::string>& packages, Notices& out) {
+  const auto& secure = problem.machine->secure_boot;
+  if (!secure || !*secure || !installs(solution)) return;
+  const bool is_signed = std::ranges::any_of(
+      packages, [](const std::string& name) { return name.starts_with("linux-modules-nvidia"); });
+  out.push_back(
+      {.id = "secure-boot",
+       .text = is_signed
+                   ? "Secure Boot is on: the modules are signed by the distribution, and load as they are"
+                   : "Secure Boot is on: the module that is built here is signed with this machine's own key "
+                     "(MOK); enrol it once with "
+                     "'mokutil --import', and confirm it on the console at the next boot"});
+}
+
+void about_kernels(const Problem& problem, const Solution& solution, Notices& out) {
+  const facts::Machine& machine = *problem.machine;
+  const std::vector<std::string> kernels = kernels_to_serve(machine.kernel);
+  if (installs(solution) && kernels.empty())
+    out.push_back(
+        {.id = "no-kernel", .text = "no kernel is installed here: the driver's module is built when one is"});
+  if (solution.driver.origin != Origin::keep || machine.driver.modules.empty() || kernels.empty()) return;
+  const auto& modules = machine.driver.modules;
+  if (std::ranges::find(modules, kernels.back(), &facts::ModuleOnDisk::kernel) == modules.end())
+    out.push_back({.id = "next-kernel-without-module",
+                   .text = fmt::format(
+                       "kernel {} boots next and has no NVIDIA module: the GPUs would be gone after a reboot",
+                       kernels.back())});
+}
+
+void about_driver_place(const Problem& problem, const Solution& solution, Notices& out) {
+  if (!installs(solution)) return;
+  const facts::Machine& machine = *problem.machine;
+  if (machine.driver.foreign)
+    out.push_back({.id = "driver-foreign",
+                   .text = fmt::format("a driver that no package manager knows is installed ({}): remove it "
+                                       "first, or its files and the packages' mix",
+                                       *machine.driver.foreign)});
+  if (machine.container && *machine.container && !machine.hypothetical)
+    out.push_back(
+        {.id = "driver-in-container",
+         .text = fmt::format("this is a container ({}): a kernel module is loaded by the host, not from here",
+                             **machine.container)});
+  if (solution.driver.origin == Origin::nvidia && problem.repo != nullptr && problem.repo->manager == "dnf")
+    out.push_back({.id = "dkms-from-epel",
+                   .text = "the module is built by dkms, which these systems have in EPEL: that repository "
+                           "must be enabled"});
+  if (solution.driver.origin == Origin::nvidia && !problem.answers(Place::distro))
+    out.push_back(
+        {.id = "archive-silent",
+         .text =
+             "the distribution's archive does not answer: dkms, compiler and headers must be here already"});
+}
+
+void about_python(const Problem& problem, const Solution& solution, Notices& out) {
+  if (solution.python.fallback)
+    out.push_back({.id = "python-fallback",
+                   .text = fmt::format("Python {} instead of {}: {}", solution.python.choice.version,
+                                       wanted_python(problem), solution.python.reason)});
+  if (solution.python.download)
+    out.push_back(
+        {.id = "python-download",
+         .text = "no Python here does: uv downloads one from GitHub, and whether that answers is not known"});
+}
+
+void about_env(const Problem& problem, const EnvSolution& env, const std::string& name, Notices& out) {
+  if (env.kept && env.kept->env->path != own_path(problem, WantedEnv{.name = name, .packages = {}}))
+    out.push_back({.id = "environment-adopted",
+                   .text = fmt::format("environment {}: {} is used as it is", name, env.path)});
+  if (env.kept && !env.kept->lacking.empty())
+    out.push_back({.id = "environment-lacks",
+                   .text = fmt::format("environment {}: {} has no {}, and no place that has it answers", name,
+                                       env.path, base::join(env.kept->lacking, ", "))});
+  if (env.kept && env.kept->unproven)
+    out.push_back({.id = "environment-unproven",
+                   .text = fmt::format("environment {}: the catalog does not know whether torch {} has code "
+                                       "for these GPUs; 'bringup verify' tries it",
+                                       name, env.kept->env->torch.value_or("?"))});
+  if (env.action == Action::upgrade)
+    out.push_back(
+        {.id = "environment-changed",
+         .text = fmt::format("environment {}: {} is here and does not do as it is; its packages are changed",
+                             name, env.path)});
+  if (env.wheels != nullptr && env.wheels->from.known == catalog::Known::inferred)
+    out.push_back({.id = "wheels-inferred",
+                   .text = fmt::format("environment {}: that {} works is inferred from its neighbours; "
+                                       "'bringup verify' imports each part",
+                                       name, wheels_text(*env.wheels))});
+  if (!problem.has_gpus() && env.wheels != nullptr && env.wheels->variant != "cpu")
+    out.push_back({.id = "cuda-wheels-on-cpu",
+                   .text = fmt::format("environment {}: {} runs on the CPU too, and is a larger download "
+                                       "than the CPU's own from the PyTorch index",
+                                       name, wheels_text(*env.wheels))});
+}
+
+// What would be chosen if a silent place answered.
+void about_silence(const Problem& problem, const Solution& solution, Notices& out) {
+  const std::string now = summary(problem, solution);
+  for (const Place place : kPlaces) {
+    if (problem.answers(place) || (place == Place::nvidia && problem.repo == nullptr)) continue;
+    const Problem easier =
+        without(problem, {.kind = Constraint::Kind::place, .first = static_cast<std::size_t>(place)});
+    const auto other = search(easier);
+    if (!other) continue;
+    const std::string then = summary(easier, *other);
+    if (then == now) continue;
+    out.push_back({.id = fmt::format("source-{}", place_name(place)),
+                   .text = fmt::format("{} does not answer ({}); with it the choice would be: {}",
+                                       place_title(place), problem.silence(place), then)});
+  }
+}
+
+}  // namespace
+
+std::vector<Notice> notices_of(const Problem& problem, const Solution& solution) {
+  Notices out;
+  about_branch(problem, solution, out);
+  about_secure_boot(problem, solution, packages_of(problem, solution.driver), out);
+  about_kernels(problem, solution, out);
+  about_driver_place(problem, solution, out);
+  if (!solution.toolkit.caveat.empty()) out.push_back({.id = "toolkit", .text = solution.toolkit.caveat});
+  about_python(problem, solution, out);
+  for (std::size_t i = 0; i < solution.envs.size(); ++i)
+    about_env(problem, solution.envs[i], problem.envs[i].name, out);
+  about_silence(problem, solution, out);
+  return out;
+}
+
+}  // namespace bringup::resolve

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
+#include <bringup/resolve/problem.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace bringup::resolve {
+namespace {
+
+using facts::PciKind;
+
+int newest_listed_branch(const catalog::Catalog& catalog) {
+  int newest = 0;
+  for (const catalog::Gpu& gpu : catalog.gpus) {
+    if (!gpu.first_driver.empty()) newest = std::max(newest, gpu.first_driver.rbegin()->first);
+  }
+  return newest;
+}
+
+std::vector<Wanted> wanted_gpus(const facts::Machine& machine, const catalog::Catalog& catalog) {
+  std::vector<Wanted> out;
+  for (const facts::PciFunction& function : machine.pci) {
+    if (function.kind != PciKind::gpu) continue;
+    const catalog::Gpu* row = catalog.gpu(function.device_id);
+    Wanted gpu{
+        .address = function.address, .device_id = function.device_id, .name = function.name, .row = row};
+    if (gpu.name.empty() && row != nullptr) gpu.name = row->name;
+    gpu.in_nvml = !machine.hypothetical && machine.nvml &&
+                  std::ranges::find(machine.nvml->gpus, function.address, &facts::NvmlGpu::pci) !=
+                      machine.nvml->gpus.end();
+    out.push_back(std::move(gpu));
+  }
+  std::ranges::stable_sort(out, {}, &Wanted::address);
+  return out;
+}
+
+std::vector<WantedEnv> wanted_envs(const goal::Goal& goal) {
+  std::vector<WantedEnv> out;
+  for (const goal::EnvGoal& env : goal.envs) {
+    WantedEnv wanted{.name = env.name, .packages = {}};
+    for (const std::string& package : env.packages) {
+      const std::size_t equals = package.find("==");
+      wanted.packages.push_back({.name = package.substr(0, equals),
+                                 .pin = equals == std::string::npos ? "" : package.substr(equals + 2)});
+    }
+    out.push_back(std::move(wanted));
+  }
+  return out;
+}
+
+// Whether a place answers. The archive of a system whose mirror list hides its URL is not among what can be
+// asked: it is taken to answer when any other place does, because then the network is there.
+Reach reach_of(const facts::Machine& machine, Place place) {
+  const auto named = std::ranges::find(machine.sources, place_name(place), &facts::Source::name);
+  if (named != machine.sources.end()) {
+    return {.answers = static_cast<bool>(named->answered_seconds),
+            .why = named->answered_seconds ? "" : named->answered_seconds.error().message()};
+  }
+  const bool configured = machine.packages.manager == "rpm" || !machine.packages.archive_uris.empty();
+  const bool network = std::ranges::any_of(machine.sources, [](const facts::Source& source) {
+    return static_cast<bool>(source.answered_seconds);
+  });
+  if (place == Place::distro && configured && network) return {.answers = true, .why = ""};
+  return {.answers = false, .why = "not asked"};
+}
+
+const std::string& pin_of(const Problem& problem, const Constraint& constraint) {
+  return problem.envs[constraint.first].packages[constraint.second].pin;
+}
+
+}  // namespace
+
+std::string_view place_name(Place place) {
+  constexpr std::array<std::string_view, 4> kNames{"nvidia", "distro", "pypi", "pytorch"};
+  return kNames[static_cast<std::size_t>(place)];
+}
+
+std::string_view place_title(Place place) {
+  constexpr std::array<std::string_view, 4> kTitles{"NVIDIA's repository", "the distribution's archive",
+                                                    "PyPI", "the PyTorch index"};
+  return kTitles[static_cast<std::size_t>(place)];
+}
+
+bool Problem::has_gpus() const {
+  return std::ranges::any_of(gpus, &Wanted::active);
+}
+
+Problem make_problem(const facts::Machine& machine, const goal::Goal& goal, const catalog::Catalog& catalog,
+                     std::string_view today) {
+  Problem problem;
+  problem.machine = &machine;
+  problem.catalog = &catalog;
+  problem.today = std::string(today);
+  problem.os = os_key(machine.os);
+  problem.archive = catalog.archive(problem.os);
+  problem.repo = catalog.repo(problem.os);
+  problem.newest_listed = newest_listed_branch(catalog);
+  problem.gpus = wanted_gpus(machine, catalog);
+  problem.driver = goal.driver;
+  problem.toolkit = goal.toolkit;
+  problem.python_version = goal.python_version;
+  problem.python_manager = goal.python_manager;
+  problem.prefix =
+      goal.python_prefix.empty() ? machine.user.home + "/.local/share/bringup" : goal.python_prefix;
+  problem.envs = wanted_envs(goal);
+  for (const Place place : kPlaces) problem.reach[static_cast<std::size_t>(place)] = reach_of(machine, place);
+  if (machine.glibc) problem.glibc = Version::parse(*machine.glibc);
+  if (const auto gcc = machine.gcc ? Version::parse(*machine.gcc) : std::nullopt) problem.gcc = gcc->major();
+  return problem;
+}
+
+std::vector<Constraint> constraints_of(const Problem& problem) {
+  using Kind = Constraint::Kind;
+  std::vector<Constraint> out;
+  if (problem.gcc) out.push_back({.kind = Kind::gcc});
+  if (problem.glibc) out.push_back({.kind = Kind::glibc});
+  if (!problem.any_arch && problem.machine->arch != "x86_64") out.push_back({.kind = Kind::arch});
+  if (!problem.any_os && (problem.repo == nullptr || problem.archive == nullptr))
+    out.push_back({.kind = Kind::os});
+  // A pin stands before the wish for its package: when the pin can go, the wish is tried by itself.
+  for (const bool pinned : {true, false}) {
+    for (std::size_t env = problem.envs.size(); env-- > 0;) {
+      const auto& packages = problem.envs[env].packages;
+      for (std::size_t i = packages.size(); i-- > 0;) {
+        if (!packages[i].active || (pinned && packages[i].pin.empty())) continue;
+        out.push_back({.kind = pinned ? Kind::package_pin : Kind::package, .first = env, .second = i});
+      }
+    }
+  }
+  for (std::size_t i = problem.gpus.size(); i-- > 0;) {
+    if (problem.gpus[i].active) out.push_back({.kind = Kind::gpu, .first = i});
+  }
+  for (const Place place : kPlaces) {
+    if (!problem.answers(place))
+      out.push_back({.kind = Kind::place, .first = static_cast<std::size_t>(place)});
+  }
+  if (problem.python_manager != "auto") out.push_back({.kind = Kind::python_manager});
+  if (!problem.python_version.empty()) out.push_back({.kind = Kind::python_version});
+  if (problem.toolkit != "auto") out.push_back({.kind = Kind::toolkit_pin});
+  if (problem.driver != "auto") out.push_back({.kind = Kind::driver_pin});
+  return out;
+}
+
+Problem without(Problem problem, const Constraint& constraint) {
+  using Kind = Constraint::Kind;
+  switch (constraint.kind) {
+    case Kind::gpu:
+      problem.gpus[constraint.first].active = false;
+      break;
+    case Kind::driver_pin:
+      problem.driver = "auto";
+      break;
+    case Kind::toolkit_pin:
+      problem.toolkit = "auto";
+      break;
+    case Kind::python_version:
+      problem.python_version.clear();
+      break;
+    case Kind::python_manager:
+      problem.python_manager = "auto";
+      break;
+    case Kind::package_pin:
+      problem.envs[constraint.first].packages[constraint.second].pin.clear();
+      break;
+    case Kind::package:
+      problem.envs[constraint.first].packages[constraint.second].active = false;
+      break;
+    case Kind::place:
+      problem.reach[constraint.first] = {.answers = true, .why = ""};
+      break;
+    case Kind::glibc:
+      problem.glibc.reset();
+      break;
+    case Kind::gcc:
+      problem.gcc.reset();
+      break;
+    case Kind::os:
+      problem.any_os = true;
+      break;
+    case Kind::arch:
+      problem.any_arch = true;
+      break;
+  }
+  return problem;
+}
+
+std::string what_of(const Problem& problem, const Constraint& constraint) {
+  using Kind = Constraint::Kind;
+  switch (constraint.kind) {
+    case Kind::gpu:
+      return gpu_text(problem.gpus[constraint.first]);
+    case Kind::driver_pin:
+      return fmt::format("goal: driver = \"{}\"", problem.driver);
+    case Kind::toolkit_pin:
+      return fmt::format("goal: toolkit = \"{}\"", problem.toolkit);
+    case Kind::python_version:
+      return fmt::format("goal: python.version = \"{}\"", problem.python_version);
+    case Kind::python_manager:
+      return fmt::format("goal: python.manager = \"{}\"", problem.python_manager);
+    case Kind::package_pin:
+    case Kind::package: {
+      const WantedEnv& env = problem.envs[constraint.first];
+      const WantedPackage& package = env.packages[constraint.second];
+      return fmt::format("environment {}: {}{}{}", env.name, package.name,
+                         package.pin.empty() ? "" : "==", package.pin);
+    }
+    case Kind::place:
+      return fmt::format("{} ({}) does not answer", place_title(static_cast<Place>(constraint.first)),
+                         place_name(static_cast<Place>(constraint.first)));
+    case Kind::glibc:
+      return fmt::format("glibc {}", problem.glibc->text);
+    case Kind::gcc:
+      return fmt::format("gcc {}", *problem.gcc);
+    case Kind::os:
+      return fmt::format("system {}", problem.os.empty() ? "unknown" : problem.os);
+    case Kind::arch:
+      return fmt::format("architecture {}",
+                         problem.machine->arch.empty() ? "unknown" : problem.machine->arch);
+  }
+  return "";
+}
+
+std::string change_of(const Problem& problem, const Constraint& constraint) {
+  using Kind = Constraint::Kind;
+  switch (constraint.kind) {
+    case Kind::gpu:
+      return fmt::format("move the GPU at {} to another machine", problem.gpus[constraint.first].address);
+    case Kind::driver_pin:
+      return "write driver = \"auto\" in the goal";
+    case Kind::toolkit_pin:
+      return "write toolkit = \"auto\" in the goal";
+    case Kind::python_version:
+      return "leave python.version out of the goal";
+    case Kind::python_manager:
+      return "write manager = \"auto\" below [python] in the goal";
+    case Kind::package_pin:
+      return fmt::format("drop the pin =={} of {} in environment {}", pin_of(problem, constraint),
+                         problem.envs[constraint.first].packages[constraint.second].name,
+                         problem.envs[constraint.first].name);
+    case Kind::package:
+      return fmt::format("leave {} out of environment {}",
+                         problem.envs[constraint.first].packages[constraint.second].name,
+                         problem.envs[constraint.first].name);
+    case Kind::place:
+      return fmt::format("make {} reachable (a route, a proxy or a mirror)",
+                         place_title(static_cast<Place>(constraint.first)));
+    case Kind::glibc:
+      return "use a newer release of the system, with a newer glibc";
+    case Kind::gcc:
+      return "install an older gcc beside the present one and make it the default";
+    case Kind::os:
+      return "use a system that the catalog knows: 'bringup catalog' lists them";
+    case Kind::arch:
+      return "use an x86_64 machine";
+  }
+  return "";
+}
+
+std::string gpu_text(const Wanted& gpu) {
+  const std::string name = gpu.name.empty() ? fmt::format("10de:{:04x}", gpu.device_id) : gpu.name;
+  const std::string compute =
+      gpu.row != nullptr && gpu.row->compute ? fmt::format(" ({})", gpu.row->compute->text()) : "";
+  return fmt::format("GPU {} {}{}", gpu.address, name, compute);
+}
+
+std::string major_minor(const Version& version) {
+  return fmt::format("{}.{}", version.major(), version.minor());
+}
+
+std::string major_minor(std::string_view version) {
+  const auto parsed = Version::parse(version);
+  return parsed ? major_minor(*parsed) : "";
+}
+
+bool past(const std::optional<std::string>& date, std::string_view today) {
+  if (!date || date->empty()) return false;
+  const std::string day = date->size() == 7 ? *date + "-31" : *date;
+  return day < today;
+}
+
+}  // namespace bringup::resolve

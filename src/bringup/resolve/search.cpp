@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
+#include <bringup/resolve/search.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+// The search is exhaustive. There are about 20 branches x 2 flavours x 2 places of drivers, a handful of
+// Pythons and 60 sets of wheels for each environment; environments do not depend on each other once driver
+// and Python are fixed, and a driver that breaks a rule is dropped before anything below it is looked at.
+// That is some ten thousand cheap comparisons at the worst, a few hundred as a rule; a solver would save
+// nothing and could not say why.
+
+namespace bringup::resolve {
+namespace {
+
+bool asks_nothing(const WantedEnv& env) {
+  return std::ranges::none_of(env.packages, &WantedPackage::active);
+}
+
+const facts::PythonEnv* env_at(const facts::Machine& machine, const std::string& path) {
+  const auto at = std::ranges::find(machine.envs, path, &facts::PythonEnv::path);
+  return at == machine.envs.end() ? nullptr : &*at;
+}
+
+// A new environment beside one of ours whose Python is another: nothing that is there is removed.
+EnvSolution place_for(const Problem& problem, const WantedEnv& env, const std::string& python) {
+  const std::string own = own_path(problem, env);
+  const facts::PythonEnv* there = env_at(*problem.machine, own);
+  if (there == nullptr) return {.path = own, .action = Action::install, .kept = std::nullopt};
+  if (major_minor(there->version) == python)
+    return {.path = own, .action = Action::upgrade, .kept = std::nullopt};
+  const std::string beside = fmt::format("{}-py{}", own, python);
+  return {.path = beside,
+          .action = env_at(*problem.machine, beside) == nullptr ? Action::install : Action::upgrade,
+          .kept = std::nullopt};
+}
+
+// nullopt: no set of wheels fits.
+std::optional<EnvSolution> fill(const Problem& problem, const DriverCandidate& driver, const WantedEnv& env,
+                                const std::string& python) {
+  EnvSolution out = place_for(problem, env, python);
+  const Wishes wishes = wishes_of(env);
+  if (!wishes.torch)
+    return wishes.others.empty() || problem.answers(Place::pypi) ? std::optional(out) : std::nullopt;
+  out.wheels = best_wheels(problem, driver, python, wishes);
+  return out.wheels == nullptr ? std::nullopt : std::optional(out);
+}
+
+PythonCandidate python_of(const facts::PythonEnv& env) {
+  const std::string manager =
+      env.kind == "conda" || env.kind == "uv" || env.kind == "system" ? env.kind : "venv";
+  return {
+      .choice = {.manager = manager,
+                 .manager_path = "",
+                 .version = major_minor(env.version),
+                 .interpreter = env.python,
+                 .packages = {}},
+      .reason = fmt::format("Python {} is the one of the environment {}", major_minor(env.version), env.path),
+      .evidence = "this machine: " + env.path,
+      .fallback = false};
+}
+
+// Nothing is to be made: the Python of what is kept, or the system's.
+PythonCandidate python_without_work(const Problem& problem, const std::vector<EnvSolution>& envs) {
+  for (const EnvSolution& env : envs) {
+    if (env.kept) return python_of(*env.kept->env);
+  }
+  PythonCandidate out{
+      .choice = {.manager = "system"}, .reason = "no environment is asked for", .evidence = "goal: env"};
+  if (!problem.machine->pythons.empty()) {
+    out.choice.version = major_minor(problem.machine->pythons.front().version);
+    out.choice.interpreter = problem.machine->pythons.front().path;
+  }
+  return out;
+}
+
+// What is kept first; `whatever` accepts what is only better than nothing.
+std::vector<EnvSolution> kept_envs(const Problem& problem, const DriverCandidate& driver, bool whatever) {
+  std::vector<EnvSolution> out;
+  for (const WantedEnv& env : problem.envs) {
+    EnvSolution one{.path = own_path(problem, env), .action = Action::none, .kept = std::nullopt};
+    if (!asks_nothing(env)) one.kept = env_to_keep(problem, driver, env, whatever);
+    if (one.kept) {
+      one.path = one.kept->env->path;
+      one.action = Action::keep;
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+bool open_wishes(const Problem& problem, const std::vector<EnvSolution>& envs) {
+  for (std::size_t i = 0; i < envs.size(); ++i) {
+    if (!envs[i].kept && !asks_nothing(problem.envs[i])) return true;
+  }
+  return false;
+}
+
+// Environments and Python for one driver.
+bool choose_envs(const Problem& problem, Solution& solution) {
+  for (const bool whatever : {false, true}) {
+    const std::vector<EnvSolution> kept = kept_envs(problem, solution.driver, whatever);
+    if (!open_wishes(problem, kept)) {
+      solution.envs = kept;
+      solution.python = python_without_work(problem, kept);
+      return true;
+    }
+    for (const PythonCandidate& python : python_candidates(problem)) {
+      std::vector<EnvSolution> envs = kept;
+      bool all = true;
+      for (std::size_t i = 0; i < envs.size() && all; ++i) {
+        if (envs[i].kept || asks_nothing(problem.envs[i])) continue;
+        const auto filled = fill(problem, solution.driver, problem.envs[i], python.choice.version);
+        if (filled) envs[i] = *filled;
+        all = filled.has_value();
+      }
+      if (!all) continue;
+      solution.envs = std::move(envs);
+      solution.python = python;
+      return true;
+    }
+  }
+  return false;
+}
+
+std::optional<Version> cuda_of(const Solution& solution) {
+  for (const EnvSolution& env : solution.envs) {
+    const std::string variant = env.wheels != nullptr ? env.wheels->variant
+                                : env.kept            ? env.kept->env->variant.value_or("")
+                                                      : "";
+    if (const auto cuda = catalog::variant_cuda(variant)) return cuda;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Solution> search(const Problem& problem) {
+  for (DriverCandidate& driver : driver_candidates(problem)) {
+    if (driver_rejection(problem, driver)) continue;
+    Solution solution;
+    solution.driver = std::move(driver);
+    if (!choose_envs(problem, solution)) continue;
+    auto toolkit = choose_toolkit(problem, solution.driver, cuda_of(solution));
+    if (!toolkit) continue;
+    solution.toolkit = std::move(*toolkit);
+    return solution;
+  }
+  return std::nullopt;
+}
+
+std::string summary(const Problem& problem, const Solution& solution) {
+  const DriverCandidate& driver = solution.driver;
+  std::string out = driver.origin == Origin::none ? "no driver" : driver_text(driver);
+  if (driver.flavour && driver.origin != Origin::keep)
+    out += fmt::format(" ({})", flavour_name(*driver.flavour));
+  if (solution.toolkit.choice.version) out += fmt::format(", toolkit {}", *solution.toolkit.choice.version);
+  for (std::size_t i = 0; i < solution.envs.size(); ++i) {
+    const EnvSolution& env = solution.envs[i];
+    if (env.wheels != nullptr)
+      out += fmt::format(", torch {}+{}", env.wheels->torch.text, env.wheels->variant);
+    else if (env.kept)
+      out += fmt::format(", environment {} kept", env.path);
+    else if (!asks_nothing(problem.envs[i]))
+      out += fmt::format(", environment {}", problem.envs[i].name);
+  }
+  return out;
+}
+
+}  // namespace bringup::resolve

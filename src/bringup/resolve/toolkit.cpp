@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/resolve/toolkit.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace bringup::resolve {
+namespace {
+
+using catalog::Known;
+
+enum class Misfit { unknown, gcc, gpu };
+
+// What keeps a toolkit's compiler from making programs for these GPUs here.
+std::optional<Misfit> misfit(const Problem& problem, const catalog::Toolkit* toolkit, bool own_compiler) {
+  if (toolkit == nullptr) return Misfit::unknown;
+  if (!own_compiler && problem.gcc && *problem.gcc > toolkit->host_gcc_max) return Misfit::gcc;
+  for (const Wanted& gpu : problem.gpus) {
+    if (!gpu.active || gpu.row == nullptr || !gpu.row->compute) continue;
+    if (*gpu.row->compute < toolkit->min_compute || *gpu.row->compute > toolkit->max_compute)
+      return Misfit::gpu;
+  }
+  return std::nullopt;
+}
+
+bool driver_runs(const Problem& problem, const DriverCandidate& driver, const Version& version) {
+  if (!problem.has_gpus() || driver.version.parts.empty()) return true;
+  const catalog::CudaFloor* floor = problem.catalog->floor(version.major());
+  return floor != nullptr && driver.version >= floor->driver;
+}
+
+bool same_release(const Version& a, const Version& b) {
+  return a.major() == b.major() && a.minor() == b.minor();
+}
+
+// The version to aim at: the goal's, else the wheels', else the newest that the driver speaks natively.
+std::optional<Version> aim(const Problem& problem, const DriverCandidate& driver,
+                           const std::optional<Version>& cuda) {
+  if (problem.toolkit != "auto") return Version::parse(problem.toolkit);
+  if (cuda) return cuda;
+  if (driver.branch != nullptr) return driver.branch->max_cuda;
+  return std::nullopt;
+}
+
+// The nearest version of one major that fits: the one aimed at, then newer ones, then older ones.
+const catalog::Toolkit* nearest_fit(const Problem& problem, const DriverCandidate& driver,
+                                    const Version& aimed) {
+  const bool pinned = problem.toolkit != "auto";
+  const catalog::Toolkit* best = nullptr;
+  const auto distance = [&aimed](const catalog::Toolkit& one) {
+    const int apart = one.version.minor() - aimed.minor();
+    return apart >= 0 ? apart : 1000 - apart;
+  };
+  for (const catalog::Toolkit& one : problem.catalog->toolkits) {
+    if (one.version.major() != aimed.major() || (pinned && !same_release(one.version, aimed))) continue;
+    if (misfit(problem, &one, false) || !driver_runs(problem, driver, one.version)) continue;
+    if (best == nullptr || distance(one) < distance(*best)) best = &one;
+  }
+  return best;
+}
+
+std::string bin_of(const std::string& path) {
+  return path == "/usr" ? "" : path + "/bin";
+}
+
+// A toolkit that is there and does: of the version aimed at, or at least of its major.
+const facts::Toolkit* present(const Problem& problem, const Version& aimed, bool exact) {
+  const facts::Toolkit* best = nullptr;
+  for (const facts::Toolkit& one : problem.machine->toolkits) {
+    const auto version = Version::parse(one.version);
+    if (one.origin == "pypi" || !version || version->major() != aimed.major()) continue;
+    if (exact && !same_release(*version, aimed)) continue;
+    const catalog::Toolkit* row = problem.catalog->toolkit(*version);
+    const auto why = misfit(problem, row, one.origin == "distro");
+    if (why && !(why == Misfit::unknown && exact)) continue;
+    const auto best_version = best == nullptr ? std::nullopt : Version::parse(best->version);
+    if (!best_version || (same_release(*version, aimed) && !same_release(*best_version, aimed)) ||
+        (!same_release(*best_version, aimed) && *best_version < *version))
+      best = &one;
+  }
+  return best;
+}
+
+ToolkitSolution keep(const facts::Toolkit& toolkit, std::string caveat) {
+  return {.choice = {.action = Action::keep,
+                     .version = toolkit.version,
+                     .source = "keep",
+                     .packages = {},
+                     .bin = bin_of(toolkit.path)},
+          .reason = fmt::format("CUDA toolkit {} is here already, at {}", toolkit.version, toolkit.path),
+          .evidence = "this machine: " + toolkit.path,
+          .known = Known::tried,
+          .caveat = std::move(caveat)};
+}
+
+ToolkitSolution from_vendor(const Problem& problem, const catalog::Toolkit& toolkit,
+                            const std::optional<Version>& cuda) {
+  const std::string version = major_minor(toolkit.version);
+  const std::string dashed = fmt::format("{}-{}", toolkit.version.major(), toolkit.version.minor());
+  ToolkitSolution out{.choice = {.action = Action::install,
+                                 .version = version,
+                                 .source = "nvidia",
+                                 .packages = {},
+                                 .bin = "/usr/local/cuda-" + version + "/bin"},
+                      .reason = "",
+                      .evidence = toolkit.from.source,
+                      .known = toolkit.from.known,
+                      .caveat = ""};
+  for (const std::string& name : problem.repo->toolkit_packages)
+    out.choice.packages.push_back(catalog::filled(name, "toolkit", dashed));
+  const bool exact = cuda && same_release(*cuda, toolkit.version);
+  out.reason =
+      exact ? fmt::format("CUDA toolkit {} is what torch here was built with, and it compiles for every GPU",
+                          version)
+            : fmt::format("CUDA toolkit {} compiles for every GPU with the compiler that is here", version);
+  return out;
+}
+
+ToolkitSolution none(std::string reason, std::string evidence, std::string caveat) {
+  return {.choice = {},
+          .reason = std::move(reason),
+          .evidence = std::move(evidence),
+          .known = Known::read,
+          .caveat = std::move(caveat)};
+}
+
+std::string other_major(const Version& toolkit, const std::optional<Version>& cuda) {
+  if (!cuda || cuda->major() == toolkit.major()) return "";
+  return fmt::format(
+      "the toolkit {} is of another CUDA than torch's {}: nvcc serves programs of your own, and PyTorch "
+      "refuses to build "
+      "its extensions with it; NVIDIA's repository has {}",
+      major_minor(toolkit), major_minor(*cuda), major_minor(*cuda));
+}
+
+std::optional<ToolkitSolution> from_distribution(const Problem& problem, const DriverCandidate& driver,
+                                                 const std::optional<Version>& cuda) {
+  const catalog::Archive* archive = problem.archive;
+  if (archive == nullptr || !archive->toolkit) return std::nullopt;
+  const Version& version = *archive->toolkit;
+  const auto pinned = problem.toolkit == "auto" ? std::nullopt : Version::parse(problem.toolkit);
+  if (pinned && !same_release(version, *pinned)) return std::nullopt;
+  // The archive's package depends on a compiler that its nvcc accepts, so the default gcc does not matter.
+  if (misfit(problem, problem.catalog->toolkit(version), true) || !driver_runs(problem, driver, version))
+    return std::nullopt;
+  if (const facts::Toolkit* here = present(problem, version, true))
+    return keep(*here, other_major(version, cuda));
+  if (!problem.answers(Place::distro)) return std::nullopt;
+  return ToolkitSolution{
+      .choice = {.action = Action::install,
+                 .version = major_minor(version),
+                 .source = "distro",
+                 .packages = archive->toolkit_packages,
+                 .bin = ""},
+      .reason = fmt::format("CUDA toolkit {} is the one in the distribution's archive", major_minor(version)),
+      .evidence = archive->from.source,
+      .known = archive->from.known,
+      .caveat = other_major(version, cuda)};
+}
+
+}  // namespace
+
+std::optional<ToolkitSolution> choose_toolkit(const Problem& problem, const DriverCandidate& driver,
+                                              const std::optional<Version>& cuda) {
+  const bool pinned = problem.toolkit != "auto";
+  if (problem.toolkit == "none") return none("the goal asks for no CUDA toolkit", "goal: toolkit", "");
+  if (!pinned && !problem.has_gpus())
+    return none("without an NVIDIA GPU there is nothing to compile for", "this machine: the PCI bus", "");
+  const auto aimed = aim(problem, driver, cuda);
+  if (aimed) {
+    if (const facts::Toolkit* here = present(problem, *aimed, pinned)) return keep(*here, "");
+    const bool vendor = problem.repo != nullptr && problem.answers(Place::nvidia);
+    if (const catalog::Toolkit* fit = vendor ? nearest_fit(problem, driver, *aimed) : nullptr)
+      return from_vendor(problem, *fit, cuda);
+  }
+  if (auto own = from_distribution(problem, driver, cuda)) return own;
+  if (pinned) return std::nullopt;
+  return none(
+      "no CUDA toolkit that compiles for these GPUs can be had here; torch needs none to run",
+      "catalog: toolkits, archives and repositories",
+      "no CUDA toolkit is installed: torch brings what it needs to run, and nvcc is missing for extensions");
+}
+
+std::string toolkit_objection(const Problem& problem) {
+  const auto wanted = Version::parse(problem.toolkit);
+  const catalog::Toolkit* row = wanted ? problem.catalog->toolkit(*wanted) : nullptr;
+  if (row == nullptr) return fmt::format("the catalog does not know CUDA toolkit {}", problem.toolkit);
+  for (const Wanted& gpu : problem.gpus) {
+    if (!gpu.active || gpu.row == nullptr || !gpu.row->compute) continue;
+    if (*gpu.row->compute < row->min_compute || *gpu.row->compute > row->max_compute)
+      return fmt::format("{}: CUDA toolkit {} compiles for {} to {}", gpu_text(gpu), problem.toolkit,
+                         row->min_compute.text(), row->max_compute.text());
+  }
+  if (problem.gcc && *problem.gcc > row->host_gcc_max)
+    return fmt::format("nvcc {} accepts gcc up to {}, and here is gcc {}", problem.toolkit, row->host_gcc_max,
+                       *problem.gcc);
+  if (problem.repo == nullptr)
+    return fmt::format("NVIDIA's repository has no row for {} in the catalog", problem.os);
+  if (!problem.answers(Place::nvidia))
+    return fmt::format("CUDA toolkit {} is in NVIDIA's repository, which does not answer: {}",
+                       problem.toolkit, problem.silence(Place::nvidia));
+  return fmt::format("CUDA toolkit {} does not run on the driver that can be had", problem.toolkit);
+}
+
+}  // namespace bringup::resolve

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
+#include <bringup/resolve/wheels.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace bringup::resolve {
+namespace {
+
+using catalog::Known;
+using catalog::WheelSet;
+
+bool pin_ok(const std::string& pin, std::string_view version) {
+  if (pin.empty()) return true;
+  const auto wanted = Version::parse(pin);
+  const auto there = Version::parse(version);
+  return wanted && there && *wanted == *there;
+}
+
+// A pin may name the variant as well: "2.10.0+cu126".
+bool variant_ok(const std::string& pin, std::string_view variant) {
+  const std::size_t plus = pin.find('+');
+  return plus == std::string::npos || pin.substr(plus + 1) == variant;
+}
+
+Place place_of(const WheelSet& wheels) {
+  return wheels.index == "pypi" ? Place::pypi : Place::pytorch;
+}
+
+std::optional<WheelRule> wish_rule(const Wishes& wishes, const WheelSet& wheels) {
+  if (!pin_ok(wishes.torch_pin, wheels.torch.text) || !variant_ok(wishes.torch_pin, wheels.variant))
+    return WheelRule::torch_pin;
+  if (wishes.torchvision && (!pin_ok(wishes.torchvision_pin, wheels.torchvision) ||
+                             !variant_ok(wishes.torchvision_pin, wheels.variant)))
+    return WheelRule::vision_pin;
+  if (!wishes.torchaudio) return std::nullopt;
+  if (!wheels.torchaudio) return WheelRule::no_audio;
+  if (!pin_ok(wishes.torchaudio_pin, *wheels.torchaudio) ||
+      !variant_ok(wishes.torchaudio_pin, wheels.variant))
+    return WheelRule::audio_pin;
+  return std::nullopt;
+}
+
+// What "works = false" says of a set is about its companions: without the one that breaks, a row of its own
+// serves.
+bool broken(const Wishes& wishes, const WheelSet& wheels) {
+  return !wheels.works && (wishes.torchaudio || !wheels.torchaudio);
+}
+
+}  // namespace
+
+Wishes wishes_of(const WantedEnv& env) {
+  Wishes out;
+  for (const WantedPackage& package : env.packages) {
+    if (!package.active) continue;
+    if (package.name == "torch")
+      out.torch_pin = package.pin;
+    else if (package.name == "torchvision")
+      out.torchvision_pin = package.pin;
+    else if (package.name == "torchaudio")
+      out.torchaudio_pin = package.pin;
+    else {
+      out.others.push_back(&package);
+      continue;
+    }
+    out.torch = true;
+    out.torchvision = out.torchvision || package.name == "torchvision";
+    out.torchaudio = out.torchaudio || package.name == "torchaudio";
+  }
+  return out;
+}
+
+bool floor_ok(const Problem& problem, const DriverCandidate& driver, std::string_view variant) {
+  const auto cuda = catalog::variant_cuda(variant);
+  if (!cuda || !problem.has_gpus() || driver.version.parts.empty()) return true;
+  const catalog::CudaFloor* floor = problem.catalog->floor(cuda->major());
+  return floor != nullptr && driver.version >= floor->driver;
+}
+
+std::optional<WheelRejection> wheel_rejection(const Problem& problem, const DriverCandidate& driver,
+                                              std::string_view python, const Wishes& wishes,
+                                              const WheelSet& wheels) {
+  if (broken(wishes, wheels)) return WheelRejection{.rule = WheelRule::broken};
+  if (const auto rule = wish_rule(wishes, wheels)) return WheelRejection{.rule = *rule};
+  if (!problem.answers(place_of(wheels))) return WheelRejection{.rule = WheelRule::silent};
+  if (!wishes.others.empty() && !problem.answers(Place::pypi))
+    return WheelRejection{.rule = WheelRule::others_silent};
+  if (!problem.any_arch && problem.machine->arch != "x86_64") return WheelRejection{.rule = WheelRule::arch};
+  if (problem.has_gpus() && !catalog::variant_cuda(wheels.variant))
+    return WheelRejection{.rule = WheelRule::cpu_only};
+  if (std::ranges::find(wheels.pythons, python) == wheels.pythons.end())
+    return WheelRejection{.rule = WheelRule::python};
+  if (problem.glibc && *problem.glibc < wheels.glibc) return WheelRejection{.rule = WheelRule::glibc};
+  if (!floor_ok(problem, driver, wheels.variant)) return WheelRejection{.rule = WheelRule::driver_floor};
+  for (std::size_t i = 0; i < problem.gpus.size(); ++i) {
+    const Wanted& gpu = problem.gpus[i];
+    if (gpu.active &&
+        (gpu.row == nullptr || !gpu.row->compute || !catalog::covers(wheels, *gpu.row->compute)))
+      return WheelRejection{.rule = WheelRule::gpu, .gpu = i};
+  }
+  return std::nullopt;
+}
+
+std::string wheels_text(const WheelSet& wheels) {
+  return fmt::format("torch {} ({}) from {}", wheels.torch.text, wheels.variant,
+                     place_title(place_of(wheels)));
+}
+
+std::string say(const Problem& problem, const DriverCandidate& driver, std::string_view python,
+                const Wishes& wishes, const WheelSet& wheels, const WheelRejection& rejection) {
+  const std::string set = wheels_text(wheels);
+  switch (rejection.rule) {
+    case WheelRule::broken:
+      return fmt::format("{} does not work: {}", set, wheels.note);
+    case WheelRule::torch_pin:
+      return fmt::format("the goal pins torch to {}, and this is {}", wishes.torch_pin, set);
+    case WheelRule::vision_pin:
+      return fmt::format("the goal pins torchvision to {}, and {} goes with {}", wishes.torchvision_pin, set,
+                         wheels.torchvision);
+    case WheelRule::audio_pin:
+      return fmt::format("the goal pins torchaudio to {}, and {} goes with {}", wishes.torchaudio_pin, set,
+                         *wheels.torchaudio);
+    case WheelRule::no_audio:
+      return fmt::format("no torchaudio works with {}", set);
+    case WheelRule::silent:
+      return fmt::format("{} does not answer: {}", place_title(place_of(wheels)),
+                         problem.silence(place_of(wheels)));
+    case WheelRule::others_silent:
+      return fmt::format("{} comes from PyPI, which does not answer: {}", wishes.others.front()->name,
+                         problem.silence(Place::pypi));
+    case WheelRule::arch:
+      return fmt::format(
+          "the catalog has wheels for x86_64 only, and this machine is {}",
+          problem.machine->arch.empty() ? "of an unknown architecture" : problem.machine->arch);
+    case WheelRule::cpu_only:
+      return fmt::format("{} runs on the CPU only", set);
+    case WheelRule::python:
+      return fmt::format("{} has no wheel for Python {}", set, python);
+    case WheelRule::glibc:
+      return fmt::format("{} needs glibc {} or later, and here is {}", set, wheels.glibc.text,
+                         problem.glibc->text);
+    case WheelRule::driver_floor: {
+      const catalog::CudaFloor* floor =
+          problem.catalog->floor(catalog::variant_cuda(wheels.variant)->major());
+      return fmt::format("{} needs driver {} or later, and this is {}", set,
+                         floor == nullptr ? "of an unknown version" : floor->driver.text,
+                         driver_text(driver));
+    }
+    case WheelRule::gpu:
+      return fmt::format("{}: {} has no code for it", gpu_text(problem.gpus[rejection.gpu]), set);
+  }
+  return "";
+}
+
+const WheelSet* best_wheels(const Problem& problem, const DriverCandidate& driver, std::string_view python,
+                            const Wishes& wishes) {
+  const WheelSet* best = nullptr;
+  const auto rank = [&problem](const WheelSet& wheels) {
+    return std::pair(!problem.has_gpus() && wheels.variant != "cpu", wheels.from.known == Known::inferred);
+  };
+  for (const WheelSet& wheels : problem.catalog->wheels) {  // in the order of preference within one rank
+    if (best != nullptr && rank(*best) <= rank(wheels)) continue;
+    if (!wheel_rejection(problem, driver, python, wishes, wheels)) best = &wheels;
+  }
+  return best;
+}
+
+}  // namespace bringup::resolve

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Which set of wheels can go into an environment, and which environment that is there does already.
+
+#include <bringup/resolve/driver.hpp>
+
+namespace bringup::resolve {
+
+enum class WheelRule {
+  broken,
+  torch_pin,
+  vision_pin,
+  audio_pin,
+  no_audio,
+  silent,
+  others_silent,
+  arch,
+  cpu_only,
+  python,
+  glibc,
+  driver_floor,
+  gpu
+};
+
+struct WheelRejection {
+  WheelRule rule = WheelRule::broken;
+  std::size_t gpu = 0;
+};
+
+// What an environment asks for of the three packages that belong together, and what else.
+struct Wishes {
+  bool torch = false;  // any of the three: the others are built for one torch
+  bool torchvision = false;
+  bool torchaudio = false;
+  std::string torch_pin, torchvision_pin, torchaudio_pin;
+  std::vector<const WantedPackage*> others;
+};
+Wishes wishes_of(const WantedEnv& env);
+
+std::optional<WheelRejection> wheel_rejection(const Problem& problem, const DriverCandidate& driver,
+                                              std::string_view python, const Wishes& wishes,
+                                              const catalog::WheelSet& wheels);
+std::string say(const Problem& problem, const DriverCandidate& driver, std::string_view python,
+                const Wishes& wishes, const catalog::WheelSet& wheels, const WheelRejection& rejection);
+// "torch 2.14.1 (cu130) from PyPI"
+std::string wheels_text(const catalog::WheelSet& wheels);
+
+// The best set for these wishes: one that was tried or read before one that was inferred, without GPUs one
+// for the CPU, then the catalog's order (newest torch first, PyPI before the PyTorch index). Null when none
+// fits.
+const catalog::WheelSet* best_wheels(const Problem& problem, const DriverCandidate& driver,
+                                     std::string_view python, const Wishes& wishes);
+
+// An environment that is there and does.
+struct Kept {
+  const facts::PythonEnv* env = nullptr;
+  std::vector<std::string> lacking;  // companions that it has not; only when no place answers that has them
+  bool unproven = false;             // the catalog does not know whether its torch has code for these GPUs
+};
+
+std::string own_path(const Problem& problem, const WantedEnv& env);
+// The environment to keep: bringup's own, or another one that has all of it. With `whatever` also a system
+// Python and, when no place of wheels answers, one that lacks companions.
+std::optional<Kept> env_to_keep(const Problem& problem, const DriverCandidate& driver, const WantedEnv& env,
+                                bool whatever);
+
+// True when the set or, for an environment, the variant can run on this driver.
+bool floor_ok(const Problem& problem, const DriverCandidate& driver, std::string_view variant);
+
+}  // namespace bringup::resolve
