@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The picture in ARCHITECTURE.md is a fact: no source includes a room that its row in layers.txt does not name.
+// The picture in ARCHITECTURE.md is a fact: no source includes a room that its row in layers.txt does not
+// name.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -30,15 +31,16 @@ std::map<std::string, std::set<std::string>> rows(std::istream& text) {
   return out;
 }
 
-std::string forbidden(const std::map<std::string, std::set<std::string>>& may, const std::string& room, const std::string& name,
-                      std::istream& text) {
+std::string forbidden(const std::map<std::string, std::set<std::string>>& may, const std::string& room,
+                      const std::string& name, std::istream& text) {
   static const std::regex kInclude(R"re(^\s*#\s*include\s*[<"]bringup/([a-z]+)/)re");
   int number = 0;
   for (std::string line; std::getline(text, line);) {
     ++number;
     std::smatch found;
     if (std::regex_search(line, found, kInclude) && !may.at(room).contains(found[1]))
-      return room + "/" + name + ":" + std::to_string(number) + ": " + room + " may not include " + found[1].str();
+      return room + "/" + name + ":" + std::to_string(number) + ": " + room + " may not include " +
+             found[1].str();
   }
   return "";
 }
@@ -65,14 +67,16 @@ TEST(Layers, RowsPointOnlyDown) {
     std::string room;
     std::string colon;
     words >> room >> colon;
-    for (std::string other; words >> other;) EXPECT_TRUE(above.contains(other)) << room << " points up to " << other;
+    for (std::string other; words >> other;)
+      EXPECT_TRUE(above.contains(other)) << room << " points up to " << other;
     above.insert(room);
   }
 }
 
 TEST(Layers, ABrokenRowIsNamed) {
   std::istringstream text("#include <string>\n#include <bringup/host/control.hpp>\n");
-  EXPECT_EQ(forbidden({{"probe", {"probe", "base"}}}, "probe", "x.cpp", text), "probe/x.cpp:2: probe may not include host");
+  EXPECT_EQ(forbidden({{"probe", {"probe", "base"}}}, "probe", "x.cpp", text),
+            "probe/x.cpp:2: probe may not include host");
 }
 
 // The door for changing is named by apply alone (and made once, in cli).

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a person types wrong, and what they read then: one line that says what to do, and the right exit code.
-#include <support/program.hpp>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
 #include <fstream>
+#include <support/program.hpp>
 
 namespace {
 
@@ -26,7 +25,9 @@ class Words : public testing::Test {
   fs::path home_ = fs::temp_directory_path() / ("bringup-words-" + std::to_string(::getpid()));
 };
 
-std::size_t lines_of(const std::string& text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
+std::size_t lines_of(const std::string& text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+}
 
 TEST_F(Words, UnknownVerbNamesTheNearest) {
   const Ran ran = bringup_program({"docter"});
@@ -55,14 +56,16 @@ TEST_F(Words, UnknownRuleNamesTheNearest) {
 }
 
 TEST_F(Words, UnknownGoalKeyNamesLineAndNearest) {
-  const Ran ran = bringup_program({"plan", "--offline", "--goal", file("bringup.toml", "driver = \"auto\"\ntolkit = \"auto\"\n")});
+  const Ran ran = bringup_program(
+      {"plan", "--offline", "--goal", file("bringup.toml", "driver = \"auto\"\ntolkit = \"auto\"\n")});
   EXPECT_EQ(ran.code, 64);
   EXPECT_THAT(ran.err, HasSubstr("bringup.toml:2"));
   EXPECT_THAT(ran.err, HasSubstr("toolkit"));
 }
 
 TEST_F(Words, HalfAGoalFileNamesItsLine) {
-  const Ran ran = bringup_program({"plan", "--offline", "--goal", file("bringup.toml", "driver = \"auto\"\n[python]\nversion = \"3.1")});
+  const Ran ran = bringup_program(
+      {"plan", "--offline", "--goal", file("bringup.toml", "driver = \"auto\"\n[python]\nversion = \"3.1")});
   EXPECT_EQ(ran.code, 64);
   EXPECT_THAT(ran.err, HasSubstr("bringup.toml:3"));
 }
@@ -115,7 +118,8 @@ TEST_F(Words, AStateDirectoryThatIsAFileIsNamed) {
 TEST_F(Words, EveryVerbHasAPage) {
   const Ran help = bringup_program({"--help"});
   EXPECT_EQ(help.code, 0);
-  for (const char* verb : {"up", "facts", "doctor", "explain", "plan", "verify", "record", "history", "status", "apply", "resume", "undo"}) {
+  for (const char* verb : {"up", "facts", "doctor", "explain", "plan", "verify", "record", "history",
+                           "status", "apply", "resume", "undo"}) {
     EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + verb));
     const Ran page = bringup_program({verb, "--help"});
     EXPECT_EQ(page.code, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Performs a plan: every intent is journaled before the change and marked done after its postcondition was seen; what was
-// there before is remembered. A run that died is resumed or undone from its journal alone.
+// Performs a plan: every intent is journaled before the change and marked done after its postcondition was
+// seen; what was there before is remembered. A run that died is resumed or undone from its journal alone.
 
 #include <bringup/host/clock.hpp>
 #include <bringup/host/control.hpp>
@@ -19,18 +19,21 @@ class Observer {
  public:
   virtual ~Observer() = default;
   virtual void step_begins(const steps::Step& step, std::size_t number, std::size_t of) = 0;
-  virtual void step_says(const steps::Step& step, std::string_view line) = 0;  // output of a child, line by line, not yet harmless
-  virtual void step_ends(const steps::Step& step, const Result<>& how, double seconds, bool was_done) = 0;  // was_done: nothing was needed
+  virtual void step_says(const steps::Step& step,
+                         std::string_view line) = 0;  // output of a child, line by line, not yet harmless
+  virtual void step_ends(const steps::Step& step, const Result<>& how, double seconds,
+                         bool was_done) = 0;  // was_done: nothing was needed
 };
 
 struct Run {
-  std::string id;          // "20261123T201504Z-1a2b"
-  std::string state;       // "done", "failed", "interrupted" (no end was journaled), "undone", "running" (the lock is held by it)
+  std::string id;     // "20261123T201504Z-1a2b"
+  std::string state;  // "done", "failed", "interrupted" (no end was journaled), "undone", "running" (the lock
+                      // is held by it)
   std::string began_at;
-  std::string ended_at;    // "" while it has no end
+  std::string ended_at;  // "" while it has no end
   steps::Plan plan;
-  std::vector<std::string> done;    // ids of steps that were done and not undone since
-  std::string failed_step;          // "" for none
+  std::vector<std::string> done;  // ids of steps that were done and not undone since
+  std::string failed_step;        // "" for none
   std::string message;
 };
 
@@ -39,20 +42,25 @@ struct Settings {
   bool root = false;            // whether steps that need root may be done
 };
 
-// Does the steps in order. Errc::busy when another bringup runs; Errc::denied for a root step without root, before anything was done;
-// Errc::cancelled after an interrupt, between steps. A step that fails ends the run: what was done stays, and resume or undo go on from it.
-Result<Run> apply(const steps::Plan& plan, host::Control& control, const host::Clock& clock, const Settings& settings, Observer& observer);
+// Does the steps in order. Errc::busy when another bringup runs; Errc::denied for a root step without root,
+// before anything was done; Errc::cancelled after an interrupt, between steps. A step that fails ends the
+// run: what was done stays, and resume or undo go on from it.
+Result<Run> apply(const steps::Plan& plan, host::Control& control, const host::Clock& clock,
+                  const Settings& settings, Observer& observer);
 
 // Goes on with the newest run that has not ended well. Errc::absent when there is none.
-Result<Run> resume(host::Control& control, const host::Clock& clock, const Settings& settings, Observer& observer);
+Result<Run> resume(host::Control& control, const host::Clock& clock, const Settings& settings,
+                   Observer& observer);
 
 // Takes back run `id` (or, when empty, the newest run that has something to take back), last step first.
-Result<Run> undo(std::string_view id, host::Control& control, const host::Clock& clock, const Settings& settings, Observer& observer);
+Result<Run> undo(std::string_view id, host::Control& control, const host::Clock& clock,
+                 const Settings& settings, Observer& observer);
 
 // All runs, newest first. Needs only the door for looking.
 Result<std::vector<Run>> history(const host::View& view, const Settings& settings);
 
-// Whether each step of the plan holds now: ids of those that do not. For `status` (drift) and for a second `up`.
+// Whether each step of the plan holds now: ids of those that do not. For `status` (drift) and for a second
+// `up`.
 Result<std::vector<std::string>> pending(const steps::Plan& plan, const host::View& view);
 
 // "/var/lib/bringup" for root, else "<home>/.local/state/bringup" ($XDG_STATE_HOME when absolute).

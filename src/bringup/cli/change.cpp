@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/cli/change.hpp>
-
 #include <bringup/base/text.hpp>
+#include <bringup/cli/change.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 
@@ -15,8 +14,10 @@ namespace {
 
 // What to type next after a run that did not end well.
 std::string way_on(const Error& error) {
-  if (error.code() == Errc::cancelled) return "stopped at your word; 'bringup resume' goes on, 'bringup undo' takes back what was done";
-  if (error.code() == Errc::busy || error.code() == Errc::denied || error.code() == Errc::stale) return "nothing was changed";
+  if (error.code() == Errc::cancelled)
+    return "stopped at your word; 'bringup resume' goes on, 'bringup undo' takes back what was done";
+  if (error.code() == Errc::busy || error.code() == Errc::denied || error.code() == Errc::stale)
+    return "nothing was changed";
   return "what was done stays; 'bringup resume' tries again from here, 'bringup undo' takes it back";
 }
 
@@ -24,8 +25,9 @@ std::string way_on(const Error& error) {
 
 apply::Settings settings_of(const Options& options, const facts::User& user) {
   const char* xdg = std::getenv("XDG_STATE_HOME");
-  const std::string directory =
-      !options.state.empty() ? options.state : apply::default_state_directory(user.root, user.home, xdg == nullptr ? "" : xdg);
+  const std::string directory = !options.state.empty() ? options.state
+                                                       : apply::default_state_directory(
+                                                             user.root, user.home, xdg == nullptr ? "" : xdg);
   return {.state_directory = directory, .root = user.root};
 }
 
@@ -33,24 +35,32 @@ steps::Plan user_part(const steps::Plan& plan, std::vector<std::string>& left) {
   steps::Plan part = plan;
   part.steps.clear();
   for (const steps::Step& step : plan.steps) {
-    const bool waits = std::ranges::any_of(step.needs, [&left](const std::string& need) { return std::ranges::find(left, need) != left.end(); });
-    if (!step.as_user || waits) left.push_back(step.id);
-    else part.steps.push_back(step);
+    const bool waits = std::ranges::any_of(
+        step.needs, [&left](const std::string& need) { return std::ranges::find(left, need) != left.end(); });
+    if (!step.as_user || waits)
+      left.push_back(step.id);
+    else
+      part.steps.push_back(step);
   }
   return part;
 }
 
 std::string run_line(const apply::Run& run) {
-  std::string line = fmt::format("{}  {}  {} of {} steps", run.id, run.state, run.done.size(), run.plan.steps.size());
-  if (!run.failed_step.empty()) line += fmt::format("; {} failed: {}", run.failed_step, base::harmless(run.message));
+  std::string line =
+      fmt::format("{}  {}  {} of {} steps", run.id, run.state, run.done.size(), run.plan.steps.size());
+  if (!run.failed_step.empty())
+    line += fmt::format("; {} failed: {}", run.failed_step, base::harmless(run.message));
   return line;
 }
 
-Result<int> perform(const Options& options, const Doors& doors, const facts::User& user, const steps::Plan& plan) {
+Result<int> perform(const Options& options, const Doors& doors, const facts::User& user,
+                    const steps::Plan& plan) {
   const apply::Settings settings = settings_of(options, user);
-  const bool needs_root = std::ranges::any_of(plan.steps, [](const steps::Step& step) { return !step.as_user; });
+  const bool needs_root =
+      std::ranges::any_of(plan.steps, [](const steps::Step& step) { return !step.as_user; });
   if (needs_root && !user.root)
-    return Error(Errc::denied, "some steps need root: run the same with sudo, or do your own part with --user-only");
+    return Error(Errc::denied,
+                 "some steps need root: run the same with sudo, or do your own part with --user-only");
   if (!TRY(agree(options, fmt::format("Do these {} steps?", plan.steps.size())))) {
     say(options, "nothing was changed");
     return Error(Errc::refused, "not agreed");

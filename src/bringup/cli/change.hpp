@@ -15,7 +15,8 @@ apply::Settings settings_of(const Options& options, const facts::User& user);
 steps::Plan user_part(const steps::Plan& plan, std::vector<std::string>& left);
 
 // Asks, then performs. The exit code: 0, or as the failure says, with the way on told on standard error.
-Result<int> perform(const Options& options, const Doors& doors, const facts::User& user, const steps::Plan& plan);
+Result<int> perform(const Options& options, const Doors& doors, const facts::User& user,
+                    const steps::Plan& plan);
 
 // Tells how a run ended, in a line.
 std::string run_line(const apply::Run& run);

@@ -18,18 +18,26 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::string dump(const ordered_json& json) { return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n"; }
+std::string dump(const ordered_json& json) {
+  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
 
 ordered_json run_json(const apply::Run& run) {
   ordered_json steps = ordered_json::array();
   for (const steps::Step& step : run.plan.steps) {
     const bool done = std::ranges::find(run.done, step.id) != run.done.end();
-    steps.push_back({{"id", step.id}, {"kind", steps::kind_name(step.kind)}, {"target", steps::target(step.kind)}, {"done", done}});
+    steps.push_back({{"id", step.id},
+                     {"kind", steps::kind_name(step.kind)},
+                     {"target", steps::target(step.kind)},
+                     {"done", done}});
   }
-  return {{"id", run.id}, {"state", run.state}, {"began_at", run.began_at},
+  return {{"id", run.id},
+          {"state", run.state},
+          {"began_at", run.began_at},
           {"ended_at", run.ended_at.empty() ? ordered_json(nullptr) : ordered_json(run.ended_at)},
           {"failed_step", run.failed_step.empty() ? ordered_json(nullptr) : ordered_json(run.failed_step)},
-          {"message", run.message.empty() ? ordered_json(nullptr) : ordered_json(run.message)}, {"steps", std::move(steps)}};
+          {"message", run.message.empty() ? ordered_json(nullptr) : ordered_json(run.message)},
+          {"steps", std::move(steps)}};
 }
 
 // The newest run whose steps are meant to hold: not an undone one.
@@ -59,7 +67,8 @@ Result<int> run_history(const Options& options, const Doors& doors) {
     TRY(print(run_line(run) + "\n"));
     for (const steps::Step& step : run.plan.steps) {
       const bool done = std::ranges::find(run.done, step.id) != run.done.end();
-      TRY(print(fmt::format("    {:<5} {:<18} {}\n", done ? "done" : "-", step.id, base::harmless(base::fit(steps::target(step.kind), 52)))));
+      TRY(print(fmt::format("    {:<5} {:<18} {}\n", done ? "done" : "-", step.id,
+                            base::harmless(base::fit(steps::target(step.kind), 52)))));
     }
   }
   return exit_ok;
@@ -76,14 +85,18 @@ Result<int> run_status(const Options& options, const Doors& doors) {
   }
   const bool unfinished = run != nullptr && run->state != "done";
   if (options.json) {
-    TRY(print(dump({{"schema", "bringup.status/1"}, {"run", run == nullptr ? ordered_json(nullptr) : run_json(*run)},
-                    {"unfinished", unfinished}, {"drifted", drifted}})));
+    TRY(print(dump({{"schema", "bringup.status/1"},
+                    {"run", run == nullptr ? ordered_json(nullptr) : run_json(*run)},
+                    {"unfinished", unfinished},
+                    {"drifted", drifted}})));
   } else if (run == nullptr) {
     TRY(print("bringup has done nothing on this machine that still stands\n"));
   } else {
     TRY(print(run_line(*run) + "\n"));
     if (unfinished) TRY(print("unfinished: 'bringup resume' goes on, 'bringup undo' takes it back\n"));
-    for (const std::string& id : drifted) TRY(print(fmt::format("drifted: {} was done and does not hold any more; 'bringup up' does it again\n", id)));
+    for (const std::string& id : drifted)
+      TRY(print(
+          fmt::format("drifted: {} was done and does not hold any more; 'bringup up' does it again\n", id)));
     if (!unfinished && drifted.empty()) TRY(print("everything that was done still holds\n"));
   }
   return unfinished || !drifted.empty() ? exit_changes : exit_ok;
@@ -97,7 +110,9 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
     const std::string& path = options.words[0];
     plan = TRY(steps::parse_plan(TRY(doors.view.read(path))).within(path));
     if (plan.machine != decided.plan.machine && plan.machine != plan::machine_digest(decided.looked.machine))
-      return Error(Errc::stale, path + ": the machine is no longer as it was when this plan was made; make it again with 'bringup plan'");
+      return Error(Errc::stale, path +
+                                    ": the machine is no longer as it was when this plan was made; make it "
+                                    "again with 'bringup plan'");
   } else if (const auto* conflict = std::get_if<resolve::Conflict>(&decided.resolution)) {
     TRY(print(report::plan_text(*conflict, {}, output_style(options))));
     return exit_failed;
@@ -111,7 +126,8 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
 
 Result<int> run_resume(const Options& options, const Doors& doors) {
   const facts::User user = current_user();
-  if (!TRY(agree(options, "Go on with the run that was interrupted?"))) return Error(Errc::refused, "not agreed");
+  if (!TRY(agree(options, "Go on with the run that was interrupted?")))
+    return Error(Errc::refused, "not agreed");
   const auto observer = make_observer(options);
   return end(options, apply::resume(*doors.control, doors.clock, settings_of(options, user), *observer));
 }
@@ -119,7 +135,8 @@ Result<int> run_resume(const Options& options, const Doors& doors) {
 Result<int> run_undo(const Options& options, const Doors& doors) {
   const facts::User user = current_user();
   const std::string id = options.words.empty() ? "" : options.words[0];
-  if (!TRY(agree(options, fmt::format("Take back {}?", id.empty() ? "the last run" : "run " + id)))) return Error(Errc::refused, "not agreed");
+  if (!TRY(agree(options, fmt::format("Take back {}?", id.empty() ? "the last run" : "run " + id))))
+    return Error(Errc::refused, "not agreed");
   const auto observer = make_observer(options);
   return end(options, apply::undo(id, *doors.control, doors.clock, settings_of(options, user), *observer));
 }

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/cli/console.hpp>
-
 #include <bringup/base/text.hpp>
+#include <bringup/cli/console.hpp>
 #include <bringup/cli/progress.hpp>
 #include <bringup/host/command.hpp>
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <chrono>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 
 namespace bringup::cli {
 namespace {
@@ -45,7 +44,9 @@ void put(int fd, std::string_view text) {
 class Terminal final : public apply::Observer {
  public:
   explicit Terminal(const Options& options)
-      : quiet_(options.quiet), verbose_(options.verbose), moving_(::isatty(STDERR_FILENO) == 1 && !options.verbose) {}
+      : quiet_(options.quiet),
+        verbose_(options.verbose),
+        moving_(::isatty(STDERR_FILENO) == 1 && !options.verbose) {}
 
   void step_begins(const steps::Step& step, std::size_t number, std::size_t of) override {
     began_ = std::chrono::steady_clock::now();
@@ -53,21 +54,27 @@ class Terminal final : public apply::Observer {
     apt_ = AptProgress{};
     last_.clear();
     if (quiet_) return;
-    if (moving_) draw();
-    else put(STDERR_FILENO, fmt::format("{}: {}\n", head_, base::harmless(step.why)));
+    if (moving_)
+      draw();
+    else
+      put(STDERR_FILENO, fmt::format("{}: {}\n", head_, base::harmless(step.why)));
   }
 
   void step_says(const steps::Step& /*step*/, std::string_view line) override {
     apt_.read(line);
     last_ = base::harmless(base::trim(line));
     if (quiet_) return;
-    if (verbose_) put(STDERR_FILENO, "    " + last_ + "\n");
-    else if (moving_) draw();
+    if (verbose_)
+      put(STDERR_FILENO, "    " + last_ + "\n");
+    else if (moving_)
+      draw();
   }
 
   void step_ends(const steps::Step& /*step*/, const Result<>& how, double seconds, bool was_done) override {
     if (quiet_) return;
-    const std::string end = !how ? "failed: " + base::harmless(how.error().message()) : was_done ? "was done already" : "done, " + base::human_seconds(seconds);
+    const std::string end = !how       ? "failed: " + base::harmless(how.error().message())
+                            : was_done ? "was done already"
+                                       : "done, " + base::human_seconds(seconds);
     put(STDERR_FILENO, fmt::format("{}{}: {}\n", moving_ ? "\r\x1b[K" : "", head_, end));
   }
 
@@ -93,7 +100,8 @@ class Terminal final : public apply::Observer {
 }  // namespace
 
 report::Style output_style(const Options& options) {
-  return {.columns = ::isatty(STDOUT_FILENO) == 1 ? columns_of(STDOUT_FILENO) : 80, .colour = colour_on(options, STDOUT_FILENO)};
+  return {.columns = ::isatty(STDOUT_FILENO) == 1 ? columns_of(STDOUT_FILENO) : 80,
+          .colour = colour_on(options, STDOUT_FILENO)};
 }
 
 void say(const Options& options, std::string_view line) {
@@ -114,7 +122,8 @@ Result<> print(std::string_view text) {
 Result<bool> agree(const Options& options, std::string_view question) {
   if (options.yes) return true;
   if (options.no_input || ::isatty(STDIN_FILENO) != 1)
-    return Error(Errc::refused, fmt::format("{} Nobody was there to answer: --yes agrees in advance", question));
+    return Error(Errc::refused,
+                 fmt::format("{} Nobody was there to answer: --yes agrees in advance", question));
   put(STDERR_FILENO, fmt::format("{} [y/N] ", question));
   std::string answer;
   for (;;) {
@@ -130,6 +139,8 @@ Result<bool> agree(const Options& options, std::string_view question) {
   return word == "y" || word == "yes";
 }
 
-std::unique_ptr<apply::Observer> make_observer(const Options& options) { return std::make_unique<Terminal>(options); }
+std::unique_ptr<apply::Observer> make_observer(const Options& options) {
+  return std::make_unique<Terminal>(options);
+}
 
 }  // namespace bringup::cli

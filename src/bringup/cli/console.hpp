@@ -17,13 +17,16 @@ report::Style output_style(const Options& options);
 // A line of talk on standard error; nothing with --quiet.
 void say(const Options& options, std::string_view line);
 
-// Text or a JSON document on standard output. An error when it could not be written (a full disk, a closed pipe).
+// Text or a JSON document on standard output. An error when it could not be written (a full disk, a closed
+// pipe).
 Result<> print(std::string_view text);
 
-// Asks on the terminal; --yes answers yes. Without a terminal, and with --no-input, it is Errc::refused and says how to go on.
+// Asks on the terminal; --yes answers yes. Without a terminal, and with --no-input, it is Errc::refused and
+// says how to go on.
 Result<bool> agree(const Options& options, std::string_view question);
 
-// Tells of steps: on a terminal one line that moves, with time left where it is known; elsewhere a line when a step begins and ends.
+// Tells of steps: on a terminal one line that moves, with time left where it is known; elsewhere a line when
+// a step begins and ends.
 std::unique_ptr<apply::Observer> make_observer(const Options& options);
 
 }  // namespace bringup::cli

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/cli/help.hpp>
-
 #include <bringup/base/embedded.hpp>
+#include <bringup/cli/help.hpp>
 #include <bringup/cli/verbs.hpp>
 
 #include <fmt/format.h>
@@ -17,7 +16,8 @@ std::string help_text() {
       "  bringup up               do all of it, after showing the plan and asking\n"
       "  bringup plan             only show what would be done, and why\n\n";
   for (const auto access : {Access::looks, Access::changes}) {
-    text += access == Access::looks ? "Verbs that look (no root, nothing is written):\n" : "Verbs that change (they show a plan and ask):\n";
+    text += access == Access::looks ? "Verbs that look (no root, nothing is written):\n"
+                                    : "Verbs that change (they show a plan and ask):\n";
     for (const Verb& verb : verbs()) {
       if (verb.access == access) text += fmt::format("  {:<9} {}\n", verb.name, verb.summary);
     }
@@ -30,7 +30,8 @@ std::string help_text(std::string_view verb) {
   const Verb* row = find_verb(verb);
   const auto pages = embedded_cli_pages();
   const auto page = std::ranges::find(pages, fmt::format("{}.page.md", verb), &base::EmbeddedFile::name);
-  std::string text = fmt::format("bringup {}{}{} [OPTIONS]\n\n", verb, row->words.empty() ? "" : " ", row->words);
+  std::string text =
+      fmt::format("bringup {}{}{} [OPTIONS]\n\n", verb, row->words.empty() ? "" : " ", row->words);
   text += page == pages.end() ? fmt::format("{}\n", row->summary) : std::string(page->text);
   return text + "\nOptions:\n" + options_help(verb) + "  --help                 this page\n";
 }

@@ -32,6 +32,4 @@ struct Proven {
 Proven prove(const facts::Machine& machine, const goal::Goal& goal, const host::Clock& clock, bool recorded);
 int verify_exit(facts::Outcome overall);
 
-std::string today_of(const host::Clock& clock);  // "2026-11-23"
-
 }  // namespace bringup::cli

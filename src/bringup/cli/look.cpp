@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/cli/look.hpp>
-
 #include <bringup/base/text.hpp>
 #include <bringup/catalog/catalog.hpp>
+#include <bringup/cli/look.hpp>
+#include <bringup/facts/nvml_json.hpp>
 #include <bringup/host/recording.hpp>
 #include <bringup/measure/measure.hpp>
 #include <bringup/probe/probe.hpp>
 #include <bringup/resolve/resolve.hpp>
 
 #include <fmt/format.h>
-#include <pwd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <pwd.h>
+#include <unistd.h>
 
 namespace bringup::cli {
 namespace {
@@ -22,7 +22,8 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 constexpr auto kSourcesDeadline = 1500ms;
-constexpr auto kDriverDeadline = 10s;  // a wedged driver does not return; a slow one needs up to a few seconds
+constexpr auto kDriverDeadline =
+    10s;  // a wedged driver does not return; a slow one needs up to a few seconds
 constexpr auto kPythonDeadline = 120s;
 
 probe::GpuName name_gpu(std::uint16_t device, std::uint16_t subvendor, std::uint16_t subdevice) {
@@ -38,19 +39,23 @@ probe::GpuName name_gpu(std::uint16_t device, std::uint16_t subvendor, std::uint
 std::vector<facts::Source> sources_for(const facts::Machine& machine) {
   const catalog::Catalog& rows = catalog::built_in();
   std::vector<facts::Source> out;
-  if (const catalog::VendorRepo* repo = rows.repo(resolve::os_key(machine.os))) out.push_back({.name = "nvidia", .url = repo->url});
-  const auto own = std::ranges::find_if(machine.packages.archive_uris,
-                                        [&machine](const std::string& uri) { return base::contains(uri, machine.os.id); });
+  if (const catalog::VendorRepo* repo = rows.repo(resolve::os_key(machine.os)))
+    out.push_back({.name = "nvidia", .url = repo->url});
+  const auto own = std::ranges::find_if(machine.packages.archive_uris, [&machine](const std::string& uri) {
+    return base::contains(uri, machine.os.id);
+  });
   if (own != machine.packages.archive_uris.end()) out.push_back({.name = "distro", .url = *own});
   for (const std::string_view name : {"pypi", "pytorch", "huggingface"}) {
-    if (const catalog::Source* source = rows.source(name)) out.push_back({.name = source->name, .url = source->url});
+    if (const catalog::Source* source = rows.source(name))
+      out.push_back({.name = source->name, .url = source->url});
   }
   return out;
 }
 
 // The largest count that any environment's torch gives, and which one gave it.
 facts::Count count_pytorch(const facts::Machine& machine) {
-  facts::Count count{.gpus = Error(Errc::absent, "no environment has PyTorch"), .how = "torch.cuda.device_count() in an environment"};
+  facts::Count count{.gpus = Error(Errc::absent, "no environment has PyTorch"),
+                     .how = "torch.cuda.device_count() in an environment"};
   for (const facts::PythonEnv& env : machine.envs) {
     if (!env.torch) continue;
     auto proof = measure::prove_env(env, {"torch"}, machine.user, kPythonDeadline);
@@ -66,18 +71,32 @@ facts::Count count_pytorch(const facts::Machine& machine) {
 }
 
 Result<Looked> look_at_recording(const std::string& directory) {
-  Looked looked{.machine = {}, .view = nullptr, .recording = TRY(host::open_recording(directory))};
+  Looked looked{
+      .machine = {}, .today = "", .view = nullptr, .recording = TRY(host::open_recording(directory))};
   looked.view = looked.recording.get();
   const auto beside = host::real_view();
-  const auto notes = TRY(probe::parse_notes(TRY(beside->read(directory + "/recording.toml"))).within(directory + "/recording.toml"));
-  auto nvml = beside->read(directory + "/gpus.json");
-  probe::Options options{.name_gpu = name_gpu,
-                         .nvml = nvml ? probe::nvml_from_json(*nvml) : facts::Reading<facts::NvmlSnapshot>(nvml.error()),
-                         .cuda = notes.cuda, .pytorch = notes.pytorch, .sources = notes.sources, .user = notes.user};
-  probe::fill_from_notes(options, notes);
-  looked.machine = probe::look(*looked.view, options);
+  auto notes = TRY(probe::parse_notes(TRY(beside->read(directory + "/recording.toml")))
+                       .within(directory + "/recording.toml"));
+  const auto nvml = beside->read(directory + "/gpus.json");
+  notes.options.name_gpu = name_gpu;
+  notes.options.nvml =
+      nvml ? facts::nvml_from_json(*nvml) : facts::Reading<facts::NvmlSnapshot>(nvml.error());
+  looked.machine = probe::look(*looked.view, notes.options);
+  looked.today = notes.recorded_at.substr(0, 10);
   return looked;
 }
+
+}  // namespace
+
+probe::Options options_here() {
+  probe::Options options;
+  probe::fill_from_process(options);
+  options.nvml = measure::read_nvml(kDriverDeadline);
+  options.user = current_user();
+  return options;
+}
+
+namespace {
 
 std::string absolute(const std::string& path) {
   if (path.starts_with('/')) return path;
@@ -86,10 +105,16 @@ std::string absolute(const std::string& path) {
 }
 
 facts::Machine look_here(const Options& options, const Doors& doors, Depth depth) {
-  probe::Options how{.name_gpu = name_gpu, .nvml = measure::read_nvml(kDriverDeadline), .cuda = {}, .pytorch = {}, .sources = {}, .user = current_user()};
-  how.cuda = depth.cuda ? measure::count_cuda(kDriverDeadline)
-                        : facts::Count{.gpus = Error(Errc::absent, "not asked: starting CUDA takes a third of a second (--all asks)"), .how = ""};
-  how.pytorch = {.gpus = Error(Errc::absent, "not asked: importing PyTorch takes seconds (--all asks)"), .how = ""};
+  probe::Options how = options_here();
+  how.name_gpu = name_gpu;
+  how.cuda =
+      depth.cuda
+          ? measure::count_cuda(kDriverDeadline)
+          : facts::Count{.gpus = Error(Errc::absent,
+                                       "not asked: starting CUDA takes a third of a second (--all asks)"),
+                         .how = ""};
+  how.pytorch = {.gpus = Error(Errc::absent, "not asked: importing PyTorch takes seconds (--all asks)"),
+                 .how = ""};
   facts::Machine machine = probe::look(doors.view, how);
   if (depth.pytorch) machine.counts.pytorch = count_pytorch(machine);
   machine.sources = sources_for(machine);
@@ -111,7 +136,8 @@ Result<> put_shape(Looked& looked, const Options& options, const Doors& doors) {
     return ok;
   }
   if (doors.view.exists(path)) {
-    looked.machine = TRY(goal::parse_hardware(TRY(doors.view.read(path)), options.shape, catalog::built_in()));
+    looked.machine =
+        TRY(goal::parse_hardware(TRY(doors.view.read(path)), options.shape, catalog::built_in()));
     return ok;
   }
   looked.machine.pci = TRY(goal::parse_shape(options.shape, catalog::built_in()));
@@ -125,9 +151,13 @@ Result<> put_shape(Looked& looked, const Options& options, const Doors& doors) {
 
 Result<Looked> look(const Options& options, const Doors& doors, Depth depth) {
   if (!options.root.empty()) return look_at_recording(absolute(options.root));
-  // A described machine needs nothing of this one: looking is skipped, so that planning for it costs milliseconds.
+  // A described machine needs nothing of this one: looking is skipped, so that planning for it costs
+  // milliseconds.
   const bool described = !options.shape.empty() && doors.view.exists(absolute(options.shape));
-  Looked looked{.machine = described ? facts::Machine{} : look_here(options, doors, depth), .view = &doors.view, .recording = nullptr};
+  Looked looked{.machine = described ? facts::Machine{} : look_here(options, doors, depth),
+                .today = host::iso_time(doors.clock.now()).substr(0, 10),
+                .view = &doors.view,
+                .recording = nullptr};
   if (!options.shape.empty()) TRY(put_shape(looked, options, doors).within("--for"));
   return looked;
 }
@@ -135,15 +165,20 @@ Result<Looked> look(const Options& options, const Doors& doors, Depth depth) {
 Result<goal::Goal> read_goal(const Options& options, const host::View& view) {
   if (!options.goal.empty()) {
     auto text = view.read(absolute(options.goal));
-    if (!text) return Error(text.error().code() == Errc::absent ? Errc::usage : text.error().code(), "--goal " + options.goal + ": " + text.error().message());
+    if (!text)
+      return Error(text.error().code() == Errc::absent ? Errc::usage : text.error().code(),
+                   "--goal " + options.goal + ": " + text.error().message());
     return goal::parse_goal(*text, options.goal);
   }
   for (const std::string& path : {absolute("bringup.toml"), std::string("/etc/bringup/bringup.toml")}) {
     if (!view.exists(path)) continue;
     // As root, a file that somebody else can write is not a goal but a way in.
     const auto status = view.status(path);
-    if (::geteuid() == 0 && status && ((status->mode & 022U) != 0 || (status->uid != 0 && status->uid != current_user().uid)))
-      return Error(Errc::refused, fmt::format("{}: root does not follow a goal file that others can write; give it with --goal, or chown and chmod it", path));
+    if (::geteuid() == 0 && status &&
+        ((status->mode & 022U) != 0 || (status->uid != 0 && status->uid != current_user().uid)))
+      return Error(Errc::refused, fmt::format("{}: root does not follow a goal file that others can write; "
+                                              "give it with --goal, or chown and chmod it",
+                                              path));
     return goal::parse_goal(TRY(view.read(path)), path);
   }
   return goal::Goal{};
@@ -156,7 +191,11 @@ facts::User current_user() {
   if (const char* sudo = std::getenv("SUDO_UID"); root && sudo != nullptr) {
     if (const auto number = base::to_integer(sudo); number && *number > 0) uid = static_cast<uid_t>(*number);
   }
-  facts::User user{.name = fmt::format("{}", uid), .home = "/", .uid = static_cast<int>(uid), .gid = static_cast<int>(::getgid()), .root = root};
+  facts::User user{.name = fmt::format("{}", uid),
+                   .home = "/",
+                   .uid = static_cast<int>(uid),
+                   .gid = static_cast<int>(::getgid()),
+                   .root = root};
   if (const passwd* entry = ::getpwuid(uid)) {
     user.name = entry->pw_name;
     user.home = entry->pw_dir;

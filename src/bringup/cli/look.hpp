@@ -6,6 +6,7 @@
 #include <bringup/cli/verbs.hpp>
 #include <bringup/facts/machine.hpp>
 #include <bringup/goal/goal.hpp>
+#include <bringup/probe/probe.hpp>
 
 #include <memory>
 
@@ -20,6 +21,8 @@ struct Depth {
 // What was looked at, and through which door.
 struct Looked {
   facts::Machine machine;
+  std::string
+      today;  // "2026-11-23"; of a recording the day when it was made, so that it is judged as it was then
   const host::View* view = nullptr;
   std::unique_ptr<host::View> recording;  // owns the view when it is a recording
 };
@@ -28,6 +31,9 @@ Result<Looked> look(const Options& options, const Doors& doors, Depth depth);
 
 // The goal of --goal, ./bringup.toml, /etc/bringup/bringup.toml, or the default.
 Result<goal::Goal> read_goal(const Options& options, const host::View& view);
+
+// What a probe of this machine needs beside its files; NVML is read in a child.
+probe::Options options_here();
 
 // For whom: the caller of sudo, else the user of this process.
 facts::User current_user();

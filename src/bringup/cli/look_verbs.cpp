@@ -19,7 +19,9 @@ namespace {
 
 int doctor_exit(const diagnose::Diagnosis& diagnosis) {
   const auto has = [&diagnosis](diagnose::Severity severity) {
-    return std::ranges::any_of(diagnosis.findings, [severity](const diagnose::Finding& finding) { return finding.severity == severity; });
+    return std::ranges::any_of(diagnosis.findings, [severity](const diagnose::Finding& finding) {
+      return finding.severity == severity;
+    });
   };
   return has(diagnose::Severity::fail) ? exit_failed : has(diagnose::Severity::warn) ? exit_changes : exit_ok;
 }
@@ -27,20 +29,26 @@ int doctor_exit(const diagnose::Diagnosis& diagnosis) {
 }  // namespace
 
 Result<int> run_facts(const Options& options, const Doors& doors) {
-  const Looked looked = TRY(look(options, doors, {.sources = true, .cuda = options.all, .pytorch = options.all}));
-  TRY(print(options.json ? report::facts_json(looked.machine) : report::facts_text(looked.machine, output_style(options))));
+  const Looked looked =
+      TRY(look(options, doors, {.sources = true, .cuda = options.all, .pytorch = options.all}));
+  TRY(print(options.json ? report::facts_json(looked.machine)
+                         : report::facts_text(looked.machine, output_style(options))));
   return exit_ok;
 }
 
 Result<int> run_doctor(const Options& options, const Doors& doors) {
   // An unknown rule is said before anything is looked at.
-  const std::string today = today_of(doors.clock);
   const goal::Goal goal = TRY(read_goal(options, doors.view));
   const facts::Machine nobody;
-  if (!options.words.empty()) TRY(diagnose::diagnose({.machine = nobody, .goal = goal, .catalog = catalog::built_in(), .today = today}, options.words));
+  if (!options.words.empty())
+    TRY(diagnose::diagnose({.machine = nobody, .goal = goal, .catalog = catalog::built_in(), .today = ""},
+                           options.words));
   const Looked looked = TRY(look(options, doors, {.sources = false, .cuda = true, .pytorch = false}));
-  const auto diagnosis = TRY(diagnose::diagnose({.machine = looked.machine, .goal = goal, .catalog = catalog::built_in(), .today = today}, options.words));
-  TRY(print(options.json ? report::doctor_json(diagnosis) : report::doctor_text(diagnosis, output_style(options))));
+  const auto diagnosis = TRY(diagnose::diagnose(
+      {.machine = looked.machine, .goal = goal, .catalog = catalog::built_in(), .today = looked.today},
+      options.words));
+  TRY(print(options.json ? report::doctor_json(diagnosis)
+                         : report::doctor_text(diagnosis, output_style(options))));
   return doctor_exit(diagnosis);
 }
 
@@ -48,7 +56,8 @@ Result<int> run_explain(const Options& options, const Doors& /*doors*/) {
   const auto rules = diagnose::rules();
   if (options.words.empty()) {
     std::string text;
-    for (const diagnose::Rule& rule : rules) text += fmt::format("{:<34} {:<5} {}\n", rule.id, diagnose::severity_name(rule.severity), rule.title);
+    for (const diagnose::Rule& rule : rules)
+      text += fmt::format("{:<34} {:<5} {}\n", rule.id, diagnose::severity_name(rule.severity), rule.title);
     TRY(print(text));
     return exit_ok;
   }
@@ -57,7 +66,8 @@ Result<int> run_explain(const Options& options, const Doors& /*doors*/) {
     std::vector<std::string> ids;
     for (const diagnose::Rule& rule : rules) ids.emplace_back(rule.id);
     const auto near = base::nearest(options.words[0], ids);
-    return Error(Errc::usage, fmt::format("no rule '{}'{}; 'bringup explain' lists them", options.words[0], near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
+    return Error(Errc::usage, fmt::format("no rule '{}'{}; 'bringup explain' lists them", options.words[0],
+                                          near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
   }
   std::string text = fmt::format("{} ({})\n", found->id, diagnose::severity_name(found->severity));
   for (const std::string_view part : {found->title, found->why, found->fix}) {
@@ -81,7 +91,8 @@ Result<int> run_verify(const Options& options, const Doors& doors) {
   const goal::Goal goal = TRY(read_goal(options, *looked.view));
   const Proven proven = prove(looked.machine, goal, doors.clock, looked.view->recorded());
   TRY(print(options.json ? report::verify_json(proven.verdicts, proven.overall, proven.seconds)
-                         : report::verify_text(proven.verdicts, proven.overall, proven.seconds, output_style(options))));
+                         : report::verify_text(proven.verdicts, proven.overall, proven.seconds,
+                                               output_style(options))));
   return verify_exit(proven.overall);
 }
 
@@ -89,11 +100,14 @@ Result<int> run_record(const Options& options, const Doors& doors) {
   if (options.words.empty()) return Error(Errc::usage, "record where? bringup record DIR");
   if (!options.root.empty()) return Error(Errc::usage, "a recording is not recorded again: copy its folder");
   const Looked looked = TRY(look(options, doors, {.sources = true, .cuda = true, .pytorch = false}));
-  const facts::Machine& machine = looked.machine;
-  probe::Options how{.name_gpu = {}, .nvml = machine.nvml, .cuda = machine.counts.cuda, .pytorch = machine.counts.pytorch,
-                     .sources = machine.sources, .user = machine.user};
-  const auto redacted = TRY(probe::record(doors.view, how, options.words[0], host::iso_time(doors.clock.now())));
-  say(options, fmt::format("recorded into {}; replay it with: bringup facts --root {}", options.words[0], options.words[0]));
+  probe::Options how = options_here();
+  how.cuda = looked.machine.counts.cuda;
+  how.pytorch = looked.machine.counts.pytorch;
+  how.sources = looked.machine.sources;
+  const auto redacted =
+      TRY(probe::record(doors.view, how, options.words[0], host::iso_time(doors.clock.now())));
+  say(options, fmt::format("recorded into {}; replay it with: bringup facts --root {}", options.words[0],
+                           options.words[0]));
   for (const std::string& line : redacted) say(options, "  redacted: " + line);
   return exit_ok;
 }

@@ -16,7 +16,9 @@ namespace {
 
 using namespace bringup;
 
-extern "C" void on_interrupt(int /*signal*/) { host::note_interrupt(); }
+extern "C" void on_interrupt(int /*signal*/) {
+  host::note_interrupt();
+}
 
 void listen_for_interrupts() {
   struct sigaction action {};
@@ -53,7 +55,10 @@ int main(int argc, char** argv) {
     std::fputs(fmt::format("bringup: {}\n", base::harmless(code.error().message())).c_str(), stderr);
     return interrupted ? cli::exit_interrupted : cli::exit_code(code.error().code());
   } catch (const std::exception& error) {
-    std::fputs(fmt::format("bringup: internal error: {}; please report it with what you typed\n", error.what()).c_str(), stderr);
+    std::fputs(
+        fmt::format("bringup: internal error: {}; please report it with what you typed\n", error.what())
+            .c_str(),
+        stderr);
     return cli::exit_internal;
   }
 }

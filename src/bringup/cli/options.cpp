@@ -16,20 +16,29 @@ constexpr std::string_view kLooking = "facts doctor plan verify record";
 constexpr std::string_view kAsking = "up apply resume undo";
 
 constexpr std::array kOptions{
-    Option{"--json", "", "facts doctor plan verify history status", "one JSON document on standard output", &Options::json},
-    Option{"--goal", "FILE", "up plan doctor verify apply status", "what is wanted (bringup.toml)", nullptr, &Options::goal},
-    Option{"--for", "SHAPE", "up plan", "for GPUs that are not here yet: \"4x RTX 4090\", or (plan) a hardware file or recording", nullptr, &Options::shape},
-    Option{"--root", "DIR", kLooking, "look at a recorded machine instead of this one", nullptr, &Options::root},
-    Option{"--offline", "", "up facts doctor plan apply record", "do not ask which software sources answer", &Options::offline},
+    Option{"--json", "", "facts doctor plan verify history status", "one JSON document on standard output",
+           &Options::json},
+    Option{"--goal", "FILE", "up plan doctor verify apply status", "what is wanted (bringup.toml)", nullptr,
+           &Options::goal},
+    Option{"--for", "SHAPE", "up plan",
+           "for GPUs that are not here yet: \"4x RTX 4090\", or (plan) a hardware file or recording", nullptr,
+           &Options::shape},
+    Option{"--root", "DIR", kLooking, "look at a recorded machine instead of this one", nullptr,
+           &Options::root},
+    Option{"--offline", "", "up facts doctor plan apply record", "do not ask which software sources answer",
+           &Options::offline},
     Option{"--all", "", "facts", "count GPUs through CUDA and PyTorch too (takes seconds)", &Options::all},
     Option{"--level", "LEVEL", "verify", "quick: the only level of this version", nullptr, &Options::level},
-    Option{"--detailed-exitcode", "", "plan", "exit 2 when there is something to do", &Options::detailed_exitcode},
+    Option{"--detailed-exitcode", "", "plan", "exit 2 when there is something to do",
+           &Options::detailed_exitcode},
     Option{"--dry-run", "", "up apply", "stop after the plan", &Options::dry_run},
     Option{"--require-gpu", "", "up", "a machine without an NVIDIA GPU is a failure", &Options::require_gpu},
-    Option{"--user-only", "", "up apply", "only the steps that need no root; say what is left", &Options::user_only},
+    Option{"--user-only", "", "up apply", "only the steps that need no root; say what is left",
+           &Options::user_only},
     Option{"--yes", "", kAsking, "do not ask", &Options::yes},
     Option{"--no-input", "", kAsking, "never prompt; what would be asked is refused", &Options::no_input},
-    Option{"--state", "DIR", "up apply resume undo history status", "where the journal is kept", nullptr, &Options::state},
+    Option{"--state", "DIR", "up apply resume undo history status", "where the journal is kept", nullptr,
+           &Options::state},
     Option{"--color", "WHEN", "*", "auto, always or never (NO_COLOR is obeyed)", nullptr, &Options::color},
     Option{"--quiet", "", "*", "no progress and no hints", &Options::quiet},
     Option{"--verbose", "", "*", "show what children print", &Options::verbose},
@@ -50,10 +59,12 @@ Error unknown_option(std::string_view given, std::string_view verb) {
   const std::string_view name = given.substr(0, given.find('='));
   std::vector<std::string> names{"--help", "--version"};
   for (const Option& option : kOptions) {
-    if (option.name == name) return {Errc::usage, fmt::format("'{}' does not take {}; see 'bringup {} --help'", verb, name, verb)};
+    if (option.name == name)
+      return {Errc::usage, fmt::format("'{}' does not take {}; see 'bringup {} --help'", verb, name, verb)};
     if (takes(option, verb)) names.emplace_back(option.name);
   }
-  return {Errc::usage, fmt::format("unknown option {}{}; see 'bringup {} --help'", name, hint(name, names), verb)};
+  return {Errc::usage,
+          fmt::format("unknown option {}{}; see 'bringup {} --help'", name, hint(name, names), verb)};
 }
 
 void declare(CLI::App& app, Options& options) {
@@ -63,8 +74,10 @@ void declare(CLI::App& app, Options& options) {
     if (name == "--verbose") name = "-v,--verbose";
     if (name == "--quiet") name = "-q,--quiet";
     if (name == "--yes") name = "-y,--yes";
-    if (option.flag != nullptr) app.add_flag(name, options.*option.flag);
-    else app.add_option(name, options.*option.text);
+    if (option.flag != nullptr)
+      app.add_flag(name, options.*option.flag);
+    else
+      app.add_option(name, options.*option.text);
   }
   app.add_flag("-h,--help", options.help);
   app.add_option("words", options.words);
@@ -72,16 +85,19 @@ void declare(CLI::App& app, Options& options) {
 
 Result<> one_of(std::string_view option, const std::string& value, std::span<const std::string> allowed) {
   if (std::ranges::find(allowed, value) != allowed.end()) return ok;
-  return Error(Errc::usage, fmt::format("{} '{}': expected {}{}", option, value, base::join(allowed, ", "), hint(value, allowed)));
+  return Error(Errc::usage, fmt::format("{} '{}': expected {}{}", option, value, base::join(allowed, ", "),
+                                        hint(value, allowed)));
 }
 
 Result<> check(const Options& options, const Verb& verb) {
   TRY(one_of("--color", options.color, std::array<std::string, 3>{"auto", "always", "never"}));
   if (options.level != "quick")
-    return Error(Errc::usage, fmt::format("--level '{}': this version proves at the level quick only", options.level));
+    return Error(Errc::usage,
+                 fmt::format("--level '{}': this version proves at the level quick only", options.level));
   if (options.words.size() > verb.most_words)
-    return Error(Errc::usage, fmt::format("'{}' takes {}; '{}' is too much", verb.name, verb.most_words == 0 ? "no words" : "one word",
-                                          options.words[verb.most_words]));
+    return Error(Errc::usage,
+                 fmt::format("'{}' takes {}; '{}' is too much", verb.name,
+                             verb.most_words == 0 ? "no words" : "one word", options.words[verb.most_words]));
   if (!options.shape.empty() && !options.root.empty())
     return Error(Errc::usage, "--for and --root exclude each other: --for takes a recording's folder itself");
   return ok;
@@ -99,7 +115,8 @@ std::string options_help(std::string_view verb) {
   std::string text;
   for (const Option& option : kOptions) {
     if (!takes(option, verb)) continue;
-    const std::string left = option.value.empty() ? std::string(option.name) : fmt::format("{} {}", option.name, option.value);
+    const std::string left =
+        option.value.empty() ? std::string(option.name) : fmt::format("{} {}", option.name, option.value);
     const auto lines = base::wrap(option.help, 52);
     text += fmt::format("  {:<22} {}\n", left, lines.front());
     for (std::size_t i = 1; i < lines.size(); ++i) text += fmt::format("  {:<22} {}\n", "", lines[i]);
@@ -113,18 +130,22 @@ Result<Options> parse(const std::vector<std::string>& arguments) {
     options.help = true;
     if (arguments.size() > 1 && arguments[0] == "help") options.verb = arguments[1];
     if (options.verb.empty() || find_verb(options.verb) != nullptr) return options;
-    return Error(Errc::usage, fmt::format("unknown verb '{}'{}", options.verb, hint(options.verb, verb_names())));
+    return Error(Errc::usage,
+                 fmt::format("unknown verb '{}'{}", options.verb, hint(options.verb, verb_names())));
   }
   if (arguments[0] == "--version") {
     options.version = true;
     return options;
   }
   if (arguments[0].starts_with("-"))
-    return Error(Errc::usage, fmt::format("the verb comes first: bringup VERB {}; 'bringup --help' lists the verbs", arguments[0]));
+    return Error(
+        Errc::usage,
+        fmt::format("the verb comes first: bringup VERB {}; 'bringup --help' lists the verbs", arguments[0]));
   options.verb = arguments[0];
   const Verb* verb = find_verb(options.verb);
   if (verb == nullptr)
-    return Error(Errc::usage, fmt::format("unknown verb '{}'{}; 'bringup --help' lists them", options.verb, hint(options.verb, verb_names())));
+    return Error(Errc::usage, fmt::format("unknown verb '{}'{}; 'bringup --help' lists them", options.verb,
+                                          hint(options.verb, verb_names())));
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
@@ -142,19 +163,29 @@ Result<Options> parse(const std::vector<std::string>& arguments) {
 
 int exit_code(Errc code) {
   switch (code) {
-    case Errc::denied: return exit_denied;
-    case Errc::unreachable: return exit_unreachable;
-    case Errc::busy: return exit_busy;
-    case Errc::timeout: return exit_deadline;
-    case Errc::refused: return exit_refused;
-    case Errc::stale: return exit_stale;
-    case Errc::cancelled: return exit_interrupted;
-    case Errc::usage: return exit_usage;
-    case Errc::io: return exit_io;
+    case Errc::denied:
+      return exit_denied;
+    case Errc::unreachable:
+      return exit_unreachable;
+    case Errc::busy:
+      return exit_busy;
+    case Errc::timeout:
+      return exit_deadline;
+    case Errc::refused:
+      return exit_refused;
+    case Errc::stale:
+      return exit_stale;
+    case Errc::cancelled:
+      return exit_interrupted;
+    case Errc::usage:
+      return exit_usage;
+    case Errc::io:
+      return exit_io;
     case Errc::absent:
     case Errc::malformed:
     case Errc::unsupported:
-    case Errc::failed: return exit_failed;
+    case Errc::failed:
+      return exit_failed;
   }
   return exit_internal;
 }

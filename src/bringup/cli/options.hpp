@@ -29,11 +29,11 @@ struct Options {
   bool help = false;
   bool version = false;
   std::string color = "auto";  // auto, always, never
-  std::string goal;            // path; "" for ./bringup.toml, /etc/bringup/bringup.toml or the compiled-in default
-  std::string shape;           // --for
-  std::string root;            // --root: a recording
+  std::string goal;   // path; "" for ./bringup.toml, /etc/bringup/bringup.toml or the compiled-in default
+  std::string shape;  // --for
+  std::string root;   // --root: a recording
   std::string level = "quick";
-  std::string state;           // --state: where the journal is, "" for the default
+  std::string state;  // --state: where the journal is, "" for the default
 };
 
 // One option: which verbs take it (a blank-separated list; "*" for all), and what it sets.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <bringup/cli/progress.hpp>
-
 #include <bringup/base/text.hpp>
+#include <bringup/cli/progress.hpp>
 
 #include <algorithm>
 
@@ -15,14 +14,16 @@ void AptProgress::read(std::string_view line) {
   if (words[0] == "Setting" && words.size() > 1 && words[1] == "up") ++set_up_;
   // "3 upgraded, 67 newly installed, 0 to remove and 0 not upgraded."
   if (words.size() > 4 && words[1] == "upgraded," && words[3] == "newly") {
-    packages_ = static_cast<int>(base::to_integer(words[0]).value_or(0) + base::to_integer(words[2]).value_or(0));
+    packages_ =
+        static_cast<int>(base::to_integer(words[0]).value_or(0) + base::to_integer(words[2]).value_or(0));
     fetched_ = 0;
   }
 }
 
 std::optional<double> AptProgress::part() const {
   if (packages_ <= 0) return std::nullopt;
-  return std::min(1.0, static_cast<double>(std::min(fetched_, packages_) + unpacked_ + set_up_) / (3.0 * packages_));
+  return std::min(
+      1.0, static_cast<double>(std::min(fetched_, packages_) + unpacked_ + set_up_) / (3.0 * packages_));
 }
 
 std::optional<double> seconds_left(std::optional<double> part, double elapsed) {

@@ -15,37 +15,46 @@ namespace bringup::cli {
 namespace {
 
 std::size_t gpus_of(const facts::Machine& machine) {
-  return static_cast<std::size_t>(std::ranges::count(machine.pci, facts::PciKind::gpu, &facts::PciFunction::kind));
+  return static_cast<std::size_t>(
+      std::ranges::count(machine.pci, facts::PciKind::gpu, &facts::PciFunction::kind));
 }
 
-// What the doctor has to say before anything is changed; the findings are shown, and up goes on: most fixes are the plan itself.
-Result<> tell_findings(const Options& options, const Doors& doors, const Decided& decided) {
-  const std::string today = today_of(doors.clock);
-  const auto diagnosis = TRY(diagnose::diagnose(
-      {.machine = decided.looked.machine, .goal = decided.goal, .catalog = catalog::built_in(), .today = today}, {}));
+// What the doctor has to say before anything is changed; the findings are shown, and up goes on: most fixes
+// are the plan itself.
+Result<> tell_findings(const Options& options, const Decided& decided) {
+  const auto diagnosis = TRY(diagnose::diagnose({.machine = decided.looked.machine,
+                                                 .goal = decided.goal,
+                                                 .catalog = catalog::built_in(),
+                                                 .today = decided.looked.today},
+                                                {}));
   for (const diagnose::Finding& finding : diagnosis.findings) {
     if (finding.severity != diagnose::Severity::info)
-      say(options, fmt::format("{}: {} ({})", diagnose::severity_name(finding.severity), finding.title, finding.id));
+      say(options,
+          fmt::format("{}: {} ({})", diagnose::severity_name(finding.severity), finding.title, finding.id));
   }
   return ok;
 }
 
 // A driver that was installed and is not the one that runs takes over at the next boot.
 bool reboot_needed(const facts::Machine& machine, const resolve::Choice& choice) {
-  if (machine.hypothetical || gpus_of(machine) == 0 || choice.driver.action == resolve::Action::none) return false;
+  if (machine.hypothetical || gpus_of(machine) == 0 || choice.driver.action == resolve::Action::none)
+    return false;
   if (machine.container && machine.container->has_value()) return false;
   return !machine.driver.loaded || !*machine.driver.loaded;
 }
 
-// Proves what is there now. Without GPUs it is the environments on the CPU that count; a GPU that is not here yet is not a failure of `up`.
-Result<int> tell_proof(const Options& options, const Doors& doors, const goal::Goal& goal, bool gpus_expected) {
+// Proves what is there now. Without GPUs it is the environments on the CPU that count; a GPU that is not here
+// yet is not a failure of `up`.
+Result<int> tell_proof(const Options& options, const Doors& doors, const goal::Goal& goal,
+                       bool gpus_expected) {
   Options again = options;
   again.shape.clear();
   const Looked looked = TRY(look(again, doors, {}));
   say(options, "proving each environment and GPU by running on it");
   const Proven proven = prove(looked.machine, goal, doors.clock, false);
   TRY(print(report::verify_text(proven.verdicts, proven.overall, proven.seconds, output_style(options))));
-  const bool failed = std::ranges::any_of(proven.verdicts, [](const facts::Verdict& verdict) { return verdict.outcome == facts::Outcome::fail; });
+  const bool failed = std::ranges::any_of(
+      proven.verdicts, [](const facts::Verdict& verdict) { return verdict.outcome == facts::Outcome::fail; });
   if (failed) return exit_failed;
   return gpus_expected ? verify_exit(proven.overall) : exit_ok;
 }
@@ -65,10 +74,12 @@ Result<int> run_up(const Options& options, const Doors& doors) {
   const facts::Machine& machine = decided.looked.machine;
   const std::size_t gpus = gpus_of(machine);
   if (gpus == 0) {
-    if (options.require_gpu) return Error(Errc::failed, "no NVIDIA GPU on the PCI bus, and --require-gpu asks for one");
-    say(options, "no NVIDIA GPU on the PCI bus: what is left is Python and its environments, proven on the CPU");
+    if (options.require_gpu)
+      return Error(Errc::failed, "no NVIDIA GPU on the PCI bus, and --require-gpu asks for one");
+    say(options,
+        "no NVIDIA GPU on the PCI bus: what is left is Python and its environments, proven on the CPU");
   }
-  TRY(tell_findings(options, doors, decided));
+  TRY(tell_findings(options, decided));
   TRY(print(report::plan_text(decided.resolution, decided.plan, output_style(options))));
   const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
   if (choice == nullptr) return exit_failed;
@@ -85,7 +96,9 @@ Result<int> run_up(const Options& options, const Doors& doors) {
     Options again = options;
     const Looked now = TRY(look(again, doors, {}));
     if (!now.machine.driver.loaded || !*now.machine.driver.loaded) {
-      say(options, "the driver is installed and takes over at the next boot: reboot, then 'bringup up' proves the GPUs");
+      say(options,
+          "the driver is installed and takes over at the next boot: reboot, then 'bringup up' proves the "
+          "GPUs");
       return exit_reboot;
     }
   }

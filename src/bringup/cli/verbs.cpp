@@ -10,23 +10,32 @@ namespace {
 constexpr std::size_t kAny = 1000;
 
 constexpr std::array kVerbs{
-    Verb{"up", "look, judge, choose, plan, ask, change, prove and tell: the whole line", Access::changes, "", 0, run_up},
-    Verb{"facts", "what is there: GPUs, driver, toolkits, Python, shells, sources", Access::looks, "", 0, run_facts},
+    Verb{"up", "look, judge, choose, plan, ask, change, prove and tell: the whole line", Access::changes, "",
+         0, run_up},
+    Verb{"facts", "what is there: GPUs, driver, toolkits, Python, shells, sources", Access::looks, "", 0,
+         run_facts},
     Verb{"doctor", "what is wrong, with evidence and a fix", Access::looks, "[RULE..]", kAny, run_doctor},
     Verb{"explain", "what a rule of the doctor looks for and why", Access::looks, "RULE", 1, run_explain},
-    Verb{"plan", "which driver, toolkit, Python and wheels, why, and the steps to get there", Access::looks, "", 0, run_plan},
+    Verb{"plan", "which driver, toolkit, Python and wheels, why, and the steps to get there", Access::looks,
+         "", 0, run_plan},
     Verb{"verify", "prove each GPU and each environment by running on it", Access::looks, "", 0, run_verify},
-    Verb{"record", "write this machine down as a folder that every looking verb can replay", Access::looks, "DIR", 1, run_record},
+    Verb{"record", "write this machine down as a folder that every looking verb can replay", Access::looks,
+         "DIR", 1, run_record},
     Verb{"history", "what bringup did on this machine", Access::looks, "", 0, run_history},
-    Verb{"status", "whether what was done still holds, and what is unfinished", Access::looks, "", 0, run_status},
-    Verb{"apply", "do the steps of a plan: a saved one, or the one that plan prints now", Access::changes, "[PLAN]", 1, run_apply},
+    Verb{"status", "whether what was done still holds, and what is unfinished", Access::looks, "", 0,
+         run_status},
+    Verb{"apply", "do the steps of a plan: a saved one, or the one that plan prints now", Access::changes,
+         "[PLAN]", 1, run_apply},
     Verb{"resume", "go on with a run that was interrupted", Access::changes, "", 0, run_resume},
-    Verb{"undo", "take back what a run did, the last one or the one named", Access::changes, "[RUN]", 1, run_undo},
+    Verb{"undo", "take back what a run did, the last one or the one named", Access::changes, "[RUN]", 1,
+         run_undo},
 };
 
 }  // namespace
 
-std::span<const Verb> verbs() { return kVerbs; }
+std::span<const Verb> verbs() {
+  return kVerbs;
+}
 
 const Verb* find_verb(std::string_view name) {
   const auto* found = std::ranges::find(kVerbs, name, &Verb::name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What is wrong, by one table of pure rules: facts in, findings out. A rule that cannot see says so and keeps silent.
+// What is wrong, by one table of pure rules: facts in, findings out. A rule that cannot see says so and keeps
+// silent.
 
 #include <bringup/base/result.hpp>
 #include <bringup/catalog/catalog.hpp>
@@ -16,7 +17,11 @@
 
 namespace bringup::diagnose {
 
-enum class Severity { info, warn, fail };  // fail: a GPU or PyTorch does not work, or will not after the next boot
+enum class Severity {
+  info,
+  warn,
+  fail
+};  // fail: a GPU or PyTorch does not work, or will not after the next boot
 
 // What a rule saw, quoted, and where: {"/proc/driver/nvidia/version", "580.159.04"}.
 struct Evidence {
@@ -38,7 +43,7 @@ struct Finding {
   std::string why;
   std::vector<Evidence> evidence;
   Fix fix;
-  std::vector<std::string> gpus;   // PCI addresses it is about; empty: the machine
+  std::vector<std::string> gpus;  // PCI addresses it is about; empty: the machine
   bool operator==(const Finding&) const = default;
 };
 
@@ -63,7 +68,8 @@ struct Patient {
   std::string_view today;  // "2026-11-23"
 };
 
-// What a rule says of one patient: it could not see (an Error says why), or what it found (none, or one finding per GPU or thing).
+// What a rule says of one patient: it could not see (an Error says why), or what it found (none, or one
+// finding per GPU or thing).
 struct Sighting {
   std::vector<Evidence> evidence;
   std::vector<std::string> gpus;
@@ -82,7 +88,8 @@ struct Rule {
 // The table, sorted by id.
 std::span<const Rule> rules();
 
-// Runs the rules with these ids, or all when `only` is empty. An unknown id is Errc::usage with the nearest one.
+// Runs the rules with these ids, or all when `only` is empty. An unknown id is Errc::usage with the nearest
+// one.
 Result<Diagnosis> diagnose(const Patient& patient, std::span<const std::string> only = {});
 
 // Judges measurements against what is there: never a pass without a measurement.
@@ -90,7 +97,7 @@ std::vector<facts::Verdict> judge(const facts::Machine& machine, const facts::Me
 // The worst of them; not_measured when there is no verdict about a GPU.
 facts::Outcome overall(std::span<const facts::Verdict> verdicts);
 
-std::string_view severity_name(Severity severity);       // "warn"
-std::string_view outcome_name(facts::Outcome outcome);   // "not measured"
+std::string_view severity_name(Severity severity);      // "warn"
+std::string_view outcome_name(facts::Outcome outcome);  // "not measured"
 
 }  // namespace bringup::diagnose

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Values become text for people, or one JSON document. Width and colour are arguments, so that the text is the same everywhere.
+// Values become text for people, or one JSON document. Width and colour are arguments, so that the text is
+// the same everywhere.
 
 #include <bringup/catalog/catalog.hpp>
 #include <bringup/diagnose/diagnose.hpp>
@@ -31,7 +32,9 @@ std::string doctor_json(const diagnose::Diagnosis& diagnosis);
 std::string plan_text(const resolve::Resolution& resolution, const steps::Plan& plan, const Style& style);
 std::string plan_json(const resolve::Resolution& resolution, const steps::Plan& plan);
 
-std::string verify_text(std::span<const facts::Verdict> verdicts, facts::Outcome overall, double elapsed_seconds, const Style& style);
-std::string verify_json(std::span<const facts::Verdict> verdicts, facts::Outcome overall, double elapsed_seconds);
+std::string verify_text(std::span<const facts::Verdict> verdicts, facts::Outcome overall,
+                        double elapsed_seconds, const Style& style);
+std::string verify_json(std::span<const facts::Verdict> verdicts, facts::Outcome overall,
+                        double elapsed_seconds);
 
 }  // namespace bringup::report

@@ -19,9 +19,12 @@ TEST(AptProgress, CountsThreePassesAndForgetsTheIndexFilesBefore) {
   progress.read("Get:1 http://deb.debian.org/debian bookworm InRelease [151 kB]");
   progress.read("0 upgraded, 2 newly installed, 0 to remove and 0 not upgraded.");
   EXPECT_EQ(progress.part(), 0.0);
-  for (const char* line : {"Get:1 http://x a [1 kB]", "Get:2 http://x b [1 kB]", "Unpacking a (1) ..."}) progress.read(line);
+  for (const char* line : {"Get:1 http://x a [1 kB]", "Get:2 http://x b [1 kB]", "Unpacking a (1) ..."})
+    progress.read(line);
   EXPECT_DOUBLE_EQ(*progress.part(), 0.5);
-  for (const char* line : {"Unpacking b (1) ...", "Setting up a (1) ...", "Setting up b (1) ...", "Setting up b (1) ..."}) progress.read(line);
+  for (const char* line :
+       {"Unpacking b (1) ...", "Setting up a (1) ...", "Setting up b (1) ...", "Setting up b (1) ..."})
+    progress.read(line);
   EXPECT_EQ(progress.part(), 1.0);
 }
 
