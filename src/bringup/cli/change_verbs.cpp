@@ -117,7 +117,7 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
                                     "again with 'bringup plan'");
   } else if (const auto* conflict = std::get_if<resolve::Conflict>(&decided.resolution)) {
     TRY(print(report::plan_text(*conflict, {}, output_style(options))));
-    return exit_failed;
+    return no_choice(decided.looked.machine);
   } else {
     plan = decided.plan;
     TRY(print(report::plan_text(decided.resolution, plan, output_style(options))));
