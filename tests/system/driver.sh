@@ -7,7 +7,7 @@ base_root bookworm kernel-bookworm linux-image-amd64,zsh,sudo
 fresh_machine kernel-bookworm-run kernel-bookworm
 boot
 inside ./bringup.sh --version --yes || fail "the build failed"
-kernels() { chroot "$root" dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' 'linux-image*' | grep '^.i'; }
+kernels() { chroot "$root" dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' 'linux-image*' | grep '^installed'; }
 kernels >"$root.kernels"
 cat "$root.kernels"
 echo 'user ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/user"

@@ -134,7 +134,7 @@ Result<std::vector<std::string>> RootedFiles::list(std::string_view directory) c
   }
   ::closedir(handle);
   std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
