@@ -139,7 +139,7 @@ Result<int> run_undo(const Options& options, const Doors& doors) {
   const std::string id = options.words.empty() ? "" : options.words[0];
   if (!TRY(agree(options, fmt::format("Take back {}?", id.empty() ? "the last run" : "run " + id))))
     return Error(Errc::refused, "not agreed");
-  const auto observer = make_observer(options);
+  const auto observer = make_observer(options, true);
   return end(options, apply::undo(id, *doors.control, doors.clock, settings_of(options, user), *observer));
 }
 

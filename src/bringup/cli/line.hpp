@@ -22,8 +22,8 @@ struct Decided {
 // look, choose, plan.
 Result<Decided> decide(const Options& options, const Doors& doors);
 
-// How a changing verb ends without a choice: Errc::unreachable when no source answers at all, so that a script can
-// tell a missing network from a machine that cannot be served.
+// How a changing verb ends without a choice: Errc::unreachable when no source answers at all, so that a
+// script can tell a missing network from a machine that cannot be served.
 Error no_choice(const facts::Machine& machine);
 
 struct Proven {

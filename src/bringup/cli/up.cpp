@@ -87,7 +87,7 @@ Result<int> run_up(const Options& options, const Doors& doors) {
   const steps::Plan plan = TRY(part_to_do(options, decided));
   if (plan.steps.empty()) {
     // Nothing to change: what was proven when it was made is not run again; `verify` does that.
-    if (decided.plan.steps.empty()) say(options, "nothing to do; 'bringup verify' proves it again");
+    if (decided.plan.steps.empty()) say(options, "'bringup verify' proves it again");
     return exit_ok;
   }
   const int performed = TRY(perform(options, doors, machine.user, plan));
