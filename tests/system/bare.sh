@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# bare.sh SUITE: a bare Debian without GPU, from clone to a proven environment; nothing to do the second time; undo gives back the tree.
+# bare.sh SUITE [kill]: a bare Debian without GPU, from clone to a proven environment; nothing to do the second time; undo gives back the tree. With
+# "kill" the first run is killed (-9) while wheels are installed, and resumed.
 set -euo pipefail
 . "$(dirname "$0")/machine.sh"
 suite=${1:-bookworm}
@@ -22,8 +23,28 @@ inside ./bringup.sh --version --yes || fail "the build failed"
 inside sh -c 'command -v python3' >/dev/null && echo "the build brought python3 along"
 snapshot >"$root.before"
 
+if [ "${2:-}" = kill ]; then
+  told "up, killed"
+  inside ./bringup.sh up --yes >"$root.killed" 2>&1 &
+  until grep -q 'wheels-dl: ' "$root.killed"; do sleep 0.2; done
+  sleep 8
+  pkill -KILL -f '^/home/user/bringup/build/bringup up' || fail "nothing was there to be killed"
+  wait $! || true
+  tail -n 3 "$root.killed"
+  code=0
+  inside build/bringup status || code=$?
+  [ "$code" = 2 ] || fail "status after a kill ended with $code and not with 2"
+  told "resume"
+  inside build/bringup resume --yes
+  inside build/bringup status || fail "status after resume: $?"
+  told "undo of the resumed run"
+  inside build/bringup undo --yes
+  snapshot >"$root.after"
+  diff "$root.before" "$root.after" || fail "undo of a killed and resumed run did not give back the tree"
+fi
+
 told "up"
-inside ./bringup.sh up --yes --state /var/lib/bringup 2>&1 | tee "$root.up"
+inside ./bringup.sh up --yes 2>&1 | tee "$root.up"
 grep -q '0 of 0 GPUs' "$root.up" || fail "up did not say 0 of 0 GPUs"
 
 told "up again"
