@@ -202,6 +202,7 @@ std::vector<std::string> driver_packages(const VendorRepo& repo, int branch, boo
            : (old && !repo.old_driver_proprietary_packages.empty() ? repo.old_driver_proprietary_packages
                                                                    : repo.driver_proprietary_packages);
   std::vector<std::string> out;
+  out.reserve(names.size());
   for (const std::string& name : names) out.push_back(filled(name, "branch", std::to_string(branch)));
   return out;
 }
