@@ -183,6 +183,7 @@ struct NativeProof {
   Reading<std::vector<NativePair>> pairs = Error(Errc::absent, "not measured");
   Reading<std::vector<Collective>> collectives = Error(Errc::absent, "not measured");
   std::vector<PhaseTime> phases;
+  std::vector<std::string> settings;  // of the environment that libraries heed: "NCCL_P2P_DISABLE=1"
   std::vector<std::string> unseen;  // what this level could not have seen
   double seconds = 0;
   bool operator==(const NativeProof&) const = default;

@@ -185,6 +185,7 @@ void fields(T& part, F&& on) {
   on("pairs", part.pairs);
   on("collectives", part.collectives);
   on("phases", part.phases);
+  on("settings", part.settings);
   on("unseen", part.unseen);
   on("seconds", part.seconds);
 }

@@ -81,8 +81,9 @@ DEVICE void multiply_stage(typename Mma::Sum (&sum)[4][8][4], U32 stage_address,
 template <typename Mma>
 DEVICE void multiply(typename Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes) {
   // Blocks that run at the same time lie close together, so that they share rows in the cache.
-  const U32 wide = n / kRowsQ, group = block_index() / (8U * wide), inside = block_index() % (8U * wide);
-  const U32 block_p = group * 8U + inside % 8U, block_q = inside / 8U;
+  const U32 wide = n / kRowsQ, high = n / kRowsP < 8U ? n / kRowsP : 8U;
+  const U32 group = block_index() / (high * wide), inside = block_index() % (high * wide);
+  const U32 block_p = group * high + inside % high, block_q = inside / high;
   p += U64{block_p} * kRowsP * row_bytes;
   q += U64{block_q} * kRowsQ * row_bytes;
   const U32 base = shared_address();
