@@ -215,6 +215,12 @@ facts::Reading<facts::GpuBuild> build_of(const auto& state, int index) {
   return build;
 }
 
+// NVML counts 2.2 and 3.1 as versions of their own.
+int generation_of(unsigned version) {
+  constexpr std::array kGenerations{0, 1, 2, 2, 3, 3, 4, 5, 6};
+  return version < kGenerations.size() ? kGenerations[version] : 0;
+}
+
 facts::Reading<facts::NvlinkState> nvlink_of(const auto& state, int index) {
   facts::NvlinkState links;
   for (unsigned link = 0; link < kMostNvlinks; ++link) {
@@ -224,7 +230,7 @@ facts::Reading<facts::NvlinkState> nvlink_of(const auto& state, int index) {
     ++links.links;
     links.active += *active == 1 ? 1 : 0;
     if (const auto version = state.ask(state.api.nvlink_version, index, link))
-      links.version = std::max(links.version, static_cast<int>(*version));
+      links.version = std::max(links.version, generation_of(*version));
   }
   return links;
 }

@@ -109,6 +109,19 @@ Result<facts::Rate> Bench::rate(double amount, int samples, const std::function<
   return rate_of(std::move(rates));
 }
 
+Result<facts::Rate> Bench::steady_rate(double amount, int samples, const std::function<Result<>()>& work) {
+  constexpr int kTries = 4;
+  constexpr double kApart = 0.05;
+  facts::Rate best;
+  for (int tries = 0; tries < kTries; ++tries) {
+    facts::Rate rate = TRY(this->rate(amount, samples, work));
+    const auto [low, high] = std::ranges::minmax(rate.samples);
+    if (rate.median > best.median) best = std::move(rate);
+    if (low > high * (1 - kApart)) break;
+  }
+  return best;
+}
+
 Result<> Bench::clear_found() {
   TRY(cuda_->set_bytes(found_, 0, sizeof(std::uint64_t), stream_));
   return cuda_->set_bytes(found_ + sizeof(std::uint64_t), 0xFF, sizeof(std::uint64_t), stream_);

@@ -6,6 +6,7 @@
 #include <bringup/facts/native.hpp>
 #include <bringup/gpu/cuda.hpp>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <map>
@@ -78,10 +79,21 @@ class Bench {
     return {.blocks = static_cast<unsigned>(multiprocessors_) * blocks_each, .threads = threads};
   }
 
+  // A thread for each four of `count` pieces of 16 bytes, for the kernels that only move or compare them.
+  static gpu::Cuda::Grid tiles(std::uint64_t count) {
+    constexpr unsigned kThreads = 256;
+    constexpr std::uint64_t kMost = 0x7FFFFFFF;
+    return {.blocks = static_cast<unsigned>(std::clamp<std::uint64_t>((count + kThreads * 4 - 1) / (kThreads * 4), 1, kMost)),
+            .threads = kThreads};
+  }
+
   // Seconds that `work`, which enqueues on stream(), took on the GPU.
   Result<double> time(const std::function<Result<>()>& work);
   // `amount` over the seconds of each of `samples` runs, after one that is not counted.
   Result<facts::Rate> rate(double amount, int samples, const std::function<Result<>()>& work);
+  // The same, again up to four times while its samples are far apart, for what others on the host disturb; the
+  // fastest set counts.
+  Result<facts::Rate> steady_rate(double amount, int samples, const std::function<Result<>()>& work);
 
   Result<> synchronize() const { return cuda_->synchronize(stream_); }
   // Runs a comparing kernel, whose last argument is where it puts what it found.

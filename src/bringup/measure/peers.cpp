@@ -35,7 +35,7 @@ Result<> move(Way& way, By by, std::size_t bytes) {
   }
   Bench& mover = by == By::store ? way.from : way.to;
   TRY(mover.enter());
-  TRY(mover.run("copy", mover.wide(), way.target.at(), way.source.at(), count));
+  TRY(mover.run("copy", Bench::tiles(count), way.target.at(), way.source.at(), count));
   return mover.synchronize();
 }
 
@@ -45,14 +45,14 @@ Result<std::uint64_t> tagged(Way& way, By by, std::uint32_t seed, std::size_t by
   const std::uint64_t first = 0;
   const std::uint32_t mask = 0;
   TRY(way.from.enter());
-  TRY(way.from.run("fill", way.from.wide(), way.source.at(), count, first, seed, mask));
+  TRY(way.from.run("fill", Bench::tiles(count), way.source.at(), count, first, seed, mask));
   TRY(way.from.synchronize());
   TRY(way.to.enter());
   TRY(way.to.cuda().set_bytes(way.target.at(), 0xA5, bytes, way.to.stream()));
   TRY(way.to.synchronize());
   TRY(move(way, by, bytes));
   TRY(way.to.enter());
-  const Found found = TRY(way.to.compare("compare", way.to.wide(), way.target.at(), count, first, seed, mask));
+  const Found found = TRY(way.to.compare("compare", Bench::tiles(count), way.target.at(), count, first, seed, mask));
   if (found.wrong == 0) return std::uint64_t{bytes};
   return Error(Errc::failed, fmt::format("wrong data: {} of {} pieces of 16 bytes differ from what was sent, "
                                          "first at byte {}, and no call failed",
@@ -68,7 +68,7 @@ Result<facts::Rate> rate_one_way(Way& way, int samples) {
   TRY(way.from.enter());
   const auto amount = static_cast<double>(way.source.bytes());
   constexpr int kCopies = 4;
-  return way.from.rate(amount * kCopies, samples, [&]() -> Result<> {
+  return way.from.steady_rate(amount * kCopies, samples, [&]() -> Result<> {
     for (int i = 0; i < kCopies; ++i) {
       TRY(way.from.cuda().copy_between(way.target.at(), way.to.context(), way.source.at(), way.from.context(),
                                        way.source.bytes(), way.from.stream()));
@@ -86,7 +86,7 @@ Result<facts::Rate> rate_both_ways(Way& there, Way& back, int samples) {
   const auto began = TRY(cuda.make_event());
   const auto amount = static_cast<double>(there.source.bytes()) + static_cast<double>(back.source.bytes());
   constexpr int kCopies = 4;
-  return there.from.rate(amount * kCopies, samples, [&]() -> Result<> {
+  return there.from.steady_rate(amount * kCopies, samples, [&]() -> Result<> {
     TRY(cuda.record(began, there.from.stream()));
     TRY(cuda.wait_for(back.from.stream(), began));
     for (int i = 0; i < kCopies; ++i) {

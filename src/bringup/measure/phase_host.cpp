@@ -43,12 +43,12 @@ Result<std::uint64_t> round_trip(Bench& bench, const Buffers& buffers, std::size
   const std::uint64_t count = bytes / kQuad;
   const std::uint64_t first = 0;
   const std::uint32_t mask = 0;
-  TRY(bench.run("fill", bench.wide(), buffers.device.at(), count, first, kSeed, mask));
+  TRY(bench.run("fill", Bench::tiles(count), buffers.device.at(), count, first, kSeed, mask));
   TRY(cuda.set_bytes(buffers.device_too.at(), 0xA5, bytes, bench.stream()));
   TRY(cuda.copy(buffers.host.at(), buffers.device.at(), bytes, bench.stream()));
   TRY(cuda.copy(buffers.device_too.at(), buffers.host.at(), bytes, bench.stream()));
   const Found found =
-      TRY(bench.compare("compare", bench.wide(), buffers.device_too.at(), count, first, kSeed, mask));
+      TRY(bench.compare("compare", Bench::tiles(count), buffers.device_too.at(), count, first, kSeed, mask));
   if (found.wrong == 0) return std::uint64_t{bytes};
   return Error(Errc::failed,
                fmt::format("what was copied to the host and back differs in {} of {} pieces of 16 bytes, first at "
@@ -85,9 +85,9 @@ Result<> all_of_it(Bench& bench, const Extent& extent, bool together, facts::Nat
   const auto times = static_cast<std::uint64_t>(extent.host_samples + 1) *
                      static_cast<std::uint64_t>(extent.host_copies);
   if (!together) gpu.host_copies_right = round_trip(bench, buffers, bytes);
-  (together ? gpu.to_device_together : gpu.to_device) = bench.rate(
+  (together ? gpu.to_device_together : gpu.to_device) = bench.steady_rate(
       amount, extent.host_samples, [&] { return copies(buffers.device.at(), buffers.host.at()); });
-  (together ? gpu.to_host_together : gpu.to_host) = bench.rate(
+  (together ? gpu.to_host_together : gpu.to_host) = bench.steady_rate(
       amount, extent.host_samples, [&] { return copies(buffers.host.at(), buffers.device.at()); });
   gpu.exposure.bytes_from_host += bytes * times;
   gpu.exposure.bytes_to_host += bytes * times;
@@ -95,7 +95,7 @@ Result<> all_of_it(Bench& bench, const Extent& extent, bool together, facts::Nat
   const auto other = TRY(cuda.make_stream());
   const auto began = TRY(cuda.make_event());
   const auto ended = TRY(cuda.make_event());
-  gpu.both_ways = bench.rate(2 * amount, extent.host_samples, [&] {
+  gpu.both_ways = bench.steady_rate(2 * amount, extent.host_samples, [&] {
     return both_ways(bench, buffers, bytes, extent.host_copies, other, began, ended);
   });
   gpu.exposure.bytes_from_host += bytes * times;

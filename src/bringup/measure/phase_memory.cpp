@@ -50,7 +50,7 @@ Result<facts::MemoryPass> one_pass(Bench& bench, const Block& block, const std::
   const std::uint64_t first = 0;
   facts::MemoryPass pass{.pattern = name, .bytes = count * kQuad};
   pass.seconds = TRY(bench.time([&] {
-    return bench.run("fill", bench.wide(), block.at(), count, first, pattern.seed, pattern.mask);
+    return bench.run("fill", Bench::tiles(count), block.at(), count, first, pattern.seed, pattern.mask);
   }));
   std::uint32_t mask = pattern.mask;
   const auto began = std::chrono::steady_clock::now();
@@ -58,7 +58,7 @@ Result<facts::MemoryPass> one_pass(Bench& bench, const Block& block, const std::
     note(pass, TRY(bench.compare("invert", bench.wide(), block.at(), count, first, pattern.seed, mask)));
     mask = ~mask;
   }
-  note(pass, TRY(bench.compare("compare", bench.wide(), block.at(), count, first, pattern.seed, mask)));
+  note(pass, TRY(bench.compare("compare", Bench::tiles(count), block.at(), count, first, pattern.seed, mask)));
   pass.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return pass;
 }
@@ -136,13 +136,13 @@ void rate_memory(Bench& bench, const Extent& extent, facts::NativeGpu& gpu) {
     const std::uint32_t value = 0x9E3779B9U;
     const Block sum = TRY(bench.take(kQuad));
     gpu.memory_write = bench.rate(amount, extent.rate_samples, [&] {
-      return bench.run("write", bench.wide(), from.at(), count, value);
+      return bench.run("write", Bench::tiles(count), from.at(), count, value);
     });
     gpu.memory_read = bench.rate(amount, extent.rate_samples, [&] {
-      return bench.run("read", bench.wide(4, 512), from.at(), count, sum.at());
+      return bench.run("read", Bench::tiles(count), from.at(), count, sum.at());
     });
     gpu.memory_copy = bench.rate(2 * amount, extent.rate_samples, [&] {
-      return bench.run("copy", bench.wide(4, 512), to.at(), from.at(), count);
+      return bench.run("copy", Bench::tiles(count), to.at(), from.at(), count);
     });
     const auto times = static_cast<std::uint64_t>(extent.rate_samples) + 1;
     gpu.exposure.bytes_written += 2 * bytes * times;

@@ -5,7 +5,8 @@
 // `tools/kernels` makes matrix.ptx of it.
 #include "device.h"
 
-static constexpr U32 kRowsP = 128, kRowsQ = 256, kBytes = 64, kStages = 4;
+static constexpr U32 kRowsP = 128, kRowsQ = 256;  // of a block
+static constexpr U32 kBytes = 128;                // of each row in one stage in shared memory: four steps of mma
 static constexpr U32 kStageBytes = (kRowsP + kRowsQ) * kBytes;
 
 extern __attribute__((shared, aligned(16))) char shared[];
@@ -18,7 +19,7 @@ DEVICE U32 shared_address() {
 
 // Sixteen-byte pieces of a row change places, so that eight rows lie in all the banks.
 DEVICE U32 place_of(U32 row, U32 piece) {
-  return row * kBytes + ((piece ^ ((row >> 1U) & 3U)) << 4U);
+  return row * kBytes + ((piece ^ (row & 7U)) << 4U);
 }
 
 DEVICE void copy_to_shared(U32 to, const char* from) {
@@ -36,7 +37,7 @@ DEVICE void load_four(U32* to, U32 address) {
   struct name {                                                                                              \
     using Sum = sum_type;                                                                                    \
     DEVICE void step(Sum* c, const U32* a, const U32* b) {                                                   \
-      asm volatile("mma.sync.aligned." shape " {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
+      asm("mma.sync.aligned." shape " {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
                    : "+" constraint(c[0]), "+" constraint(c[1]), "+" constraint(c[2]), "+" constraint(c[3])  \
                    : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));                      \
     }                                                                                                        \
@@ -46,40 +47,55 @@ BRINGUP_MMA(Fp16, float, "f", "m16n8k16.row.col.f32.f16.f16.f32");
 BRINGUP_MMA(Tf32, float, "f", "m16n8k8.row.col.f32.tf32.tf32.f32");
 BRINGUP_MMA(Int8, int, "r", "m16n8k32.row.col.s32.s8.s8.s32");
 
-// This thread's part of one stage, six pieces of sixteen bytes. `p` and `q` begin at this block's rows.
+// This thread's part of one stage, twelve pieces of sixteen bytes. `p` and `q` begin at this block's rows.
 DEVICE void fetch(const char* p, const char* q, U64 row_bytes, U32 stage_address, U64 offset) {
-  const U32 thread = thread_index();
+  const U32 thread = thread_index(), piece = thread & 7U;
 #pragma unroll
-  for (U32 part = 0; part < 6; ++part) {
-    const U32 row = (thread >> 2U) + part * 64U, piece = thread & 3U;
-    const char* source = part < 2 ? p + row * row_bytes : q + (row - kRowsP) * row_bytes;
+  for (U32 part = 0; part < 12; ++part) {
+    const U32 row = (thread >> 3U) + part * 32U;
+    const char* source = part < 4 ? p + row * row_bytes : q + (row - kRowsP) * row_bytes;
     copy_to_shared(stage_address + place_of(row, piece), source + offset + piece * 16U);
   }
   asm volatile("cp.async.commit_group;" ::: "memory");
 }
 
-template <typename Mma>
-DEVICE void multiply_stage(typename Mma::Sum (&sum)[4][8][4], U32 stage_address, U32 warp_p, U32 warp_q) {
+// Until the next stage has arrived, for all threads: one more may be on its way when there are three.
+DEVICE void wait_for_stage(U32 places) {
+  if (places > 2U)
+    asm volatile("cp.async.wait_group 1;" ::: "memory");
+  else
+    asm volatile("cp.async.wait_group 0;" ::: "memory");
+  asm volatile("bar.sync 0;" ::: "memory");
+}
+
+// One step's part of both matrices in registers: four tiles of 16 rows, eight of 8.
+struct Parts {
+  U32 p[4][4];
+  U32 q[4][4];
+};
+
+// Step `step` of a stage, for the warp with these coordinates.
+DEVICE void load_parts(Parts& parts, U32 stage_address, U32 step, U32 warp_p, U32 warp_q) {
   const U32 lane = thread_index() & 31U;
   const U32 row_p = warp_p * 64U + (lane & 15U), piece_p = lane >> 4U;
   const U32 row_q = kRowsP + warp_q * 64U + (lane & 7U) + ((lane >> 4U) << 3U), piece_q = (lane >> 3U) & 1U;
-#pragma unroll 1
-  for (U32 step = 0; step < kBytes / 32U; ++step) {
-    U32 a[4][4], b[4][4];
 #pragma unroll
-    for (U32 i = 0; i < 4; ++i) load_four(a[i], stage_address + place_of(row_p + i * 16U, step * 2U + piece_p));
+  for (U32 i = 0; i < 4; ++i) load_four(parts.p[i], stage_address + place_of(row_p + i * 16U, step * 2U + piece_p));
 #pragma unroll
-    for (U32 j = 0; j < 4; ++j) load_four(b[j], stage_address + place_of(row_q + j * 16U, step * 2U + piece_q));
+  for (U32 j = 0; j < 4; ++j) load_four(parts.q[j], stage_address + place_of(row_q + j * 16U, step * 2U + piece_q));
+}
+
+template <typename Mma>
+DEVICE void multiply_parts(typename Mma::Sum (&sum)[4][8][4], const Parts& parts) {
 #pragma unroll
-    for (U32 i = 0; i < 4; ++i) {
+  for (U32 i = 0; i < 4; ++i) {
 #pragma unroll
-      for (U32 j = 0; j < 8; ++j) Mma::step(sum[i][j], a[i], &b[j / 2][(j % 2) * 2]);
-    }
+    for (U32 j = 0; j < 8; ++j) Mma::step(sum[i][j], parts.p[i], &parts.q[j / 2][(j % 2) * 2]);
   }
 }
 
 template <typename Mma>
-DEVICE void multiply(typename Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes) {
+DEVICE void multiply(typename Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes, U32 places) {
   // Blocks that run at the same time lie close together, so that they share rows in the cache.
   const U32 wide = n / kRowsQ, high = n / kRowsP < 8U ? n / kRowsP : 8U;
   const U32 group = block_index() / (high * wide), inside = block_index() % (high * wide);
@@ -87,24 +103,39 @@ DEVICE void multiply(typename Mma::Sum* out, const char* p, const char* q, U32 n
   p += U64{block_p} * kRowsP * row_bytes;
   q += U64{block_q} * kRowsQ * row_bytes;
   const U32 base = shared_address();
-  const U32 steps = static_cast<U32>(row_bytes / kBytes);
-#pragma unroll
-  for (U32 stage = 0; stage < kStages - 1; ++stage) {
+  const U32 stages = static_cast<U32>(row_bytes / kBytes);
+  const U32 warp = thread_index() >> 5U, warp_p = warp & 1U, warp_q = warp >> 1U;
+  for (U32 stage = 0; stage + 1 < places; ++stage) {
     fetch(p, q, row_bytes, base + stage * kStageBytes, U64{stage} * kBytes);
   }
-  const U32 warp = thread_index() >> 5U, warp_p = warp & 1U, warp_q = warp >> 1U;
   typename Mma::Sum sum[4][8][4];
 #pragma unroll
   for (U32 i = 0; i < 128; ++i) sum[i / 32][i / 4 % 8][i % 4] = 0;
-  for (U32 step = 0; step < steps; ++step) {
-    asm volatile("cp.async.wait_group 2;" ::: "memory");
-    asm volatile("bar.sync 0;" ::: "memory");
-    const U32 next = step + kStages - 1;
-    if (next < steps)
-      fetch(p, q, row_bytes, base + (next % kStages) * kStageBytes, U64{next} * kBytes);
-    else
-      asm volatile("cp.async.commit_group;" ::: "memory");
-    multiply_stage<Mma>(sum, base + (step % kStages) * kStageBytes, warp_p, warp_q);
+  Parts even, odd;
+  wait_for_stage(places);
+  load_parts(even, base, 0, warp_p, warp_q);
+  // `now` is the place of the stage that is multiplied; the one before it is free.
+  U32 now = 0;
+#pragma unroll 1
+  for (U32 half = 0; half < 2U * stages; ++half) {
+    // While one step is multiplied, the next is loaded; at a stage's end that is the first of the next stage.
+    load_parts(odd, base + now * kStageBytes, half % 2U * 2U + 1U, warp_p, warp_q);
+    const U32 ahead = half / 2U + places - 1U;
+    if (half % 2U == 0) {
+      if (ahead < stages)
+        fetch(p, q, row_bytes, base + (now == 0 ? places - 1U : now - 1U) * kStageBytes, U64{ahead} * kBytes);
+      else
+        asm volatile("cp.async.commit_group;" ::: "memory");
+    }
+    multiply_parts<Mma>(sum, even);
+    if (half % 2U == 1U) {
+      now = now + 1U == places ? 0U : now + 1U;
+      wait_for_stage(places);
+      load_parts(even, base + now * kStageBytes, 0, warp_p, warp_q);
+    } else {
+      load_parts(even, base + now * kStageBytes, 2, warp_p, warp_q);
+    }
+    multiply_parts<Mma>(sum, odd);
   }
   const U32 lane = thread_index() & 31U;
   const U32 row = block_p * kRowsP + warp_p * 64U + (lane >> 2U);
@@ -123,9 +154,9 @@ DEVICE void multiply(typename Mma::Sum* out, const char* p, const char* q, U32 n
 }
 
 #define BRINGUP_PRODUCT(name, Mma)                                                                        \
-  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes) __attribute__((launch_bounds(256, 1))); \
-  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes) {                          \
-    multiply<Mma>(out, p, q, n, row_bytes);                                                               \
+  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes, U32 places) __attribute__((launch_bounds(256, 1))); \
+  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes, U32 places) {              \
+    multiply<Mma>(out, p, q, n, row_bytes, places);                                                               \
   }
 BRINGUP_PRODUCT(product_bf16, Bf16)
 BRINGUP_PRODUCT(product_fp16, Fp16)

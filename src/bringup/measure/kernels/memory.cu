@@ -27,24 +27,41 @@ DEVICE void take_note(Found* found, U64 index) {
   lower_to(&found->first, index);
 }
 
+// Where a block's next 4 x thread_count() quads begin: neighbouring blocks work on neighbouring memory.
+DEVICE U64 tile_begin() {
+  return U64{block_index()} * thread_count() * 4U + thread_index();
+}
+DEVICE U64 tile_step() {
+  return U64{block_count()} * thread_count() * 4U;
+}
+
 // Writes the pattern of the indices `first`, `first` + 1 ... into `count` quads.
 KERNEL fill(Quad* to, U64 count, U64 first, U32 seed, U32 mask) {
-  for (U64 i = own(); i < count; i += stride()) to[i] = pattern(first + i, seed, mask);
+  const U64 next = thread_count();
+  for (U64 i = tile_begin(); i < count; i += tile_step()) {
+#pragma unroll
+    for (U32 k = 0; k < 4U; ++k) {
+      if (i + k * next < count) to[i + k * next] = pattern(first + i + k * next, seed, mask);
+    }
+  }
 }
 
 // Compares `count` quads with what fill wrote; `found` counts those that differ, by index from `first` on.
 KERNEL compare(const Quad* from, U64 count, U64 first, U32 seed, U32 mask, Found* found) {
-  U64 i = own();
-  for (; i + 3 * stride() < count; i += 4 * stride()) {
-    const Quad read[4] = {from[i], from[i + stride()], from[i + 2 * stride()], from[i + 3 * stride()]};
+  const U64 next = thread_count();
+  for (U64 i = tile_begin(); i < count; i += tile_step()) {
+    if (i + 3U * next < count) {
+      const Quad quads[4] = {from[i], from[i + next], from[i + 2U * next], from[i + 3U * next]};
 #pragma unroll
-    for (U32 k = 0; k < 4; ++k) {
-      const U64 index = first + i + k * stride();
-      if (differ(read[k], pattern(index, seed, mask))) take_note(found, index);
+      for (U32 k = 0; k < 4U; ++k) {
+        const U64 index = first + i + k * next;
+        if (differ(quads[k], pattern(index, seed, mask))) take_note(found, index);
+      }
+    } else {
+      for (U64 k = i; k < count; k += next) {
+        if (differ(from[k], pattern(first + k, seed, mask))) take_note(found, first + k);
+      }
     }
-  }
-  for (; i < count; i += stride()) {
-    if (differ(from[i], pattern(first + i, seed, mask))) take_note(found, first + i);
   }
 }
 
@@ -57,37 +74,47 @@ KERNEL invert(Quad* memory, U64 count, U64 first, U32 seed, U32 mask, Found* fou
   }
 }
 
-// Reads `count` quads and nothing else; the sum of all words is added to `sum`, so that every one was needed.
+// Reads `count` quads and nothing else. Each thread needs all of them to know whether its sum is the one that it
+// would have to tell; adding all sums up would cost more than the reading.
 KERNEL read(const Quad* from, U64 count, U64* sum) {
+  const U64 next = thread_count();
   U32 total = 0;
-  U64 i = own();
-  for (; i + 7 * stride() < count; i += 8 * stride()) {
-    const Quad a = from[i], b = from[i + stride()], c = from[i + 2 * stride()], d = from[i + 3 * stride()];
-    const Quad e = from[i + 4 * stride()], f = from[i + 5 * stride()], g = from[i + 6 * stride()],
-               h = from[i + 7 * stride()];
-    total += a.x + a.y + a.z + a.w + b.x + b.y + b.z + b.w + c.x + c.y + c.z + c.w + d.x + d.y + d.z + d.w;
-    total += e.x + e.y + e.z + e.w + f.x + f.y + f.z + f.w + g.x + g.y + g.z + g.w + h.x + h.y + h.z + h.w;
+  for (U64 i = tile_begin(); i < count; i += tile_step()) {
+    if (i + 3U * next < count) {
+      const Quad a = from[i], b = from[i + next], c = from[i + 2U * next], d = from[i + 3U * next];
+      total += a.x + a.y + a.z + a.w + b.x + b.y + b.z + b.w;
+      total += c.x + c.y + c.z + c.w + d.x + d.y + d.z + d.w;
+    } else {
+      for (U64 k = i; k < count; k += next) total += from[k].x + from[k].y + from[k].z + from[k].w;
+    }
   }
-  for (; i < count; i += stride()) total += from[i].x + from[i].y + from[i].z + from[i].w;
-  add_to(sum, total);
+  if (total == 0x5EED5EEDU) add_to(sum, 1);
 }
 
 KERNEL write(Quad* to, U64 count, U32 value) {
-  for (U64 i = own(); i < count; i += stride()) to[i] = {value, value + 1, value + 2, value + 3};
+  const U64 next = thread_count();
+  for (U64 i = tile_begin(); i < count; i += tile_step()) {
+#pragma unroll
+    for (U32 k = 0; k < 4U; ++k) {
+      if (i + k * next < count) to[i + k * next] = {value, value + 1, value + 2, value + 3};
+    }
+  }
 }
 
 // `to` or `from` may lie in another GPU's memory.
 KERNEL copy(Quad* to, const Quad* from, U64 count) {
-  U64 i = own();
-  for (; i + 3 * stride() < count; i += 4 * stride()) {
-    const U64 step = stride();
-    const Quad a = from[i], b = from[i + step], c = from[i + 2 * step], d = from[i + 3 * step];
-    to[i] = {a.x, a.y, a.z, a.w};
-    to[i + step] = {b.x, b.y, b.z, b.w};
-    to[i + 2 * step] = {c.x, c.y, c.z, c.w};
-    to[i + 3 * step] = {d.x, d.y, d.z, d.w};
+  const U64 next = thread_count();
+  for (U64 i = tile_begin(); i < count; i += tile_step()) {
+    if (i + 3U * next < count) {
+      const Quad a = from[i], b = from[i + next], c = from[i + 2U * next], d = from[i + 3U * next];
+      to[i] = {a.x, a.y, a.z, a.w};
+      to[i + next] = {b.x, b.y, b.z, b.w};
+      to[i + 2U * next] = {c.x, c.y, c.z, c.w};
+      to[i + 3U * next] = {d.x, d.y, d.z, d.w};
+    } else {
+      for (U64 k = i; k < count; k += next) to[k] = from[k];
+    }
   }
-  for (; i < count; i += stride()) to[i] = from[i];
 }
 
 // A sum over all quads in which each counts with its index: equal memory gives equal digests, in whatever order
