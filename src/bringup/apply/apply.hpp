@@ -42,17 +42,24 @@ struct Settings {
   bool root = false;            // whether steps that need root may be done
 };
 
-// Does the steps in order. Errc::busy when another bringup runs; Errc::denied for a root step without root,
-// before anything was done; Errc::cancelled after an interrupt, between steps. A step that fails ends the
-// run: what was done stays, and resume or undo go on from it.
+// Does the steps in order; a plan without steps makes no run. Errc::busy when another bringup runs;
+// Errc::denied for a root step without root, before anything was done; Errc::cancelled after an interrupt,
+// between steps. A step that fails ends the run: what was done stays, and resume or undo go on from it.
 Result<Run> apply(const steps::Plan& plan, host::Control& control, const host::Clock& clock,
                   const Settings& settings, Observer& observer);
 
-// Goes on with the newest run that has not ended well. Errc::absent when there is none.
+// Goes on with the newest run that was not taken back, unless it is done: with its steps, or with taking it
+// back when that was interrupted. What was begun and not ended is looked at first, and done again when it
+// does not hold. Errc::absent when there is nothing to go on with, Errc::malformed when its journal is
+// damaged.
 Result<Run> resume(host::Control& control, const host::Clock& clock, const Settings& settings,
                    Observer& observer);
 
-// Takes back run `id` (or, when empty, the newest run that has something to take back), last step first.
+// Takes back run `id` (or, when empty, the newest run that has something to take back), last step first and
+// without the steps that held already. A step that would overwrite or remove what somebody else did since is
+// kept: the rest goes on, the run ends "undone" with failed_step and message about the first one kept, whose
+// id stays in `done`, and undo of this id tries those again. Any other failure is an error and ends the run
+// "failed"; undo or resume go on from there.
 Result<Run> undo(std::string_view id, host::Control& control, const host::Clock& clock,
                  const Settings& settings, Observer& observer);
 

@@ -5,11 +5,58 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace bringup::apply {
 namespace {
 
 constexpr std::size_t kLastLines = 12;
+
+// What tools write when something outside them is in the way, in the order in which it is looked for.
+struct Trouble {
+  std::string_view shown_by;  // lower-case
+  Errc code;
+  std::string_view meaning;
+};
+constexpr std::string_view kName = "the name of the server could not be resolved: is there a network?";
+constexpr std::string_view kRefused = "the server could not be reached";
+constexpr std::string_view kForbidden = "the server or a proxy refuses the request";
+constexpr std::string_view kCertificate =
+    "the server's certificate was not accepted: a proxy, or a wrong clock?";
+constexpr std::string_view kFull = "the disk is full: make room, then go on";
+constexpr std::string_view kBusy = "another package manager is at work: wait for its end";
+constexpr std::array kTroubles{Trouble{"no space left on device", Errc::io, kFull},
+                               Trouble{"disk quota exceeded", Errc::io, kFull},
+                               Trouble{"you don't have enough free space", Errc::io, kFull},
+                               Trouble{"temporary failure in name resolution", Errc::unreachable, kName},
+                               Trouble{"temporary failure resolving", Errc::unreachable, kName},
+                               Trouble{"name or service not known", Errc::unreachable, kName},
+                               Trouble{"could not resolve", Errc::unreachable, kName},
+                               Trouble{"failed to lookup address", Errc::unreachable, kName},
+                               Trouble{"dns error", Errc::unreachable, kName},
+                               Trouble{"certificate verify failed", Errc::unreachable, kCertificate},
+                               Trouble{"certificate_verify_failed", Errc::unreachable, kCertificate},
+                               Trouble{"invalid peer certificate", Errc::unreachable, kCertificate},
+                               Trouble{"certificate verification failed", Errc::unreachable, kCertificate},
+                               Trouble{"connection refused", Errc::unreachable, kRefused},
+                               Trouble{"connection timed out", Errc::unreachable, kRefused},
+                               Trouble{"connect timeout", Errc::unreachable, kRefused},
+                               Trouble{"connecttimeouterror", Errc::unreachable, kRefused},
+                               Trouble{"read timed out", Errc::unreachable, kRefused},
+                               Trouble{"operation timed out", Errc::unreachable, kRefused},
+                               Trouble{"network is unreachable", Errc::unreachable, kRefused},
+                               Trouble{"no route to host", Errc::unreachable, kRefused},
+                               Trouble{"connection reset", Errc::unreachable, kRefused},
+                               Trouble{"could not connect to", Errc::unreachable, kRefused},
+                               Trouble{"403 forbidden", Errc::unreachable, kForbidden},
+                               Trouble{"403  forbidden", Errc::unreachable, kForbidden},
+                               Trouble{"403 client error", Errc::unreachable, kForbidden},
+                               Trouble{"407 proxy authentication", Errc::unreachable, kForbidden},
+                               Trouble{"tunnel connection failed", Errc::unreachable, kForbidden},
+                               // apt says so as well while it waits, hence last
+                               Trouble{"is locked by another process", Errc::busy, kBusy},
+                               Trouble{"could not get lock", Errc::busy, kBusy},
+                               Trouble{"unable to acquire the dpkg frontend lock", Errc::busy, kBusy}};
 
 std::string parent_of(std::string_view path) {
   const std::size_t slash = path.find_last_of('/');
@@ -81,16 +128,24 @@ std::string without_secrets(std::string_view text) {
   return out;
 }
 
+Error trouble_of(const std::vector<std::string>& argv, const host::Outcome& outcome) {
+  const std::string told =
+      fmt::format("{} {}:{}", base::quoted(argv).substr(0, 200), host::describe(outcome),
+                  last_lines(base::trim(outcome.err).empty() ? outcome.out : outcome.err));
+  if (std::holds_alternative<host::TimedOut>(outcome.how)) return {Errc::timeout, without_secrets(told)};
+  const std::string text = base::lower(outcome.err + "\n" + outcome.out);
+  const auto* trouble = std::ranges::find_if(
+      kTroubles, [&text](const Trouble& one) { return base::contains(text, one.shown_by); });
+  if (trouble == kTroubles.end()) return {Errc::failed, without_secrets(told)};
+  return {trouble->code, without_secrets(fmt::format("{}; {}", trouble->meaning, told))};
+}
+
 Result<host::Outcome> run_well(const Hands& hands, host::Command command) {
   command.as = hands.run_as();
   command.on_output = hands.say;
-  const std::string name = base::quoted(command.argv);
   host::Outcome outcome = TRY(hands.control->run(command));
   if (outcome.success()) return outcome;
-  const Errc code = std::holds_alternative<host::TimedOut>(outcome.how) ? Errc::timeout : Errc::failed;
-  return Error(code,
-               without_secrets(fmt::format("{} {}:{}", name.substr(0, 200), host::describe(outcome),
-                                           last_lines(outcome.err.empty() ? outcome.out : outcome.err))));
+  return trouble_of(command.argv, outcome);
 }
 
 }  // namespace bringup::apply

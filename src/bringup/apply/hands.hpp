@@ -20,6 +20,7 @@ struct Hands {
   const steps::PlanUser& user;
   bool as_user = false;  // of this step
   bool again = false;    // an earlier attempt began and its end is not known: what it left may be half-done
+  const Json* before = nullptr;    // what was remembered, for performing
   bool* index_is_fresh = nullptr;  // the package lists were refreshed in this run
   std::function<void(std::string_view)> say;
 
@@ -101,8 +102,12 @@ Result<> remove_parents(const Json& made, const Hands& hands);
 // Bytes in JSON: as text where they are UTF-8, as hexadecimal otherwise.
 Json bytes_to_json(std::string_view bytes);
 std::string bytes_from_json(const Json& json);
-// Runs and wants success; an error has the last lines that the program wrote.
+// Runs and wants success; an error has the last lines that the program wrote, and what its text shows to have
+// been in the way: the network (Errc::unreachable), a full disk (Errc::io), somebody else's lock
+// (Errc::busy).
 Result<host::Outcome> run_well(const Hands& hands, host::Command command);
+// The error that run_well would make of this outcome.
+Error trouble_of(const std::vector<std::string>& argv, const host::Outcome& outcome);
 // "https://name:secret@host/" without name and secret: for messages and for the journal.
 std::string without_secrets(std::string_view text);
 

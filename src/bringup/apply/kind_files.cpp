@@ -20,6 +20,8 @@ Result<Json> image_of(const std::string& path, const Hands& hands) {
     return Error(Errc::refused, path + ": a directory stands where a file is to be");
   before["existed"] = true;
   before["content"] = bytes_to_json(TRY(hands.view.read(path)));
+  // what a link leads to keeps its own mode and owner when it is written
+  if (status->kind == host::FileStatus::Kind::link) return before;
   before["mode"] = status->mode;
   before["uid"] = status->uid;
   before["gid"] = status->gid;
@@ -29,6 +31,7 @@ Result<Json> image_of(const std::string& path, const Hands& hands) {
 // Puts back what image_of saw, provided that what stands there now is `ours`.
 Result<> restore(const std::string& path, const Json& before, std::string_view ours, const Hands& hands) {
   const auto now = hands.view.read(path);
+  if (!now && now.error().code() != Errc::absent) return now.error();
   if (now && *now != ours) {
     const bool already = before.value("existed", false) && *now == bytes_from_json(before["content"]);
     if (!already) return Error(Errc::refused, path + ": somebody edited it since; it is left as it is");
@@ -39,7 +42,7 @@ Result<> restore(const std::string& path, const Json& before, std::string_view o
   }
   TRY(hands.control->write(path, bytes_from_json(before["content"]), before.value("mode", 0644U),
                            hands.owner()));
-  if (hands.as_user) return ok;
+  if (hands.as_user || !before.contains("mode")) return ok;
   return hands.control->set_status(path, before.value("mode", 0644U),
                                    {.uid = before.value("uid", 0), .gid = before.value("gid", 0)});
 }
@@ -49,6 +52,10 @@ std::string first_line(const steps::EditBlock& step) {
 }
 std::string last_line(const steps::EditBlock& step) {
   return fmt::format("# <<< bringup {} <<<\n", step.name);
+}
+
+std::string whole_block(const steps::EditBlock& step) {
+  return first_line(step) + step.text + last_line(step);
 }
 
 // Where the block stands in `text`, with its marks; nullopt when it is not there whole.
@@ -65,7 +72,7 @@ std::optional<Place> find_block(std::string_view text, const steps::EditBlock& s
 }
 
 std::string with_block(std::string text, const steps::EditBlock& step) {
-  const std::string block = first_line(step) + step.text + last_line(step);
+  const std::string block = whole_block(step);
   if (const auto place = find_block(text, step))
     return text.replace(place->begin, place->end - place->begin, block);
   if (!text.empty() && text.back() != '\n') text += '\n';
@@ -110,8 +117,7 @@ Result<> undo(const steps::WriteFile& step, const Json& before, const Hands& han
 Result<bool> holds(const steps::EditBlock& step, const Hands& hands) {
   const std::string text = TRY(read_or_empty(step.path, hands));
   const auto place = find_block(text, step);
-  return place && text.substr(place->begin, place->end - place->begin) ==
-                      first_line(step) + step.text + last_line(step);
+  return place && text.substr(place->begin, place->end - place->begin) == whole_block(step);
 }
 Result<Json> remember(const steps::EditBlock& step, const Hands& hands) {
   Json before = {{"existed", hands.view.exists(step.path)}, {"made", missing_parents(step.path, hands.view)}};
@@ -131,6 +137,10 @@ Result<> undo(const steps::EditBlock& step, const Json& before, const Hands& han
   std::string text = TRY(read_or_empty(step.path, hands));
   const auto place = find_block(text, step);
   if (place) {
+    const std::string now = text.substr(place->begin, place->end - place->begin);
+    const bool already = before.contains("block") && now == bytes_from_json(before["block"]);
+    if (now != whole_block(step) && !already)
+      return Error(Errc::refused, step.path + ": somebody edited the block since; it is left as it is");
     const bool at_end = place->end == text.size();
     text.replace(place->begin, place->end - place->begin,
                  before.contains("block") ? bytes_from_json(before["block"]) : "");

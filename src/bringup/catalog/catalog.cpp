@@ -10,6 +10,8 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <tuple>
+#include <utility>
 
 namespace bringup::catalog {
 namespace {
@@ -40,9 +42,65 @@ std::vector<std::string> tokens(std::string_view words) {
   return out;
 }
 
+bool has(const std::vector<std::string>& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
 bool has_all(const std::vector<std::string>& wanted, const std::vector<std::string>& there) {
-  return std::ranges::all_of(
-      wanted, [&there](const std::string& word) { return std::ranges::find(there, word) != there.end(); });
+  return std::ranges::all_of(wanted, [&there](const std::string& word) { return has(there, word); });
+}
+
+// Words of `name` that make it another product than the one that was asked for: "Ti", "Laptop", the G of T4G,
+// another number; brands, form factors and sizes do not.
+std::size_t strangers(const std::vector<std::string>& name, const std::vector<std::string>& wanted) {
+  static constexpr std::array<std::string_view, 9> kPlain{"geforce", "tesla", "quadro", "rtx", "gtx",
+                                                          "sxm",     "pcie",  "hbm",    "gb"};
+  std::size_t out = 0;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool size =
+        base::to_integer(name[i]) && ((i + 1 < name.size() && name[i + 1] == "gb") ||
+                                      (i > 0 && (name[i - 1] == "sxm" || name[i - 1] == "hbm")));
+    if (!size && !has(wanted, name[i]) &&
+        std::ranges::find(kPlain, std::string_view(name[i])) == kPlain.end())
+      ++out;
+  }
+  return out;
+}
+
+// How far a product is from plain: other words, then whether its memory is known (engineering samples and
+// spare ids have none), then SXM before PCIe when neither was said, then the shortest name, then the newer
+// chip under one name. Rows are by id, so of two alike the first is taken and the answer is always the same.
+auto plainness(const Gpu& row, const std::vector<std::string>& wanted) {
+  const std::vector<std::string> name = tokens(row.name);
+  const std::vector<std::string> alias = tokens(row.alias);
+  const bool sxm = has(name, "sxm") || has(alias, "sxm");
+  return std::tuple(std::min(strangers(name, wanted), strangers(alias, wanted)),
+                    !row.memory_bytes.has_value(), !sxm, sxm ? 0 : std::min(name.size(), alias.size()),
+                    -row.compute->major, -row.compute->minor);
+}
+
+const Gpu* by_words(const std::vector<Gpu>& gpus, const std::vector<std::string>& wanted) {
+  const Gpu* best = nullptr;
+  for (const Gpu& row : gpus) {
+    if (!row.compute || !has_all(wanted, tokens(row.name + " " + row.alias))) continue;
+    if (best == nullptr || plainness(row, wanted) < plainness(*best, wanted)) best = &row;
+  }
+  return best;
+}
+
+// The name to offer when nothing was found; brands that were not typed are left out, so that they do not
+// count as mistakes.
+std::optional<std::string> nearest_name(const std::vector<Gpu>& gpus, std::string_view words) {
+  std::vector<std::string> names;
+  for (const Gpu& row : gpus) {
+    std::string name = row.name;
+    for (const std::string_view brand : {"GeForce ", "Tesla ", "Quadro "}) {
+      if (name.starts_with(brand) && !base::lower(words).starts_with(base::lower(brand)))
+        name.erase(0, brand.size());
+    }
+    names.push_back(std::move(name));
+  }
+  return base::nearest(words, names);
 }
 
 }  // namespace
@@ -109,43 +167,23 @@ const Source* Catalog::source(std::string_view name) const {
 
 Result<const Gpu*> Catalog::find_gpu(std::string_view words) const {
   std::string_view id = base::trim(words);
-  if (id.starts_with("10de:")) id.remove_prefix(5);
-  if (id.size() == 4 && base::to_hex(id)) {
-    const Gpu* row = gpu(static_cast<std::uint16_t>(*base::to_hex(id)));
-    if (row != nullptr) return row;
-    if (id.size() != base::trim(words).size())
-      return Error(Errc::usage, fmt::format("no NVIDIA GPU has the PCI id 10de:{}", id));
-  }
+  const bool by_id = id.starts_with("10de:");
+  if (by_id) id.remove_prefix(5);
+  const auto number = id.size() == 4 ? base::to_hex(id) : std::nullopt;
+  const Gpu* row = number ? gpu(static_cast<std::uint16_t>(*number)) : nullptr;
+  if (by_id && row == nullptr)
+    return Error(Errc::usage, fmt::format("no NVIDIA GPU has the PCI id 10de:{}", id));
+  if (by_id) return row;
   std::vector<std::string> wanted = tokens(words);
   std::erase(wanted, "nvidia");
   if (wanted.empty()) return Error(Errc::usage, "no name of a GPU");
-  // The plainest of several: the fewest words beyond those that were given; then the lowest id, so that the
-  // answer is always the same.
-  const Gpu* best = nullptr;
-  std::size_t fewest = 0;
-  for (const Gpu& row : gpus) {
-    if (!row.compute) continue;
-    std::vector<std::string> there = tokens(row.name + " " + row.alias);
-    if (!has_all(wanted, there)) continue;
-    const std::size_t extra = std::min(tokens(row.name).size(), tokens(row.alias).size());
-    if (best == nullptr || extra < fewest) {
-      best = &row;
-      fewest = extra;
-    }
-  }
-  if (best != nullptr) return best;
-  std::vector<std::string> names;
-  for (const Gpu& row : gpus) {
-    std::string name = row.name;
-    for (const std::string_view brand : {"GeForce ", "Tesla ", "Quadro "}) {
-      if (name.starts_with(brand) && !base::lower(words).starts_with(base::lower(brand)))
-        name.erase(0, brand.size());
-    }
-    names.push_back(std::move(name));
-  }
-  const auto near = base::nearest(words, names);
-  return Error(Errc::usage, fmt::format("no GPU in the catalog is called '{}'{}", base::trim(words),
-                                        near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
+  // "2080" is a product before it is an id.
+  if (const Gpu* named = by_words(gpus, wanted)) return named;
+  if (row != nullptr) return row;
+  const auto near = nearest_name(gpus, words);
+  return Error(Errc::usage,
+               fmt::format("no GPU in the catalog is called '{}'{}", base::harmless(base::trim(words)),
+                           near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
 }
 
 std::string filled(std::string_view name, std::string_view what, std::string_view with) {
@@ -219,9 +257,9 @@ const Catalog& built_in() {
     auto loaded = load(compiled_in());
     if (!loaded) {  // a test loads the same files: this is a broken build, and nothing can be said without
                     // its facts
-      std::fputs(
+      static_cast<void>(std::fputs(
           fmt::format("bringup: the compiled-in catalog is damaged: {}\n", loaded.error().message()).c_str(),
-          stderr);
+          stderr));
       std::abort();
     }
     return std::move(loaded).take();

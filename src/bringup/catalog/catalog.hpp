@@ -33,7 +33,7 @@ struct ComputeCapability {
   int minor = 0;
   static std::optional<ComputeCapability> parse(std::string_view text);
   std::string text() const;
-  auto operator<=>(const ComputeCapability&) const = default;
+  auto operator<=>(const ComputeCapability&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // Architectures from old to new; the order is used in comparisons.
@@ -105,6 +105,7 @@ struct WheelSet {
   std::string torchvision;                // "0.29.1"
   std::optional<std::string> torchaudio;  // nullopt: none that works with it
   std::string variant;                    // "cu130", "cpu"
+  std::optional<Version> cuda;            // of the variant: 13.0; nullopt for "cpu"
   std::string index;                      // "pypi" or "pytorch" (download.pytorch.org/whl/<variant>)
   std::vector<std::string> pythons;       // "3.10", "3.11"
   std::vector<ComputeCapability> sm;      // machine code in the wheel; empty for cpu
@@ -118,6 +119,8 @@ struct WheelSet {
 // What a distribution's own archive carries.
 struct Archive {
   std::string os;                                 // "debian-12"
+  std::string codename;                           // "bookworm"; "" where sources do not need it
+  std::string url;                                // of the archive where no mirror is known; "" likewise
   std::string component;                          // what must be enabled: "non-free", "" for nothing
   std::optional<Version> driver;                  // 535.261.03
   std::vector<std::string> driver_packages;       // headless, proprietary flavour, module built by DKMS
@@ -184,7 +187,7 @@ struct Catalog {
 
   // The GPU that words such as "RTX 4090", "4090", "V100 SXM2 32GB", "H200", "A100 80GB PCIe", "10de:2684"
   // mean. All letters and digits of the words must occur in one product's name; of several the plainest is
-  // taken (no "Laptop", "Mobile", "D", "Max-Q"). Errors name the nearest product.
+  // taken (no "Laptop", "Mobile", "D", "Max-Q"; SXM before PCIe). Errors name the nearest product.
   Result<const Gpu*> find_gpu(std::string_view words) const;
 };
 

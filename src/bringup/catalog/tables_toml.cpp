@@ -13,6 +13,20 @@ namespace {
 
 using base::Toml;
 
+// "2026-11-23" or "2026-11".
+bool is_date(std::string_view text) {
+  const auto parts = base::split(text, '-');
+  if (parts.size() < 2 || parts.size() > 3 || parts[0].size() != 4) return false;
+  constexpr std::array<std::int64_t, 3> kMost{2099, 12, 31};
+  constexpr std::array<std::int64_t, 3> kLeast{2000, 1, 1};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto number = base::to_integer(parts[i]);
+    if ((i > 0 && parts[i].size() != 2) || !number || *number < kLeast.at(i) || *number > kMost.at(i))
+      return false;
+  }
+  return true;
+}
+
 // One [[table]] entry: typed reading of its keys; what is left unread at the end is refused.
 class Row {
  public:
@@ -81,8 +95,15 @@ class Row {
     Provenance from{.source = TRY(text("source")), .as_of = TRY(text("as_of")), .known = Known::read};
     from.known = TRY(parse_known(TRY(text("known"))).within(fmt::format("{}:{}", file_, toml_.line)));
     if (from.source.empty()) return bad("source is empty");
-    if (from.as_of.size() != 10) return bad(fmt::format("as_of = \"{}\" is no date", from.as_of));
+    if (from.as_of.size() != 10 || !is_date(from.as_of))
+      return bad(fmt::format("as_of = \"{}\" is no date", from.as_of));
     return from;
+  }
+  // A day or a month: "2026-11-23", "2028-06".
+  Result<std::string> date(std::string_view key) {
+    std::string words = TRY(text(key));
+    if (!is_date(words)) return bad(fmt::format("{} = \"{}\" is neither a day nor a month", key, words));
+    return words;
   }
   Result<> end() const {
     for (const auto& [key, value] : *toml_.table()) {
@@ -124,7 +145,7 @@ Result<> each(std::string_view text, std::string_view file, std::initializer_lis
 Result<> read_branch(Row& row, Catalog& catalog) {
   Branch branch{.number = TRY(row.number("number", 300, 999)),
                 .type = TRY(row.text("type")),
-                .released = TRY(row.text("released")),
+                .released = TRY(row.date("released")),
                 .eol = std::nullopt,
                 .latest = TRY(row.version("latest", 999)),
                 .max_cuda = TRY(row.version("max_cuda", 99)),
@@ -133,7 +154,7 @@ Result<> read_branch(Row& row, Catalog& catalog) {
                 .open_modules = TRY(row.flag_or("open_modules", false)),
                 .successor = std::nullopt,
                 .from = TRY(row.provenance())};
-  if (row.has("eol")) branch.eol = TRY(row.text("eol"));
+  if (row.has("eol")) branch.eol = TRY(row.date("eol"));
   if (row.has("successor")) branch.successor = TRY(row.number("successor", 300, 999));
   if (branch.type != "LTSB" && branch.type != "PB" && branch.type != "NFB")
     return row.bad(fmt::format("type '{}' is not LTSB, PB or NFB", branch.type));
@@ -166,11 +187,19 @@ Result<> read_floor(Row& row, Catalog& catalog) {
   return ok;
 }
 
+// True when `a` stands before `b` in the order of preference.
+bool preferred(const WheelSet& a, const WheelSet& b) {
+  if (a.torch != b.torch) return b.torch < a.torch;
+  if (a.index != b.index) return a.index == "pypi";
+  return b.cuda.value_or(Version{}) < a.cuda.value_or(Version{});
+}
+
 Result<> read_wheel_set(Row& row, Catalog& catalog) {
   WheelSet set{.torch = TRY(row.version("torch", 9)),
                .torchvision = TRY(row.text("torchvision")),
                .torchaudio = std::nullopt,
                .variant = TRY(row.text("variant")),
+               .cuda = std::nullopt,
                .index = TRY(row.text("index")),
                .pythons = TRY(row.texts("pythons", true)),
                .sm = {},
@@ -186,7 +215,8 @@ Result<> read_wheel_set(Row& row, Catalog& catalog) {
     set.sm.push_back(*compute);
   }
   if (row.has("ptx")) set.ptx = TRY(row.compute("ptx"));
-  const auto cuda = variant_cuda(set.variant);
+  set.cuda = variant_cuda(set.variant);
+  const auto& cuda = set.cuda;
   if (!cuda && set.variant != "cpu")
     return row.bad(fmt::format("variant '{}' is neither cpu nor cuNNN", set.variant));
   if (cuda && catalog.floor(cuda->major()) == nullptr)
@@ -195,8 +225,8 @@ Result<> read_wheel_set(Row& row, Catalog& catalog) {
   if (set.index != "pypi" && set.index != "pytorch")
     return row.bad(fmt::format("index '{}' is neither pypi nor pytorch", set.index));
   if (set.pythons.empty()) return row.bad("pythons is empty");
-  if (!catalog.wheels.empty() && catalog.wheels.back().torch < set.torch)
-    return row.bad("wheels are sorted, newest torch first");
+  if (!catalog.wheels.empty() && preferred(set, catalog.wheels.back()))
+    return row.bad("wheels are sorted: newest torch, PyPI before the PyTorch index, newer CUDA, cpu last");
   const bool twice = std::ranges::any_of(catalog.wheels, [&set](const WheelSet& other) {
     return other.torch == set.torch && other.variant == set.variant && other.index == set.index &&
            other.torchaudio == set.torchaudio;
@@ -217,13 +247,18 @@ Result<Known> parse_known(std::string_view word) {
 }
 
 Result<> read_branches(std::string_view text, Catalog& catalog) {
-  TRY(each(text, "branches.toml", {"branch", "floor"}, [&catalog](std::string_view name, Row& row) {
-    return name == "branch" ? read_branch(row, catalog) : read_floor(row, catalog);
+  std::vector<std::pair<int, Error>> successors;  // with what is said when there is no such branch
+  TRY(each(text, "branches.toml", {"branch", "floor"}, [&](std::string_view name, Row& row) -> Result<> {
+    if (name == "floor") return read_floor(row, catalog);
+    TRY(read_branch(row, catalog));
+    const Branch& branch = catalog.branches.back();
+    if (branch.successor)
+      successors.emplace_back(*branch.successor, row.bad(fmt::format("the successor {} of {} is no branch",
+                                                                     *branch.successor, branch.number)));
+    return ok;
   }));
-  for (const Branch& branch : catalog.branches) {
-    if (branch.successor && catalog.branch(*branch.successor) == nullptr)
-      return Error(Errc::malformed, fmt::format("branches.toml: the successor {} of {} is no branch",
-                                                *branch.successor, branch.number));
+  for (const auto& [number, complaint] : successors) {
+    if (catalog.branch(number) == nullptr) return complaint;
   }
   return ok;
 }
@@ -255,6 +290,8 @@ Result<> read_wheels(std::string_view text, Catalog& catalog) {
 Result<> read_archives(std::string_view text, Catalog& catalog) {
   return each(text, "archives.toml", {"archive"}, [&catalog](std::string_view, Row& row) -> Result<> {
     Archive archive{.os = TRY(row.text("os")),
+                    .codename = TRY(row.text_or("codename", "")),
+                    .url = TRY(row.text_or("url", "")),
                     .component = TRY(row.text_or("component", "")),
                     .driver = std::nullopt,
                     .driver_packages = TRY(row.texts("driver_packages", false)),
@@ -271,7 +308,10 @@ Result<> read_archives(std::string_view text, Catalog& catalog) {
       return row.bad("driver and driver_packages go together");
     if (archive.toolkit.has_value() == archive.toolkit_packages.empty())
       return row.bad("toolkit and toolkit_packages go together");
-    if (catalog.archive(archive.os) != nullptr) return row.bad(fmt::format("{} stands twice", archive.os));
+    if (!archive.component.empty() && (archive.codename.empty() || archive.url.empty()))
+      return row.bad("component needs codename and url: its source is written with them");
+    if (!catalog.archives.empty() && catalog.archives.back().os >= archive.os)
+      return row.bad("archives are sorted by os and unique");
     catalog.archives.push_back(std::move(archive));
     return ok;
   });

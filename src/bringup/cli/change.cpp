@@ -12,12 +12,12 @@
 namespace bringup::cli {
 namespace {
 
-// What to type next after a run that did not end well.
-std::string way_on(const Error& error) {
+// What to type next after a run that did not end well. `began`: it is in the journal, so something may be
+// done.
+std::string way_on(const Error& error, bool began) {
+  if (!began) return "nothing was changed";
   if (error.code() == Errc::cancelled)
     return "stopped at your word; 'bringup resume' goes on, 'bringup undo' takes back what was done";
-  if (error.code() == Errc::busy || error.code() == Errc::denied || error.code() == Errc::stale)
-    return "nothing was changed";
   return "what was done stays; 'bringup resume' tries again from here, 'bringup undo' takes it back";
 }
 
@@ -49,7 +49,8 @@ std::string run_line(const apply::Run& run) {
   std::string line =
       fmt::format("{}  {}  {} of {} steps", run.id, run.state, run.done.size(), run.plan.steps.size());
   if (!run.failed_step.empty())
-    line += fmt::format("; {} failed: {}", run.failed_step, base::harmless(run.message));
+    line += fmt::format("; {} {}: {}", run.failed_step, run.state == "undone" ? "was kept" : "failed",
+                        base::harmless(run.message));
   return line;
 }
 
@@ -68,7 +69,9 @@ Result<int> perform(const Options& options, const Doors& doors, const facts::Use
   const auto observer = make_observer(options);
   const auto run = apply::apply(plan, *doors.control, doors.clock, settings, *observer);
   if (!run) {
-    say(options, way_on(run.error()));
+    const auto runs = apply::history(doors.view, settings);
+    const bool began = runs && !runs->empty() && runs->front().plan.made_at == plan.made_at;
+    say(options, way_on(run.error(), began));
     return run.error();
   }
   say(options, run_line(*run));

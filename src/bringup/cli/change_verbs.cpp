@@ -49,7 +49,9 @@ const apply::Run* standing(const std::vector<apply::Run>& runs) {
 Result<int> end(const Options& options, const Result<apply::Run>& run) {
   if (!run) return run.error();
   say(options, run_line(*run));
-  return run->state == "failed" ? exit_failed : exit_ok;
+  if (run->state == "failed") return exit_failed;
+  // Something was kept because somebody changed it since: the rest is taken back, and the user should know.
+  return run->failed_step.empty() ? exit_ok : exit_refused;
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
 #include <bringup/diagnose/diagnose.hpp>
@@ -27,19 +28,50 @@ std::vector<std::string> modules_of(const goal::Goal& goal) {
   return modules;
 }
 
+struct Chosen {
+  resolve::Resolution resolution;
+  steps::Plan plan;
+};
+
+Chosen choose(const facts::Machine& machine, const goal::Goal& goal, const std::string& today,
+              const std::string& now) {
+  Chosen chosen{.resolution = resolve::resolve(machine, goal, catalog::built_in(), today), .plan = {}};
+  if (const auto* choice = std::get_if<resolve::Choice>(&chosen.resolution))
+    chosen.plan = plan::make(machine, goal, catalog::built_in(), *choice, now);
+  return chosen;
+}
+
 }  // namespace
 
 Result<Decided> decide(const Options& options, const Doors& doors) {
-  Looked looked = TRY(look(options, doors, {.sources = true, .cuda = false, .pytorch = false}));
-  goal::Goal goal = TRY(read_goal(options, looked.recording ? doors.view : *looked.view));
-  auto resolution = resolve::resolve(looked.machine, goal, catalog::built_in(), looked.today);
-  steps::Plan plan;
-  if (const auto* choice = std::get_if<resolve::Choice>(&resolution))
-    plan = plan::make(looked.machine, goal, catalog::built_in(), *choice, host::iso_time(doors.clock.now()));
+  Looked looked = TRY(look(options, doors, {}));
+  const goal::Goal goal = TRY(read_goal(options, looked.recording ? doors.view : *looked.view));
+  const std::string now = host::iso_time(doors.clock.now());
+  Chosen chosen;
+  if (!looked.here || options.offline) {
+    if (looked.recording && looked.machine.sources.empty()) {
+      say(options, "the recording does not say which software sources answer: all are taken to");
+      looked.machine.sources = sources_for(looked.machine);
+      for (facts::Source& source : looked.machine.sources) source.answered_seconds = 0.0;
+    }
+    chosen = choose(looked.machine, goal, looked.today, now);
+  } else {
+    // When nothing is to be done even if every source answered, none needs to be asked: a settled machine is
+    // judged without the network.
+    facts::Machine connected = looked.machine;
+    for (facts::Source& source : connected.sources) source.answered_seconds = 0.0;
+    chosen = choose(connected, goal, looked.today, now);
+    const bool settled =
+        std::holds_alternative<resolve::Choice>(chosen.resolution) && chosen.plan.steps.empty();
+    if (!settled) {
+      ask_sources(looked.machine);
+      chosen = choose(looked.machine, goal, looked.today, now);
+    }
+  }
   return Decided{.looked = std::move(looked),
-                 .goal = std::move(goal),
-                 .resolution = std::move(resolution),
-                 .plan = std::move(plan)};
+                 .goal = goal,
+                 .resolution = std::move(chosen.resolution),
+                 .plan = std::move(chosen.plan)};
 }
 
 Proven prove(const facts::Machine& machine, const goal::Goal& goal, const host::Clock& clock, bool recorded) {

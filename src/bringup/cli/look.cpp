@@ -35,23 +35,6 @@ probe::GpuName name_gpu(std::uint16_t device, std::uint16_t subvendor, std::uint
           .compute_capability = gpu->compute ? gpu->compute->text() : ""};
 }
 
-// What would be asked for software: the vendor's repository for this system, its archive, and the indexes.
-std::vector<facts::Source> sources_for(const facts::Machine& machine) {
-  const catalog::Catalog& rows = catalog::built_in();
-  std::vector<facts::Source> out;
-  if (const catalog::VendorRepo* repo = rows.repo(resolve::os_key(machine.os)))
-    out.push_back({.name = "nvidia", .url = repo->url});
-  const auto own = std::ranges::find_if(machine.packages.archive_uris, [&machine](const std::string& uri) {
-    return base::contains(uri, machine.os.id);
-  });
-  if (own != machine.packages.archive_uris.end()) out.push_back({.name = "distro", .url = *own});
-  for (const std::string_view name : {"pypi", "pytorch", "huggingface"}) {
-    if (const catalog::Source* source = rows.source(name))
-      out.push_back({.name = source->name, .url = source->url});
-  }
-  return out;
-}
-
 // The largest count that any environment's torch gives, and which one gave it.
 facts::Count count_pytorch(const facts::Machine& machine) {
   facts::Count count{.gpus = Error(Errc::absent, "no environment has PyTorch"),
@@ -118,12 +101,9 @@ facts::Machine look_here(const Options& options, const Doors& doors, Depth depth
   facts::Machine machine = probe::look(doors.view, how);
   if (depth.pytorch) machine.counts.pytorch = count_pytorch(machine);
   machine.sources = sources_for(machine);
-  if (depth.sources && !options.offline) {
-    machine.sources = measure::ask_sources(std::move(machine.sources), kSourcesDeadline);
-  } else {
-    for (facts::Source& source : machine.sources)
-      source.answered_seconds = Error(Errc::absent, options.offline ? "not asked: --offline" : "not asked");
-  }
+  for (facts::Source& source : machine.sources)
+    source.answered_seconds = Error(Errc::absent, options.offline ? "not asked: --offline" : "not asked");
+  if (depth.sources && !options.offline) ask_sources(machine);
   return machine;
 }
 
@@ -149,6 +129,30 @@ Result<> put_shape(Looked& looked, const Options& options, const Doors& doors) {
 
 }  // namespace
 
+std::vector<facts::Source> sources_for(const facts::Machine& machine) {
+  const catalog::Catalog& rows = catalog::built_in();
+  std::vector<facts::Source> out;
+  if (const catalog::VendorRepo* repo = rows.repo(resolve::os_key(machine.os)))
+    out.push_back({.name = "nvidia", .url = repo->url});
+  const auto own = std::ranges::find_if(machine.packages.archive_uris, [&machine](const std::string& uri) {
+    return base::contains(uri, machine.os.id) && !base::contains(uri, "security");
+  });
+  // What apt itself would ask for first: many mirrors have no page at their top.
+  if (own != machine.packages.archive_uris.end())
+    out.push_back({.name = "distro",
+                   .url = fmt::format("{}{}dists/{}/InRelease", *own, own->ends_with('/') ? "" : "/",
+                                      machine.os.codename)});
+  for (const std::string_view name : {"pypi", "pytorch", "huggingface"}) {
+    if (const catalog::Source* source = rows.source(name))
+      out.push_back({.name = source->name, .url = source->url});
+  }
+  return out;
+}
+
+void ask_sources(facts::Machine& machine) {
+  machine.sources = measure::ask_sources(std::move(machine.sources), kSourcesDeadline);
+}
+
 Result<Looked> look(const Options& options, const Doors& doors, Depth depth) {
   if (!options.root.empty()) return look_at_recording(absolute(options.root));
   // A described machine needs nothing of this one: looking is skipped, so that planning for it costs
@@ -157,7 +161,8 @@ Result<Looked> look(const Options& options, const Doors& doors, Depth depth) {
   Looked looked{.machine = described ? facts::Machine{} : look_here(options, doors, depth),
                 .today = host::iso_time(doors.clock.now()).substr(0, 10),
                 .view = &doors.view,
-                .recording = nullptr};
+                .recording = nullptr,
+                .here = !described};
   if (!options.shape.empty()) TRY(put_shape(looked, options, doors).within("--for"));
   return looked;
 }

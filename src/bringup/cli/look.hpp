@@ -25,9 +25,16 @@ struct Looked {
       today;  // "2026-11-23"; of a recording the day when it was made, so that it is judged as it was then
   const host::View* view = nullptr;
   std::unique_ptr<host::View> recording;  // owns the view when it is a recording
+  bool here =
+      false;  // this machine, with its own GPUs or with those of --for; not a recorded or described one
 };
 
 Result<Looked> look(const Options& options, const Doors& doors, Depth depth);
+
+// What would be asked for software: the vendor's repository for this system, its archive, and the indexes.
+std::vector<facts::Source> sources_for(const facts::Machine& machine);
+// Asks which of the machine's sources answer; takes as long as the slowest, at most 1.5 s.
+void ask_sources(facts::Machine& machine);
 
 // The goal of --goal, ./bringup.toml, /etc/bringup/bringup.toml, or the default.
 Result<goal::Goal> read_goal(const Options& options, const host::View& view);

@@ -10,6 +10,7 @@
 #include <bringup/goal/goal.hpp>
 #include <bringup/steps/step.hpp>
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,6 +75,7 @@ struct Sighting {
   std::vector<Evidence> evidence;
   std::vector<std::string> gpus;
   Fix fix;
+  std::optional<Severity> severity = std::nullopt;  // when this one is milder than the rule's
 };
 
 struct Rule {
@@ -94,7 +96,8 @@ Result<Diagnosis> diagnose(const Patient& patient, std::span<const std::string> 
 
 // Judges measurements against what is there: never a pass without a measurement.
 std::vector<facts::Verdict> judge(const facts::Machine& machine, const facts::Measurements& measurements);
-// The worst of them; not_measured when there is no verdict about a GPU.
+// A failure is one whatever else is there; without a verdict about a GPU that something was measured for it
+// is not_measured; else the worst of them.
 facts::Outcome overall(std::span<const facts::Verdict> verdicts);
 
 std::string_view severity_name(Severity severity);      // "warn"

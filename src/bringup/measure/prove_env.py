@@ -24,6 +24,8 @@ def told(error):
 def cuda_of(module, version):
     """The CUDA that a module was built for, as "13.0": from its own version module, or from "+cu130" in its version."""
     cuda = getattr(getattr(module, "version", None), "cuda", None)
+    if isinstance(cuda, int):  # torchvision gives CUDA_VERSION: 13000
+        return "%d.%d" % (cuda // 1000, cuda % 1000 // 10)
     if cuda is not None:
         return str(cuda)
     digits = version.partition("+cu")[2]

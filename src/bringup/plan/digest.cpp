@@ -21,7 +21,10 @@ std::string machine_digest(const facts::Machine& machine) {
   for (const facts::InstalledKernel& kernel : machine.kernel.installed)
     line("installed {} {} {}", kernel.release, kernel.bootable, kernel.headers);
   for (const facts::PciFunction& gpu : machine.pci) line("pci {} {:04x}", gpu.address, gpu.device_id);
-  if (machine.driver.loaded && *machine.driver.loaded) line("loaded {}", (*machine.driver.loaded)->version);
+  if (machine.driver.loaded && *machine.driver.loaded) {
+    const facts::LoadedModule& loaded = **machine.driver.loaded;
+    line("loaded {} {}", loaded.version, loaded.flavour == facts::Flavour::open ? "open" : "proprietary");
+  }
   for (const facts::ModuleOnDisk& module : machine.driver.modules)
     line("module {} {}", module.path, module.version);
   for (const facts::Toolkit& toolkit : machine.toolkits) line("toolkit {} {}", toolkit.path, toolkit.version);

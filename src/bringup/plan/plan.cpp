@@ -182,7 +182,9 @@ Tool add_manager(Builder& builder, const facts::Machine& machine, const goal::Go
     if (!python.manager_path.empty()) return {.name = "uv", .manager = python.manager_path};
     builder.add(
         {.id = "uv",
-         .kind = steps::InstallUv{.path = prefix + "/uv", .python = python.interpreter, .version = ""},
+         .kind = steps::InstallUv{.path = prefix + "/uv",
+                                  .python = python.interpreter.empty() ? python.helper : python.interpreter,
+                                  .version = ""},
          .why = "uv downloads and installs wheels several times faster than pip",
          .changes = "a small environment of its own for uv",
          .as_user = true},

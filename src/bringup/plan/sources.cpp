@@ -55,14 +55,15 @@ steps::Step path_block(std::string_view bin, const std::string& home, std::strin
 std::optional<steps::WriteFile> component_source(const facts::Machine& machine,
                                                  const catalog::Catalog& catalog) {
   const catalog::Archive* archive = catalog.archive(resolve::os_key(machine.os));
-  const std::string uri = archive_uri(machine);
-  if (archive == nullptr || archive->component.empty() || uri.empty() || machine.os.codename.empty())
-    return std::nullopt;
+  if (archive == nullptr || archive->component.empty()) return std::nullopt;
+  std::string uri = archive_uri(machine);
+  if (uri.empty()) uri = archive->url;
+  const std::string& suite = machine.os.codename.empty() ? archive->codename : machine.os.codename;
   std::string text = fmt::format(
       "# Written by bringup: the part of the distribution's own archive that carries NVIDIA's driver and "
       "CUDA.\n"
       "Types: deb\nURIs: {0}\nSuites: {1} {1}-updates\nComponents: {2}\n",
-      uri, machine.os.codename, archive->component);
+      uri, suite, archive->component);
   // apt refuses two entries for one archive that name different keys, so ours says what the existing one
   // says.
   if (!machine.packages.archive_signed_by.empty())

@@ -12,8 +12,8 @@
 
 namespace bringup::plan {
 
-// An apt source that adds the archive's component with the driver, from the mirror in use; nullopt when that
-// mirror is not known.
+// An apt source that adds the archive's component with the driver, from the mirror in use, or from the
+// distribution's own when no mirror is known; nullopt when the archive has no such component.
 std::optional<steps::WriteFile> component_source(const facts::Machine& machine,
                                                  const catalog::Catalog& catalog);
 

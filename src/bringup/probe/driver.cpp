@@ -53,7 +53,7 @@ void read_libraries(const host::View& view, facts::Driver& driver) {
   }
   for (auto* versions : {&driver.libcuda, &driver.libnvml}) {
     std::ranges::sort(*versions,
-                      [](const auto& a, const auto& b) { return base::compare_releases(a, b) < 0; });
+                      [](const auto& a, const auto& b) { return std::is_lt(base::compare_releases(a, b)); });
     versions->erase(std::ranges::unique(*versions).begin(), versions->end());
   }
 }

@@ -65,7 +65,7 @@ std::string site_of(const host::View& view, const std::string& prefix) {
   if (!names) return best;
   for (const std::string& name : *names) {
     if (!name.starts_with("python3.") || !view.exists(prefix + "/lib/" + name + "/site-packages")) continue;
-    if (best.empty() || base::compare_releases(best, name) < 0) best = name;
+    if (best.empty() || std::is_lt(base::compare_releases(best, name))) best = name;
   }
   return best.empty() ? "" : prefix + "/lib/" + best + "/site-packages";
 }

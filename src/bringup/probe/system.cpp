@@ -38,7 +38,7 @@ void read_kernels(const host::View& view, facts::Kernel& kernel) {
     }
   }
   std::ranges::sort(kernel.installed, [](const auto& a, const auto& b) {
-    return base::compare_releases(a.release, b.release) < 0;
+    return std::is_lt(base::compare_releases(a.release, b.release));
   });
   kernel.command_line = first_line(view.read("/proc/cmdline"));
 }

@@ -8,18 +8,108 @@
 namespace bringup::resolve {
 namespace {
 
-// "Needs a driver" says little: what stands against the best driver that can be had says more.
+// How much a rule tells about why no driver serves: what it says of the GPU before what the place lacks, and
+// last that the place is silent or the branch is not the one that is asked for.
+int weight(DriverRule rule) {
+  switch (rule) {
+    case DriverRule::pinned:
+      return 3;
+    case DriverRule::silent:
+    case DriverRule::no_row:
+      return 2;
+    case DriverRule::no_packages:
+    case DriverRule::cannot_hold:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
+// What stands against the best driver that can be had.
 std::string why_no_driver(const Problem& problem) {
-  std::string first;
+  std::string best;
+  int least = 4;
   for (const DriverCandidate& candidate : driver_candidates(problem)) {
     const auto rejection = driver_rejection(problem, candidate);
-    if (!rejection) continue;
-    std::string text = say(problem, candidate, *rejection);
-    const bool absent = rejection->rule == DriverRule::silent || rejection->rule == DriverRule::no_row;
-    if (!absent) return text;
-    if (first.empty()) first = std::move(text);
+    if (!rejection || weight(rejection->rule) >= least) continue;
+    least = weight(rejection->rule);
+    best = say(problem, candidate, *rejection);
   }
-  return first.empty() ? "no driver that serves it can be had" : first;
+  if (best.empty()) return "no driver that serves it can be had";
+  const bool archive_lacks = problem.archive == nullptr || !problem.archive->driver;
+  return least == 2 && archive_lacks && problem.repo != nullptr
+             ? fmt::format("the catalog has no driver of the distribution's archive for {}, and {}",
+                           problem.os, best)
+             : best;
+}
+
+int weight(WheelRule rule) {
+  switch (rule) {
+    case WheelRule::gpu:
+      return 0;
+    case WheelRule::driver_floor:
+    case WheelRule::glibc:
+    case WheelRule::python:
+    case WheelRule::arch:
+      return 1;
+    case WheelRule::broken:
+    case WheelRule::no_audio:
+      return 2;
+    default:
+      return 3;
+  }
+}
+
+// A pinned torch that no row of the catalog has.
+const std::string* unknown_pin(const Problem& problem) {
+  for (const WantedEnv& env : problem.envs) {
+    for (const WantedPackage& package : env.packages) {
+      const bool known = std::ranges::any_of(
+          problem.catalog->wheels,
+          [&package](const catalog::WheelSet& set) { return same_version(package.pin, set.torch.text); });
+      if (package.active && package.name == "torch" && !known) return &package.pin;
+    }
+  }
+  return nullptr;
+}
+
+// What stands against the newest set of wheels that the goal's pins leave.
+std::string why_no_wheels(const Problem& problem, const DriverCandidate& driver) {
+  std::string best;
+  int least = 3;
+  const auto pythons = python_candidates(problem);
+  for (const WantedEnv& env : problem.envs) {
+    const Wishes wishes = wishes_of(env);
+    if (!wishes.torch) continue;
+    if (pythons.empty())
+      return fmt::format("no Python{} that could make environment {} can be had here",
+                         problem.python_version.empty() ? "" : " " + problem.python_version, env.name);
+    for (const PythonCandidate& python : pythons) {
+      for (const catalog::WheelSet& wheels : problem.catalog->wheels) {
+        const auto rejection = wheel_rejection(problem, driver, python.choice.version, wishes, wheels);
+        if (!rejection || weight(rejection->rule) >= least) continue;
+        least = weight(rejection->rule);
+        best = say(problem, driver, python.choice.version, wishes, wheels, *rejection);
+      }
+    }
+  }
+  if (!best.empty()) return best;
+  if (const std::string* pin = unknown_pin(problem))
+    return fmt::format("the catalog knows no torch {}; its newest is {}", *pin,
+                       problem.catalog->wheels.empty() ? "none" : problem.catalog->wheels.front().torch.text);
+  return "no set of wheels that fits the rest can be had";
+}
+
+// "Needs a driver" says little: either none can be had, or the wheels are what is missing.
+std::string why_not_with_gpus(const Problem& problem) {
+  for (const DriverCandidate& candidate : driver_candidates(problem)) {
+    if (driver_rejection(problem, candidate)) continue;
+    if (problem.toolkit != "auto" && problem.toolkit != "none" &&
+        !choose_toolkit(problem, candidate, std::nullopt))
+      return toolkit_objection(problem);
+    return why_no_wheels(problem, candidate);
+  }
+  return why_no_driver(problem);
 }
 
 std::string env_objection(const Problem& problem, const Solution& solution, std::size_t index) {
@@ -28,15 +118,19 @@ std::string env_objection(const Problem& problem, const Solution& solution, std:
   const Wishes wishes = wishes_of(wanted);
   const std::string& python = solution.python.choice.version;
   if (env.wheels != nullptr) {
-    if (const auto rejection = wheel_rejection(problem, solution.driver, python, wishes, *env.wheels))
-      return say(problem, solution.driver, python, wishes, *env.wheels, *rejection);
+    if (const auto rejection = wheel_rejection(problem, solution.driver, python, wishes, *env.wheels)) {
+      // Of another set than the one that fits the easier problem there is more to say.
+      const bool other = rejection->rule == WheelRule::torch_pin ||
+                         rejection->rule == WheelRule::vision_pin ||
+                         rejection->rule == WheelRule::audio_pin || rejection->rule == WheelRule::cpu_only;
+      return other ? why_no_wheels(problem, solution.driver)
+                   : say(problem, solution.driver, python, wishes, *env.wheels, *rejection);
+    }
   }
   if (env.kept)
     return fmt::format("the environment {} that is there does not do for environment {}", env.path,
                        wanted.name);
-  if (env.action == Action::none && wishes.torch)
-    return fmt::format("environment {} asks for it, and no set of wheels that fits the rest can be had",
-                       wanted.name);
+  if (env.action == Action::none && wishes.torch) return why_no_wheels(problem, solution.driver);
   if (!wishes.others.empty() && !problem.answers(Place::pypi))
     return fmt::format("PyPI does not answer: {}", problem.silence(Place::pypi));
   return "";
@@ -44,21 +138,34 @@ std::string env_objection(const Problem& problem, const Solution& solution, std:
 
 std::string python_objection(const Problem& problem, const Solution& solution) {
   const PythonChoice& choice = solution.python.choice;
+  const bool works = std::ranges::any_of(solution.envs, [](const EnvSolution& env) {
+    return env.action == Action::install || env.action == Action::upgrade;
+  });
+  if (!works) return "";
   const auto candidates = python_candidates(problem);
   const bool offered = std::ranges::any_of(candidates, [&choice](const PythonCandidate& one) {
     return one.choice.version == choice.version && one.choice.manager == choice.manager;
   });
-  if (offered || choice.version.empty()) return "";
+  if (offered) return "";
   if (!problem.python_version.empty() && problem.python_version != choice.version)
     return fmt::format("the goal asks for Python {}, and this is {}", problem.python_version, choice.version);
   return fmt::format("Python {} with {} cannot be had here", choice.version, choice.manager);
+}
+
+// What a member is stands before the reason already.
+std::string shortened(std::string why, const Problem& problem, const Constraint& constraint) {
+  std::string start = what_of(problem, constraint) + ": ";
+  if (constraint.kind == Constraint::Kind::place)
+    start = fmt::format("{} does not answer: ", place_title(static_cast<Place>(constraint.first)));
+  if (why.starts_with(start)) why.erase(0, start.size());
+  return why;
 }
 
 }  // namespace
 
 std::string objection(const Problem& problem, const Solution& solution) {
   if (const auto rejection = driver_rejection(problem, solution.driver)) {
-    return rejection->rule == DriverRule::needs_driver ? why_no_driver(problem)
+    return rejection->rule == DriverRule::needs_driver ? why_not_with_gpus(problem)
                                                        : say(problem, solution.driver, *rejection);
   }
   for (std::size_t i = 0; i < solution.envs.size(); ++i) {
@@ -83,20 +190,26 @@ Conflict smallest_conflict(const Problem& problem) {
     else
       left = std::move(easier);
   }
+  // GPUs in the order of the bus, then the rest.
+  std::ranges::stable_sort(needed, {}, [](const Constraint& one) {
+    const bool gpu = one.kind == Constraint::Kind::gpu;
+    return std::pair(!gpu, gpu ? one.first : 0);
+  });
   Conflict conflict;
   for (const Constraint& constraint : needed) {
+    const std::string what = what_of(problem, constraint);
     const auto solution = search(without(left, constraint));
-    const std::string why = solution ? objection(left, *solution) : "";
-    conflict.set.push_back({.what = what_of(problem, constraint), .why = why});
+    conflict.set.push_back(
+        {.what = what, .why = solution ? shortened(objection(left, *solution), problem, constraint) : ""});
     conflict.could_change.push_back(change_of(problem, constraint));
-    if (solution) {
-      conflict.reasons.push_back(
-          {.about = "conflict",
-           .text = fmt::format("without '{}' the choice would be: {}", what_of(problem, constraint),
-                               summary(problem, *solution)),
-           .source = "the same search with that demand left out",
-           .known = catalog::Known::read});
-    }
+    const Problem easier = without(problem, constraint);
+    const auto other = search(easier);
+    conflict.reasons.push_back(
+        {.about = "conflict",
+         .text = other ? fmt::format("without '{}' the choice would be: {}", what, summary(easier, *other))
+                       : fmt::format("without '{}' there is another conflict", what),
+         .source = "the same search with that demand left out",
+         .known = catalog::Known::read});
   }
   return conflict;
 }

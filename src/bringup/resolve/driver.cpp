@@ -38,6 +38,7 @@ Flavour recommended(const Problem& problem, int branch) {
 
 // A repository that neither names the branch nor pins it hands out the newest one, whatever was asked for.
 bool can_hold(const Problem& problem, const DriverCandidate& candidate) {
+  if (problem.any_os) return true;
   const catalog::VendorRepo& repo = *problem.repo;
   const bool open = candidate.flavour == Flavour::open;
   if (!(open ? repo.dnf_module_open : repo.dnf_module_proprietary).empty()) return true;
@@ -63,6 +64,24 @@ std::optional<DriverRule> source_rule(const Problem& problem, const DriverCandid
   return std::nullopt;
 }
 
+// What the lists of GPU ids say. They are those of the open modules: of branches newer than the lists they
+// say nothing, of branches older than them only that a GPU which came later is not in those, and of Turing,
+// which the proprietary modules drove before there were open ones, only when the open ones followed (Tesla
+// T4: 575).
+std::optional<DriverRule> list_rule(const Problem& problem, const DriverCandidate& candidate,
+                                    const Wanted& gpu) {
+  const auto& first = gpu.row->first_driver;
+  if (first.empty() || candidate.number > problem.newest_listed) return std::nullopt;
+  if (gpu.row->architecture <= Architecture::turing && candidate.flavour != Flavour::open)
+    return std::nullopt;
+  const auto listed = first.find(candidate.number);
+  if (listed == first.end())
+    return candidate.number < problem.oldest_listed && first.contains(problem.oldest_listed)
+               ? std::nullopt
+               : std::optional(DriverRule::gpu_not_listed);
+  return candidate.version < listed->second ? std::optional(DriverRule::gpu_listed_later) : std::nullopt;
+}
+
 // Whether the branch's tables say that it drives this GPU.
 std::optional<DriverRule> gpu_rule(const Problem& problem, const DriverCandidate& candidate,
                                    const Wanted& gpu) {
@@ -70,13 +89,9 @@ std::optional<DriverRule> gpu_rule(const Problem& problem, const DriverCandidate
   if (candidate.branch == nullptr) return DriverRule::branch_unknown;
   if (gpu.row->architecture < candidate.branch->oldest) return DriverRule::gpu_too_old;
   if (gpu.row->architecture > candidate.branch->newest) return DriverRule::gpu_too_new;
-  const auto& first = gpu.row->first_driver;
-  const auto listed = first.find(candidate.number);
-  // Branches newer than the tables say nothing about any id.
-  if (!first.empty() && listed == first.end() && candidate.number <= problem.newest_listed)
-    return DriverRule::gpu_not_listed;
-  if (listed != first.end() && candidate.version < listed->second) return DriverRule::gpu_listed_later;
-  if (open_required(gpu) && candidate.flavour != Flavour::open) return DriverRule::open_only;
+  if (const auto rule = list_rule(problem, candidate, gpu)) return rule;
+  // A flavour that could not be told breaks no rule about flavours.
+  if (open_required(gpu) && candidate.flavour == Flavour::proprietary) return DriverRule::open_only;
   if (!open_capable(gpu) && candidate.flavour == Flavour::open) return DriverRule::proprietary_only;
   return std::nullopt;
 }
@@ -106,8 +121,7 @@ void add_installable(Origin origin, const catalog::Branch* branch, int number, c
 
 // Smaller is better.
 auto rank(const Problem& problem, const DriverCandidate& candidate) {
-  const bool production = candidate.branch != nullptr && (base::contains(candidate.branch->type, "PB") ||
-                                                          base::contains(candidate.branch->type, "LTS"));
+  const bool production = candidate.branch != nullptr && candidate.branch->type != "NFB";
   return std::tuple(candidate.origin != Origin::none, candidate.origin != Origin::keep,
                     end_of_life(problem, candidate), !production, -candidate.number,
                     candidate.origin == Origin::distro,
@@ -162,9 +176,14 @@ std::vector<DriverCandidate> driver_candidates(const Problem& problem) {
   if (archived)
     add_installable(Origin::distro, problem.catalog->branch(archived->major()), archived->major(), *archived,
                     out);
-  std::ranges::stable_sort(out, {},
-                           [&problem](const DriverCandidate& candidate) { return rank(problem, candidate); });
-  return out;
+  std::vector<std::pair<decltype(rank(problem, out.front())), std::size_t>> order;
+  order.reserve(out.size());
+  for (std::size_t i = 0; i < out.size(); ++i) order.emplace_back(rank(problem, out[i]), i);
+  std::ranges::sort(order);
+  std::vector<DriverCandidate> sorted;
+  sorted.reserve(out.size());
+  for (const auto& [key, index] : order) sorted.push_back(std::move(out[index]));
+  return sorted;
 }
 
 std::optional<DriverRejection> driver_rejection(const Problem& problem, const DriverCandidate& candidate) {
@@ -252,8 +271,8 @@ std::string say(const Problem& problem, const DriverCandidate& candidate, const 
       return fmt::format("{}: {} serves up to {}, not {}", gpu_text(gpu), driver,
                          catalog::architecture_name(candidate.branch->newest), architecture);
     case DriverRule::gpu_not_listed:
-      return fmt::format("{}: branch {} never listed the PCI id 10de:{:04x}", gpu_text(gpu), candidate.number,
-                         gpu.device_id);
+      return fmt::format("{}: branch {} does not list the PCI id 10de:{:04x}", gpu_text(gpu),
+                         candidate.number, gpu.device_id);
     case DriverRule::gpu_listed_later:
       return fmt::format("{}: needs {} or later of branch {}, and {} is {}", gpu_text(gpu),
                          gpu.row->first_driver.at(candidate.number).text, candidate.number, driver,

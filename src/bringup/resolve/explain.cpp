@@ -114,9 +114,17 @@ Reason driver_reason(const Problem& problem, const Solution& solution) {
   } else if (end_of_life(problem, driver)) {
     out.text = fmt::format("{} serves every GPU, and no supported branch that does can be had here",
                            driver_text(driver));
+  } else if (type == "NFB") {
+    out.text = fmt::format(
+        "branch {} (NFB, new features) serves every GPU, and no production branch with updates that does can "
+        "be "
+        "had here",
+        driver.number);
   } else {
-    out.text =
-        fmt::format("branch {} ({}) is the newest supported one that serves every GPU", driver.number, type);
+    out.text = fmt::format(
+        "branch {} ({}) is the newest production branch with updates that serves every GPU and can be had "
+        "here",
+        driver.number, type);
   }
   return out;
 }
@@ -175,8 +183,8 @@ Reason source_reason(const Problem& problem, const Solution& solution) {
   return out;
 }
 
-// Why no newer torch: the newest set that was passed over only because it does not work, or because of this
-// driver.
+// Why no newer torch: the newest set that was passed over because it does not work, because of these GPUs or
+// this driver, or because nobody has seen that it works.
 std::string passed_over(const Problem& problem, const Solution& solution, std::size_t index) {
   const EnvSolution& env = solution.envs[index];
   const Wishes wishes = wishes_of(problem.envs[index]);
@@ -184,6 +192,8 @@ std::string passed_over(const Problem& problem, const Solution& solution, std::s
   for (const catalog::WheelSet& wheels : problem.catalog->wheels) {
     if (!(env.wheels->torch < wheels.torch)) break;
     const auto rejection = wheel_rejection(problem, solution.driver, python, wishes, wheels);
+    if (!rejection && wheels.from.known == catalog::Known::inferred)
+      return fmt::format("; that {} works is only inferred", wheels_text(wheels));
     if (!rejection) continue;
     const auto rule = rejection->rule;
     if (rule == WheelRule::broken || rule == WheelRule::driver_floor || rule == WheelRule::gpu ||
@@ -191,6 +201,10 @@ std::string passed_over(const Problem& problem, const Solution& solution, std::s
       return "; " + say(problem, solution.driver, python, wishes, wheels, *rejection);
   }
   return "";
+}
+
+std::string_view known_text(catalog::Known known) {
+  return known == catalog::Known::inferred ? "can be had here" : "is known to belong together";
 }
 
 Reason torch_reason(const Problem& problem, const Solution& solution, std::size_t index) {
@@ -203,10 +217,10 @@ Reason torch_reason(const Problem& problem, const Solution& solution, std::size_
             .known = catalog::Known::read};
   }
   const std::string serves =
-      problem.has_gpus() ? "with code for every GPU and for this driver" : "which runs on the CPU";
+      problem.has_gpus() ? "with code for every GPU and for this driver" : "for the CPU";
   return {.about = "torch",
-          .text = fmt::format("{} is the newest set {}{}", wheels_text(*env.wheels), serves,
-                              passed_over(problem, solution, index)),
+          .text = fmt::format("{} is the newest set {} that {}{}", wheels_text(*env.wheels), serves,
+                              known_text(env.wheels->from.known), passed_over(problem, solution, index)),
           .source = env.wheels->from.source,
           .known = env.wheels->from.known};
 }

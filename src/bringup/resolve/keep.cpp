@@ -22,11 +22,8 @@ std::string local_part(std::string_view version) {
 }
 
 bool pinned_ok(const std::string& pin, std::string_view version) {
-  if (pin.empty()) return true;
-  const auto wanted = Version::parse(pin);
-  const auto there = Version::parse(version);
   const std::string variant = local_part(pin);
-  return wanted && there && *wanted == *there && (variant.empty() || variant == local_part(version));
+  return same_version(pin, version) && (variant.empty() || variant == local_part(version));
 }
 
 // What the catalog knows of code in this torch: the set of the same version, else of the same release.
@@ -48,8 +45,8 @@ enum class Serves { no, yes, unproven };
 
 Serves serves_gpus(const Problem& problem, const DriverCandidate& driver, const PythonEnv& env) {
   if (!problem.has_gpus()) return Serves::yes;
-  if (env.variant && (!catalog::variant_cuda(*env.variant) || !floor_ok(problem, driver, *env.variant)))
-    return Serves::no;
+  const auto cuda = env.variant ? catalog::variant_cuda(*env.variant) : std::nullopt;
+  if (env.variant && (!cuda || !floor_ok(problem, driver, cuda))) return Serves::no;
   const catalog::WheelSet* wheels = known_set(problem, env);
   if (wheels == nullptr) return Serves::unproven;
   const bool all = std::ranges::all_of(problem.gpus, [wheels](const Wanted& gpu) {

@@ -60,6 +60,17 @@ void about_kernels(const Problem& problem, const Solution& solution, Notices& ou
                        kernels.back())});
 }
 
+void about_older_driver(const Problem& problem, const Solution& solution, Notices& out) {
+  const auto present = installs(solution) ? present_driver(*problem.machine) : std::nullopt;
+  const auto there = present ? Version::parse(present->version) : std::nullopt;
+  if (there && there->major() > solution.driver.number)
+    out.push_back(
+        {.id = "driver-older",
+         .text = fmt::format("driver {} is here, and branch {} is older: that is a downgrade, and nothing "
+                             "is downgraded unasked; remove the newer driver first",
+                             present->version, solution.driver.number)});
+}
+
 void about_driver_place(const Problem& problem, const Solution& solution, Notices& out) {
   if (!installs(solution)) return;
   const facts::Machine& machine = *problem.machine;
@@ -90,9 +101,11 @@ void about_python(const Problem& problem, const Solution& solution, Notices& out
                    .text = fmt::format("Python {} instead of {}: {}", solution.python.choice.version,
                                        wanted_python(problem), solution.python.reason)});
   if (solution.python.download)
-    out.push_back(
-        {.id = "python-download",
-         .text = "no Python here does: uv downloads one from GitHub, and whether that answers is not known"});
+    out.push_back({.id = "python-download",
+                   .text = fmt::format(
+                       "Python {} is not here and not in the distribution's archive: uv downloads it from "
+                       "GitHub, and whether that answers is not known",
+                       solution.python.choice.version)});
 }
 
 void about_env(const Problem& problem, const EnvSolution& env, const std::string& name, Notices& out) {
@@ -149,6 +162,7 @@ std::vector<Notice> notices_of(const Problem& problem, const Solution& solution)
   about_branch(problem, solution, out);
   about_secure_boot(problem, solution, packages_of(problem, solution.driver), out);
   about_kernels(problem, solution, out);
+  about_older_driver(problem, solution, out);
   about_driver_place(problem, solution, out);
   if (!solution.toolkit.caveat.empty()) out.push_back({.id = "toolkit", .text = solution.toolkit.caveat});
   about_python(problem, solution, out);

@@ -5,18 +5,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace bringup::resolve {
 namespace {
 
 using facts::PciKind;
 
-int newest_listed_branch(const catalog::Catalog& catalog) {
-  int newest = 0;
+std::pair<int, int> listed_branches(const catalog::Catalog& catalog) {
+  std::pair<int, int> out{0, 0};
   for (const catalog::Gpu& gpu : catalog.gpus) {
-    if (!gpu.first_driver.empty()) newest = std::max(newest, gpu.first_driver.rbegin()->first);
+    if (gpu.first_driver.empty()) continue;
+    const int oldest = gpu.first_driver.begin()->first;
+    out.first = out.first == 0 ? oldest : std::min(out.first, oldest);
+    out.second = std::max(out.second, gpu.first_driver.rbegin()->first);
   }
-  return newest;
+  return out;
 }
 
 std::vector<Wanted> wanted_gpus(const facts::Machine& machine, const catalog::Catalog& catalog) {
@@ -96,7 +100,7 @@ Problem make_problem(const facts::Machine& machine, const goal::Goal& goal, cons
   problem.os = os_key(machine.os);
   problem.archive = catalog.archive(problem.os);
   problem.repo = catalog.repo(problem.os);
-  problem.newest_listed = newest_listed_branch(catalog);
+  std::tie(problem.oldest_listed, problem.newest_listed) = listed_branches(catalog);
   problem.gpus = wanted_gpus(machine, catalog);
   problem.driver = goal.driver;
   problem.toolkit = goal.toolkit;
@@ -117,8 +121,7 @@ std::vector<Constraint> constraints_of(const Problem& problem) {
   if (problem.gcc) out.push_back({.kind = Kind::gcc});
   if (problem.glibc) out.push_back({.kind = Kind::glibc});
   if (!problem.any_arch && problem.machine->arch != "x86_64") out.push_back({.kind = Kind::arch});
-  if (!problem.any_os && (problem.repo == nullptr || problem.archive == nullptr))
-    out.push_back({.kind = Kind::os});
+  if (!problem.any_os) out.push_back({.kind = Kind::os});
   // A pin stands before the wish for its package: when the pin can go, the wish is tried by itself.
   for (const bool pinned : {true, false}) {
     for (std::size_t env = problem.envs.size(); env-- > 0;) {
@@ -138,8 +141,9 @@ std::vector<Constraint> constraints_of(const Problem& problem) {
   }
   if (problem.python_manager != "auto") out.push_back({.kind = Kind::python_manager});
   if (!problem.python_version.empty()) out.push_back({.kind = Kind::python_version});
-  if (problem.toolkit != "auto") out.push_back({.kind = Kind::toolkit_pin});
-  if (problem.driver != "auto") out.push_back({.kind = Kind::driver_pin});
+  // "none" asks for less than "auto", so it is no part of any conflict.
+  if (problem.toolkit != "auto" && problem.toolkit != "none") out.push_back({.kind = Kind::toolkit_pin});
+  if (problem.driver != "auto" && problem.driver != "none") out.push_back({.kind = Kind::driver_pin});
   return out;
 }
 
@@ -203,8 +207,10 @@ std::string what_of(const Problem& problem, const Constraint& constraint) {
     case Kind::package: {
       const WantedEnv& env = problem.envs[constraint.first];
       const WantedPackage& package = env.packages[constraint.second];
-      return fmt::format("environment {}: {}{}{}", env.name, package.name,
-                         package.pin.empty() ? "" : "==", package.pin);
+      // A wish by itself is one for any version: its pin, if it has one, is a demand of its own.
+      if (constraint.kind == Kind::package || package.pin.empty())
+        return fmt::format("environment {}: {}", env.name, package.name);
+      return fmt::format("environment {}: {}=={}", env.name, package.name, package.pin);
     }
     case Kind::place:
       return fmt::format("{} ({}) does not answer", place_title(static_cast<Place>(constraint.first)),
@@ -272,6 +278,19 @@ std::string major_minor(const Version& version) {
 std::string major_minor(std::string_view version) {
   const auto parsed = Version::parse(version);
   return parsed ? major_minor(*parsed) : "";
+}
+
+bool same_version(std::string_view pin, std::string_view version) {
+  if (pin.empty()) return true;
+  const auto plain = [](std::string_view text) { return text.substr(0, text.find('+')); };
+  if (plain(pin) == plain(version)) return true;
+  const auto numbers = [](std::string_view text) {
+    return text.find_first_not_of("0123456789.") == std::string_view::npos;
+  };
+  if (!numbers(plain(pin)) || !numbers(plain(version))) return false;
+  const auto wanted = Version::parse(plain(pin));
+  const auto there = Version::parse(plain(version));
+  return wanted && there && *wanted == *there;
 }
 
 bool past(const std::optional<std::string>& date, std::string_view today) {

@@ -56,7 +56,8 @@ struct Problem {
   std::string os;  // "debian-12"
   const catalog::Archive* archive = nullptr;
   const catalog::VendorRepo* repo = nullptr;
-  int newest_listed = 0;  // the newest branch that the tables of GPU ids speak of
+  int oldest_listed = 0;  // the oldest and the newest branch that the tables of GPU ids speak of
+  int newest_listed = 0;
   std::vector<Wanted> gpus;
   std::string driver, toolkit, python_version, python_manager;  // as in the goal
   std::string prefix;                                           // of environments that are made
@@ -110,6 +111,9 @@ std::string gpu_text(const Wanted& gpu);
 // "3.11.2" -> "3.11"
 std::string major_minor(std::string_view version);
 std::string major_minor(const Version& version);
+// True when the version is the one that is pinned, or nothing is ("" or "2.10.0" against "2.10.0+cu128");
+// what stands behind '+' is not looked at, and "2.10.0rc1" is another version than "2.10.0".
+bool same_version(std::string_view pin, std::string_view version);
 // ISO dates and months compare as text once a month stands for its last day.
 bool past(const std::optional<std::string>& date, std::string_view today);
 

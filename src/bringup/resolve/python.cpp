@@ -97,10 +97,7 @@ class Candidates {
         add("uv", "", python, python.packages);
       }
     }
-    if (uv != nullptr && problem_.any_index()) {
-      brought("uv", uv->path, "uv downloads it");
-      if (!out_.empty() && out_.back().choice.interpreter.empty()) out_.back().download = true;
-    }
+    downloaded_by_uv(uv);
   }
   void with_venv() {
     for (const Interpreter& python : ordered(problem_, wanted_)) {
@@ -123,6 +120,25 @@ class Candidates {
   std::vector<PythonCandidate> take() { return std::move(out_); }
 
  private:
+  // uv fetches Pythons from GitHub; a uv that is yet to come lives in an environment of another Python.
+  void downloaded_by_uv(const facts::PythonManager* uv) {
+    if (!problem_.any_index() || !known_version(problem_, wanted_)) return;
+    PythonCandidate one{.choice = {.manager = "uv", .version = wanted_},
+                        .reason = fmt::format("Python {}: uv downloads it", wanted_),
+                        .evidence = "goal: python.version",
+                        .download = true};
+    if (uv != nullptr) {
+      one.choice.manager_path = uv->path;
+      one.evidence = "this machine: " + uv->path;
+    } else {
+      const std::vector<Interpreter> all = ordered(problem_, wanted_);
+      const auto helper = std::ranges::find_if(all, &Interpreter::venv);
+      if (helper == all.end()) return;
+      one.choice.helper = helper->path;
+      one.choice.packages = helper->packages;
+    }
+    out_.push_back(std::move(one));
+  }
   bool there(const Interpreter& python) const {
     return std::ranges::find(problem_.machine->pythons, python.path, &facts::PythonInterpreter::path) !=
            problem_.machine->pythons.end();

@@ -24,7 +24,7 @@ struct DriverChoice {
   std::optional<std::string> source;  // "nvidia", "distro", "keep"
   std::vector<std::string> packages;  // to install, without headers
   std::vector<std::string> headers;   // header packages for the kernels in `kernels`
-  std::vector<std::string> kernels;   // releases that need a module: each bootable kernel, newest last
+  std::vector<std::string> kernels;  // releases that need a module: the running one and the newest that boots
   std::string dnf_module;
   std::vector<std::string> hold;  // packages to hold, when policy.kernel = "hold" and for the driver
   bool operator==(const DriverChoice&) const = default;
@@ -44,6 +44,8 @@ struct PythonChoice {
   std::string manager_path;  // of an existing uv or conda; "" when it is to be installed
   std::string version;       // "3.11"
   std::string interpreter;   // path of the Python to use; "" when the manager brings it
+  std::string
+      helper;  // path of another Python that makes uv's own environment, when uv then brings the wanted one
   std::vector<std::string> packages;  // distribution packages needed first: "python3", "python3-venv"
   bool operator==(const PythonChoice&) const = default;
 };

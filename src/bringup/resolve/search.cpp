@@ -7,10 +7,10 @@
 #include <algorithm>
 
 // The search is exhaustive. There are about 20 branches x 2 flavours x 2 places of drivers, a handful of
-// Pythons and 60 sets of wheels for each environment; environments do not depend on each other once driver
-// and Python are fixed, and a driver that breaks a rule is dropped before anything below it is looked at.
-// That is some ten thousand cheap comparisons at the worst, a few hundred as a rule; a solver would save
-// nothing and could not say why.
+// Pythons and 70 sets of wheels for each environment; environments do not depend on each other once driver
+// and Python are fixed, they ask of a driver only which CUDA majors it runs, and a driver that breaks a rule
+// is dropped before anything below it is looked at. That is some thousand cheap comparisons at the worst, a
+// few hundred as a rule; a solver would save nothing and could not say why.
 
 namespace bringup::resolve {
 namespace {
@@ -99,7 +99,7 @@ bool open_wishes(const Problem& problem, const std::vector<EnvSolution>& envs) {
 }
 
 // Environments and Python for one driver.
-bool choose_envs(const Problem& problem, Solution& solution) {
+bool choose_envs(const Problem& problem, const std::vector<PythonCandidate>& pythons, Solution& solution) {
   for (const bool whatever : {false, true}) {
     const std::vector<EnvSolution> kept = kept_envs(problem, solution.driver, whatever);
     if (!open_wishes(problem, kept)) {
@@ -107,7 +107,7 @@ bool choose_envs(const Problem& problem, Solution& solution) {
       solution.python = python_without_work(problem, kept);
       return true;
     }
-    for (const PythonCandidate& python : python_candidates(problem)) {
+    for (const PythonCandidate& python : pythons) {
       std::vector<EnvSolution> envs = kept;
       bool all = true;
       for (std::size_t i = 0; i < envs.size() && all; ++i) {
@@ -135,14 +135,29 @@ std::optional<Version> cuda_of(const Solution& solution) {
   return std::nullopt;
 }
 
+// The CUDA majors that a driver runs: all that environments ask of it.
+std::vector<bool> majors_run(const Problem& problem, const DriverCandidate& driver) {
+  std::vector<bool> out;
+  for (const catalog::CudaFloor& floor : problem.catalog->floors)
+    out.push_back(driver.version.parts.empty() || driver.version >= floor.driver);
+  return out;
+}
+
 }  // namespace
 
 std::optional<Solution> search(const Problem& problem) {
+  const std::vector<PythonCandidate> pythons = python_candidates(problem);
+  std::vector<std::vector<bool>> hopeless;  // what drivers ran for which no environments were found
   for (DriverCandidate& driver : driver_candidates(problem)) {
     if (driver_rejection(problem, driver)) continue;
     Solution solution;
     solution.driver = std::move(driver);
-    if (!choose_envs(problem, solution)) continue;
+    std::vector<bool> runs = majors_run(problem, solution.driver);
+    if (std::ranges::find(hopeless, runs) != hopeless.end()) continue;
+    if (!choose_envs(problem, pythons, solution)) {
+      hopeless.push_back(std::move(runs));
+      continue;
+    }
     auto toolkit = choose_toolkit(problem, solution.driver, cuda_of(solution));
     if (!toolkit) continue;
     solution.toolkit = std::move(*toolkit);

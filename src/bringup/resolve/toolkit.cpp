@@ -94,6 +94,15 @@ ToolkitSolution keep(const facts::Toolkit& toolkit, std::string caveat) {
           .caveat = std::move(caveat)};
 }
 
+std::string other_major(const Version& toolkit, const std::optional<Version>& cuda) {
+  if (!cuda || cuda->major() == toolkit.major()) return "";
+  return fmt::format(
+      "the toolkit {} is of another CUDA than torch's {}: nvcc serves programs of your own, and PyTorch "
+      "refuses "
+      "to build its extensions with it",
+      major_minor(toolkit), major_minor(*cuda));
+}
+
 ToolkitSolution from_vendor(const Problem& problem, const catalog::Toolkit& toolkit,
                             const std::optional<Version>& cuda) {
   const std::string version = major_minor(toolkit.version);
@@ -106,14 +115,18 @@ ToolkitSolution from_vendor(const Problem& problem, const catalog::Toolkit& tool
                       .reason = "",
                       .evidence = toolkit.from.source,
                       .known = toolkit.from.known,
-                      .caveat = ""};
+                      .caveat = other_major(toolkit.version, cuda)};
   for (const std::string& name : problem.repo->toolkit_packages)
     out.choice.packages.push_back(catalog::filled(name, "toolkit", dashed));
-  const bool exact = cuda && same_release(*cuda, toolkit.version);
-  out.reason =
-      exact ? fmt::format("CUDA toolkit {} is what torch here was built with, and it compiles for every GPU",
-                          version)
-            : fmt::format("CUDA toolkit {} compiles for every GPU with the compiler that is here", version);
+  const std::string serves =
+      fmt::format("compiles for every GPU{}", problem.gcc ? fmt::format(" with gcc {}", *problem.gcc) : "");
+  if (problem.toolkit != "auto")
+    out.reason = fmt::format("the goal asks for CUDA toolkit {}, and it {}", version, serves);
+  else if (cuda && same_release(*cuda, toolkit.version))
+    out.reason = fmt::format("CUDA toolkit {} is what torch here was built with, and it {}", version, serves);
+  else
+    out.reason = fmt::format("CUDA toolkit {} is the nearest to {} CUDA that {}", version,
+                             cuda ? "torch's" : "the driver's own", serves);
   return out;
 }
 
@@ -123,15 +136,6 @@ ToolkitSolution none(std::string reason, std::string evidence, std::string cavea
           .evidence = std::move(evidence),
           .known = Known::read,
           .caveat = std::move(caveat)};
-}
-
-std::string other_major(const Version& toolkit, const std::optional<Version>& cuda) {
-  if (!cuda || cuda->major() == toolkit.major()) return "";
-  return fmt::format(
-      "the toolkit {} is of another CUDA than torch's {}: nvcc serves programs of your own, and PyTorch "
-      "refuses to build "
-      "its extensions with it; NVIDIA's repository has {}",
-      major_minor(toolkit), major_minor(*cuda), major_minor(*cuda));
 }
 
 std::optional<ToolkitSolution> from_distribution(const Problem& problem, const DriverCandidate& driver,
@@ -169,7 +173,8 @@ std::optional<ToolkitSolution> choose_toolkit(const Problem& problem, const Driv
     return none("without an NVIDIA GPU there is nothing to compile for", "this machine: the PCI bus", "");
   const auto aimed = aim(problem, driver, cuda);
   if (aimed) {
-    if (const facts::Toolkit* here = present(problem, *aimed, pinned)) return keep(*here, "");
+    if (const facts::Toolkit* here = present(problem, *aimed, pinned))
+      return keep(*here, other_major(*aimed, cuda));
     const bool vendor = problem.repo != nullptr && problem.answers(Place::nvidia);
     if (const catalog::Toolkit* fit = vendor ? nearest_fit(problem, driver, *aimed) : nullptr)
       return from_vendor(problem, *fit, cuda);

@@ -12,13 +12,6 @@ namespace {
 using catalog::Known;
 using catalog::WheelSet;
 
-bool pin_ok(const std::string& pin, std::string_view version) {
-  if (pin.empty()) return true;
-  const auto wanted = Version::parse(pin);
-  const auto there = Version::parse(version);
-  return wanted && there && *wanted == *there;
-}
-
 // A pin may name the variant as well: "2.10.0+cu126".
 bool variant_ok(const std::string& pin, std::string_view variant) {
   const std::size_t plus = pin.find('+');
@@ -30,14 +23,14 @@ Place place_of(const WheelSet& wheels) {
 }
 
 std::optional<WheelRule> wish_rule(const Wishes& wishes, const WheelSet& wheels) {
-  if (!pin_ok(wishes.torch_pin, wheels.torch.text) || !variant_ok(wishes.torch_pin, wheels.variant))
+  if (!same_version(wishes.torch_pin, wheels.torch.text) || !variant_ok(wishes.torch_pin, wheels.variant))
     return WheelRule::torch_pin;
-  if (wishes.torchvision && (!pin_ok(wishes.torchvision_pin, wheels.torchvision) ||
+  if (wishes.torchvision && (!same_version(wishes.torchvision_pin, wheels.torchvision) ||
                              !variant_ok(wishes.torchvision_pin, wheels.variant)))
     return WheelRule::vision_pin;
   if (!wishes.torchaudio) return std::nullopt;
   if (!wheels.torchaudio) return WheelRule::no_audio;
-  if (!pin_ok(wishes.torchaudio_pin, *wheels.torchaudio) ||
+  if (!same_version(wishes.torchaudio_pin, *wheels.torchaudio) ||
       !variant_ok(wishes.torchaudio_pin, wheels.variant))
     return WheelRule::audio_pin;
   return std::nullopt;
@@ -72,8 +65,7 @@ Wishes wishes_of(const WantedEnv& env) {
   return out;
 }
 
-bool floor_ok(const Problem& problem, const DriverCandidate& driver, std::string_view variant) {
-  const auto cuda = catalog::variant_cuda(variant);
+bool floor_ok(const Problem& problem, const DriverCandidate& driver, const std::optional<Version>& cuda) {
   if (!cuda || !problem.has_gpus() || driver.version.parts.empty()) return true;
   const catalog::CudaFloor* floor = problem.catalog->floor(cuda->major());
   return floor != nullptr && driver.version >= floor->driver;
@@ -88,12 +80,11 @@ std::optional<WheelRejection> wheel_rejection(const Problem& problem, const Driv
   if (!wishes.others.empty() && !problem.answers(Place::pypi))
     return WheelRejection{.rule = WheelRule::others_silent};
   if (!problem.any_arch && problem.machine->arch != "x86_64") return WheelRejection{.rule = WheelRule::arch};
-  if (problem.has_gpus() && !catalog::variant_cuda(wheels.variant))
-    return WheelRejection{.rule = WheelRule::cpu_only};
+  if (problem.has_gpus() && !wheels.cuda) return WheelRejection{.rule = WheelRule::cpu_only};
   if (std::ranges::find(wheels.pythons, python) == wheels.pythons.end())
     return WheelRejection{.rule = WheelRule::python};
   if (problem.glibc && *problem.glibc < wheels.glibc) return WheelRejection{.rule = WheelRule::glibc};
-  if (!floor_ok(problem, driver, wheels.variant)) return WheelRejection{.rule = WheelRule::driver_floor};
+  if (!floor_ok(problem, driver, wheels.cuda)) return WheelRejection{.rule = WheelRule::driver_floor};
   for (std::size_t i = 0; i < problem.gpus.size(); ++i) {
     const Wanted& gpu = problem.gpus[i];
     if (gpu.active &&
@@ -107,6 +98,15 @@ std::string wheels_text(const WheelSet& wheels) {
   return fmt::format("torch {} ({}) from {}", wheels.torch.text, wheels.variant,
                      place_title(place_of(wheels)));
 }
+
+namespace {
+std::string gpu_say(const Wanted& gpu, const std::string& set) {
+  if (gpu.row == nullptr || !gpu.row->compute)
+    return fmt::format("{}: its compute capability is not known, and which code runs on it is not guessed",
+                       gpu_text(gpu));
+  return fmt::format("{}: {} has no code for it", gpu_text(gpu), set);
+}
+}  // namespace
 
 std::string say(const Problem& problem, const DriverCandidate& driver, std::string_view python,
                 const Wishes& wishes, const WheelSet& wheels, const WheelRejection& rejection) {
@@ -142,14 +142,13 @@ std::string say(const Problem& problem, const DriverCandidate& driver, std::stri
       return fmt::format("{} needs glibc {} or later, and here is {}", set, wheels.glibc.text,
                          problem.glibc->text);
     case WheelRule::driver_floor: {
-      const catalog::CudaFloor* floor =
-          problem.catalog->floor(catalog::variant_cuda(wheels.variant)->major());
+      const catalog::CudaFloor* floor = problem.catalog->floor(wheels.cuda->major());
       return fmt::format("{} needs driver {} or later, and this is {}", set,
                          floor == nullptr ? "of an unknown version" : floor->driver.text,
                          driver_text(driver));
     }
     case WheelRule::gpu:
-      return fmt::format("{}: {} has no code for it", gpu_text(problem.gpus[rejection.gpu]), set);
+      return gpu_say(problem.gpus[rejection.gpu], set);
   }
   return "";
 }

@@ -64,7 +64,7 @@ std::string own_path(const Problem& problem, const WantedEnv& env);
 std::optional<Kept> env_to_keep(const Problem& problem, const DriverCandidate& driver, const WantedEnv& env,
                                 bool whatever);
 
-// True when the set or, for an environment, the variant can run on this driver.
-bool floor_ok(const Problem& problem, const DriverCandidate& driver, std::string_view variant);
+// True when wheels for this CUDA can run on this driver; nullopt for those without CUDA.
+bool floor_ok(const Problem& problem, const DriverCandidate& driver, const std::optional<Version>& cuda);
 
 }  // namespace bringup::resolve

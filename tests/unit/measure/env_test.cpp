@@ -131,6 +131,16 @@ TEST_F(Env, KeepsEachGpusErrorApart) {
             "ArithmeticError: wrong result: off by 0.01, at most 0.002048 is rounding");
 }
 
+TEST_F(Env, ReadsTheCudaThatAModuleGivesAsANumber) {
+  module("torchvision",
+         "import types\n__version__ = '0.29.1+cu130'\nversion = types.SimpleNamespace(cuda=13000)\n");
+  module("torchaudio", "import types\n__version__ = '2.8.0'\nversion = types.SimpleNamespace(cuda=12060)\n");
+  const auto proof = prove({"torchvision", "torchaudio"});
+  ASSERT_TRUE(proof) << proof.error().message();
+  EXPECT_EQ(proof->imports[0].cuda, "13.0");
+  EXPECT_EQ(proof->imports[1].cuda, "12.6");
+}
+
 TEST_F(Env, WithoutTheGpuVariableOfTheUserSeesNone) {
   module("torch", kTorch);
   const auto proof = prove({"torch"});

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// apt and dpkg: what is installed, what would happen, installing and removing.
+#include <bringup/apply/packages.hpp>
+#include <bringup/base/text.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace bringup::apply {
+namespace {
+
+// "Key: value" of one paragraph of dpkg's files.
+std::string_view field(std::string_view line, std::string_view key) {
+  if (!line.starts_with(key) || line.size() <= key.size() || line[key.size()] != ':') return {};
+  return base::trim(line.substr(key.size() + 1));
+}
+
+struct Entry {
+  std::string name;
+  std::string architecture;
+  Installed installed;
+  bool there = false;
+};
+
+void read_line(std::string_view line, Entry& entry) {
+  if (const auto name = field(line, "Package"); !name.empty()) entry.name = std::string(name);
+  if (const auto version = field(line, "Version"); !version.empty())
+    entry.installed.version = std::string(version);
+  if (const auto architecture = field(line, "Architecture"); !architecture.empty())
+    entry.architecture = std::string(architecture);
+  const auto status = base::words(field(line, "Status"));
+  if (status.size() != 3) return;
+  entry.installed.held = status[0] == "hold";
+  entry.installed.well = status[1] == "ok" && status[2] == "installed";
+  entry.there = status[2] != "not-installed" && status[2] != "config-files";
+}
+
+std::vector<Entry> entries_of(std::string_view status) {
+  std::vector<Entry> entries;
+  Entry entry;
+  for (const std::string_view line : base::lines(status)) {
+    if (!line.empty()) {
+      read_line(line, entry);
+      continue;
+    }
+    if (!entry.name.empty()) entries.push_back(std::move(entry));
+    entry = {};
+  }
+  if (!entry.name.empty()) entries.push_back(std::move(entry));
+  return entries;
+}
+
+std::vector<std::string> apt_get(std::vector<std::string> words) {
+  std::vector<std::string> argv{"apt-get", "-o", "DPkg::Lock::Timeout=600", "-o", "Acquire::Retries=3"};
+  argv.insert(argv.end(), words.begin(), words.end());
+  return argv;
+}
+
+// Names in the indented lines below a heading of apt's.
+void read_section(std::string_view line, std::vector<std::string>& names) {
+  for (const std::string_view word : base::words(line)) names.emplace_back(word);
+}
+
+// A source that has nothing to do with this run may be broken; what is missing shows in the simulation.
+Result<std::string> refresh_index(const Hands& hands) {
+  if (hands.index_is_fresh != nullptr && *hands.index_is_fresh) return std::string();
+  const std::vector<std::string> argv = apt_get({"update"});
+  const host::Outcome outcome =
+      TRY(hands.control->run({.argv = argv, .deadline = std::chrono::minutes(20), .on_output = hands.say}));
+  std::string complaints;
+  for (const std::string_view line : base::lines(outcome.err)) {
+    if (line.starts_with("E:") || line.starts_with("W:"))
+      complaints += "\n    " + without_secrets(base::harmless(line));
+  }
+  if (!outcome.success()) {
+    Error error = trouble_of(argv, outcome);
+    if (error.code() != Errc::failed) return error;
+  }
+  if (hands.index_is_fresh != nullptr) *hands.index_is_fresh = outcome.success() && complaints.empty();
+  return complaints;
+}
+
+Result<Simulation> simulate(std::vector<std::string> words, const Hands& hands,
+                            const std::string& complaints) {
+  words.emplace_back("-s");
+  const std::vector<std::string> argv = apt_get(std::move(words));
+  const host::Outcome outcome = TRY(hands.control->run({.argv = argv, .deadline = kQuestionDeadline}));
+  // apt refuses some things by itself; what it says before that tells which
+  Simulation simulation = parse_apt_simulation(outcome.out);
+  if (outcome.success() || !simulation.downgrades.empty() || !simulation.held.empty()) return simulation;
+  Error error = trouble_of(argv, outcome);
+  if (complaints.empty()) return error;
+  // Without its list a source is as good as absent, and then the network is what was in the way.
+  const bool network =
+      trouble_of({"apt-get", "update"}, {.how = host::Exited{100}, .out = "", .err = complaints}).code() ==
+      Errc::unreachable;
+  return Error(network ? Errc::unreachable : error.code(),
+               error.message() + "\n  while the package lists were refreshed:" + complaints);
+}
+
+bool is_interrupted(const host::View& view, const Database& database) {
+  const auto updates = view.list("/var/lib/dpkg/updates");
+  const bool journal = updates && std::ranges::any_of(*updates, [](const std::string& name) {
+                         return base::to_integer(name).has_value();
+                       });
+  return journal || std::ranges::any_of(database, [](const auto& package) { return !package.second.well; });
+}
+
+}  // namespace
+
+Database parse_dpkg_database(std::string_view status) {
+  const std::vector<Entry> entries = entries_of(status);
+  const auto dpkg =
+      std::ranges::find_if(entries, [](const Entry& entry) { return entry.name == "dpkg" && entry.there; });
+  const std::string own = dpkg == entries.end() ? "" : dpkg->architecture;
+  Database database;
+  for (const Entry& entry : entries) {
+    const bool foreign = entry.architecture != "all" && !own.empty() && entry.architecture != own;
+    const std::string name = foreign ? entry.name + ":" + entry.architecture : entry.name;
+    if (entry.there) database[name] = entry.installed;
+  }
+  return database;
+}
+
+Result<Database> dpkg_database(const host::View& view) {
+  return parse_dpkg_database(TRY(view.read("/var/lib/dpkg/status")));
+}
+
+std::set<std::string, std::less<>> parse_auto_marks(std::string_view extended_states) {
+  std::set<std::string, std::less<>> names;
+  std::string name;
+  for (const std::string_view line : base::lines(extended_states)) {
+    if (const auto package = field(line, "Package"); !package.empty()) name = std::string(package);
+    if (field(line, "Auto-Installed") == "1") names.insert(name);
+  }
+  return names;
+}
+
+// "Inst name [old] (new archive [arch])", "Remv name [old]", and lists below headings.
+Simulation parse_apt_simulation(std::string_view output) {
+  Simulation simulation;
+  std::vector<std::string>* section = nullptr;
+  for (const std::string_view line : base::lines(output)) {
+    if (line.starts_with(" ")) {
+      if (section != nullptr) read_section(line, *section);
+      continue;
+    }
+    section = base::contains(line, "will be DOWNGRADED:")              ? &simulation.downgrades
+              : base::contains(line, "held packages will be changed:") ? &simulation.held
+                                                                       : nullptr;
+    const auto words = base::words(line);
+    if (words.size() < 2) continue;
+    if (words[0] == "Inst") simulation.installs.emplace_back(words[1]);
+    if (words[0] == "Remv" || words[0] == "Purg") simulation.removes.emplace_back(words[1]);
+  }
+  return simulation;
+}
+
+Result<> repair_dpkg(const Hands& hands) {
+  if (!is_interrupted(hands.view, TRY(dpkg_database(hands.view)))) return ok;
+  const std::vector<std::string> argv{"dpkg", "--force-confdef", "--force-confold", "--configure", "-a"};
+  const host::Outcome outcome = TRY(hands.control->run({.argv = argv,
+                                                        .deadline = kPackagesDeadline,
+                                                        .finish_when_interrupted = true,
+                                                        .on_output = hands.say}));
+  if (outcome.success()) return ok;
+  Error error = trouble_of(argv, outcome);
+  // A package whose dependencies are not unpacked yet cannot be configured now; apt comes and fetches them.
+  return error.code() == Errc::failed ? ok : Result<>(std::move(error));
+}
+
+Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
+  TRY(repair_dpkg(hands));
+  const std::string complaints = TRY(refresh_index(hands));
+  std::vector<std::string> words{"install", "--no-install-recommends"};
+  if (is_interrupted(hands.view, TRY(dpkg_database(hands.view)))) words.emplace_back("--fix-broken");
+  words.insert(words.end(), step.packages.begin(), step.packages.end());
+  TRY(check_installation(TRY(simulate(words, hands, complaints))));
+  std::vector<std::string> argv = apt_get(std::move(words));
+  // A disk that was filled with downloaded packages is nobody's wish: they are not kept.
+  for (const char* word : {"-y", "--no-remove", "-o", "Dpkg::Options::=--force-confdef", "-o",
+                           "Dpkg::Options::=--force-confold", "-o", "APT::Keep-Downloaded-Packages=false"})
+    argv.emplace_back(word);
+  TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
+  return ok;
+}
+
+Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands) {
+  TRY(repair_dpkg(hands));
+  if (packages.empty()) return ok;
+  std::vector<std::string> words{"purge", "-o", "APT::Get::AutomaticRemove=false"};
+  if (is_interrupted(hands.view, TRY(dpkg_database(hands.view)))) words.emplace_back("--fix-broken");
+  words.insert(words.end(), packages.begin(), packages.end());
+  const Simulation simulation = TRY(simulate(words, hands, ""));
+  TRY(check_removal(simulation, {packages.begin(), packages.end()}));
+  std::vector<std::string> argv = apt_get(std::move(words));
+  argv.emplace_back("-y");
+  TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
+  return ok;
+}
+
+}  // namespace bringup::apply

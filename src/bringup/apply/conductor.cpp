@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/apply/conductor.hpp>
+
+#include <fmt/format.h>
+
+namespace bringup::apply {
+namespace {
+
+// A file that tells a package manager where packages come from.
+bool changes_sources(const steps::Step& step) {
+  const std::string path = steps::target(step.kind);
+  return path.starts_with("/etc/apt/") || path.starts_with("/etc/yum.repos.d/");
+}
+
+double seconds_since(std::chrono::steady_clock::time_point began, const host::Clock& clock) {
+  return std::chrono::duration<double>(clock.steady() - began).count();
+}
+
+}  // namespace
+
+Hands Conductor::hands_for(const steps::Step& step, bool again) {
+  return {.view = control_.view(),
+          .control = &control_,
+          .user = log_.run.plan.user,
+          .as_user = step.as_user,
+          .again = again,
+          .index_is_fresh = &index_is_fresh_,
+          .say = [this, &step](std::string_view line) { observer_.step_says(step, line); }};
+}
+
+Result<> Conductor::perform_and_look(std::size_t index, bool again) {
+  const steps::Step& step = log_.run.plan.steps[index];
+  Hands hands = hands_for(step, again);
+  if (log_.steps[index].before) hands.before = &*log_.steps[index].before;
+  TRY(std::visit([&hands](const auto& kind) { return perform(kind, hands); }, step.kind));
+  if (changes_sources(step)) index_is_fresh_ = false;
+  hands.again = false;
+  const bool now = TRY(std::visit([&hands](const auto& kind) { return holds(kind, hands); }, step.kind));
+  if (now) return ok;
+  return Error(Errc::failed, "it ran without an error, and what it was for is still not so");
+}
+
+// Intent, change, look, done. True when nothing was needed.
+Result<bool> Conductor::do_step(std::size_t index) {
+  const steps::Step& step = log_.run.plan.steps[index];
+  Progress& progress = log_.steps[index];
+  const bool again = progress.open();
+  const Hands hands = hands_for(step, again);
+  const bool now = TRY(std::visit([&hands](const auto& kind) { return holds(kind, hands); }, step.kind));
+  if (now && again) {
+    TRY(journal_.add("done", {{"step", step.id}}));
+    progress.done = true;
+    return false;
+  }
+  if (now) {
+    if (!progress.done && !progress.was_done) TRY(journal_.add("was-done", {{"step", step.id}}));
+    progress.was_done = !progress.done;
+    return true;
+  }
+  Json fields = {{"step", step.id}};
+  if (!progress.before) {
+    progress.before =
+        TRY(std::visit([&hands](const auto& kind) { return remember(kind, hands); }, step.kind));
+    fields["before"] = *progress.before;
+  }
+  TRY(journal_.add("step", fields));
+  progress.begun = true;
+  progress.done = false;
+  progress.was_done = false;
+  TRY(perform_and_look(index, again));
+  TRY(journal_.add("done", {{"step", step.id}}));
+  progress.done = true;
+  return false;
+}
+
+Result<Run> Conductor::forward() {
+  const std::vector<steps::Step>& plan = log_.run.plan.steps;
+  for (std::size_t i = 0; i < plan.size(); ++i) {
+    if (host::interrupted()) return stop(nullptr, {Errc::cancelled, "stopped between two steps"});
+    observer_.step_begins(plan[i], i + 1, plan.size());
+    const auto began = clock_.steady();
+    const auto done = do_step(i);
+    observer_.step_ends(plan[i], done ? ok : Result<>(done.error()), seconds_since(began, clock_),
+                        done && *done);
+    if (!done) return stop(&plan[i], done.error());
+  }
+  return end("done");
+}
+
+// Packages in an environment that this run made go with it.
+bool Conductor::goes_with_its_env(std::size_t index) const {
+  const auto* wheels = std::get_if<steps::InstallWheels>(&log_.run.plan.steps[index].kind);
+  if (wheels == nullptr) return false;
+  for (std::size_t i = 0; i < index; ++i) {
+    const auto* env = std::get_if<steps::CreateEnv>(&log_.run.plan.steps[i].kind);
+    if (env != nullptr && env->path == wheels->env && log_.steps[i].begun) return true;
+  }
+  return false;
+}
+
+Result<> Conductor::take_back(std::size_t index) {
+  const steps::Step& step = log_.run.plan.steps[index];
+  Progress& progress = log_.steps[index];
+  const Hands hands = hands_for(step, progress.open() || progress.taking_back);
+  TRY(journal_.add("taking-back", {{"step", step.id}}));
+  progress.taking_back = true;
+  const Json before = progress.before.value_or(Json::object());
+  if (!goes_with_its_env(index))
+    TRY(std::visit([&](const auto& kind) { return undo(kind, before, hands); }, step.kind));
+  if (changes_sources(step)) index_is_fresh_ = false;
+  TRY(journal_.add("taken-back", {{"step", step.id}}));
+  progress = {.taken_back = true, .from = progress.from};
+  return ok;
+}
+
+// Something stands in the way of one step alone: it stays, it is said, and the rest goes on.
+Result<> Conductor::keep(std::size_t index, const Error& why) {
+  const std::string& id = log_.run.plan.steps[index].id;
+  if (log_.run.failed_step.empty()) log_.run.failed_step = id;
+  if (log_.run.failed_step == id) log_.run.message = why.message();
+  return journal_.add("kept", {{"step", id}, {"message", without_secrets(why.message())}});
+}
+
+Result<Run> Conductor::backward() {
+  const std::vector<steps::Step>& plan = log_.run.plan.steps;
+  for (std::size_t left = plan.size(); left > 0; --left) {
+    const std::size_t i = left - 1;
+    if (!log_.steps[i].begun) continue;
+    if (host::interrupted()) return stop(nullptr, {Errc::cancelled, "stopped between two steps"});
+    observer_.step_begins(plan[i], plan.size() - i, plan.size());
+    const auto began = clock_.steady();
+    const auto undone = take_back(i);
+    observer_.step_ends(plan[i], undone, seconds_since(began, clock_), false);
+    if (undone) continue;
+    if (undone.error().code() != Errc::refused) return stop(&plan[i], undone.error());
+    TRY(keep(i, undone.error()));
+  }
+  return end("undone");
+}
+
+// Ends a run that cannot go on; the error is told by its step.
+Error Conductor::stop(const steps::Step* step, Error why) {
+  const bool cancelled = why.code() == Errc::cancelled;
+  // A journal that could not be written says nothing more: the run reads as interrupted, which it is.
+  Result<> noted = ok;
+  if (!journal_.broken()) {
+    const Json message = {{"message", without_secrets(why.message())}};
+    if (step != nullptr && !cancelled) {
+      Json fields = {{"step", step->id}};
+      fields.update(message);
+      noted = journal_.add("failed", fields);
+    }
+    Json fields = {{"state", cancelled ? "interrupted" : "failed"}};
+    fields.update(message);
+    if (noted) noted = journal_.add("end", fields);
+  }
+  if (!noted) return {why.code(), why.message() + "; and " + noted.error().message()};
+  return step == nullptr ? std::move(why) : std::move(why).within("step " + step->id);
+}
+
+Result<Run> Conductor::end(std::string_view state) {
+  TRY(journal_.add("end", {{"state", state}, {"message", without_secrets(log_.run.message)}}));
+  log_.run.state = std::string(state);
+  log_.run.ended_at = host::iso_time(clock_.now());
+  log_.run.done.clear();
+  for (std::size_t i = 0; i < log_.steps.size(); ++i) {
+    const Progress& step = log_.steps[i];
+    if (step.done || (step.was_done && state != "undone")) log_.run.done.push_back(log_.run.plan.steps[i].id);
+  }
+  return log_.run;
+}
+
+}  // namespace bringup::apply

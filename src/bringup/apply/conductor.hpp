@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Goes through the steps of one run, forward or back, and journals each.
+
+#include <bringup/apply/journal.hpp>
+
+namespace bringup::apply {
+
+class Conductor {
+ public:
+  Conductor(Log log, host::Control& control, const host::Clock& clock, const Settings& settings,
+            Observer& observer)
+      : log_(std::move(log)),
+        control_(control),
+        clock_(clock),
+        observer_(observer),
+        journal_(control, clock, journal_path(settings, log_.run.id)) {}
+
+  Journal& journal() { return journal_; }
+
+  Result<Run> forward();
+  Result<Run> backward();
+
+ private:
+  Hands hands_for(const steps::Step& step, bool again);
+  Result<bool> do_step(std::size_t index);
+  Result<> perform_and_look(std::size_t index, bool again);
+  Result<> take_back(std::size_t index);
+  bool goes_with_its_env(std::size_t index) const;
+  Result<> keep(std::size_t index, const Error& why);
+  Error stop(const steps::Step* step, Error why);
+  Result<Run> end(std::string_view state);
+
+  Log log_;
+  host::Control& control_;
+  const host::Clock& clock_;
+  Observer& observer_;
+  Journal journal_;
+  bool index_is_fresh_ = false;
+};
+
+}  // namespace bringup::apply

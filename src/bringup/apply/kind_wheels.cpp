@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kind of step that puts packages into an environment.
+#include <bringup/apply/python_env.hpp>
+#include <bringup/base/text.hpp>
+
+#include <fmt/format.h>
+
+namespace bringup::apply {
+namespace {
+
+// torch's variant now; "" when torch is not there or does not tell.
+Result<std::string> torch_variant(const std::string& env, const host::View& view) {
+  const auto site = site_packages(env, view);
+  const auto text = site ? view.read(*site + "/torch/version.py") : site;
+  if (!text && text.error().code() == Errc::absent) return std::string();
+  return variant_in(TRY(text));
+}
+
+std::vector<std::string> tool_of(const steps::InstallWheels& step, std::string_view verb) {
+  const std::string python = step.env + "/bin/python";
+  if (step.tool == "uv") return {step.manager, "pip", std::string(verb), "--python", python};
+  return {python, "-I", "-m", "pip", std::string(verb), "--disable-pip-version-check", "--no-input"};
+}
+
+Result<> check_tool(const steps::InstallWheels& step) {
+  if (step.tool == "uv" || step.tool == "pip") return ok;
+  return Error(Errc::unsupported,
+               fmt::format("packages by '{}': expected uv or pip", base::harmless(step.tool)));
+}
+
+// One variant for all of them: what is there of another is replaced, though its version fits.
+void add_reinstall(const steps::InstallWheels& step, std::vector<std::string>& argv) {
+  if (step.tool == "pip") {
+    argv.emplace_back("--force-reinstall");
+    return;
+  }
+  for (const std::string& package : step.packages) {
+    argv.emplace_back("--reinstall-package");
+    argv.push_back(parse_requirement(package).name);
+  }
+}
+
+Result<> run_tool(const steps::InstallWheels& step, std::vector<std::string> argv,
+                  const std::vector<std::string>& packages, const Hands& hands) {
+  if (!step.index_url.empty() && argv.size() > 2 && argv[step.tool == "uv" ? 2 : 4] == "install") {
+    argv.emplace_back("--index-url");
+    argv.push_back(step.index_url);
+  }
+  argv.insert(argv.end(), packages.begin(), packages.end());
+  TRY(run_well(hands, {.argv = std::move(argv), .deadline = kWheelsDeadline}));
+  return ok;
+}
+
+// What a killed installer left of a package would count as installed.
+Result<> drop_half_installed(const steps::InstallWheels& step, const Hands& hands) {
+  for (const std::string& directory : TRY(half_installed_in(step.env, hands.view)))
+    TRY(hands.control->remove_tree(directory, hands.owner()));
+  return ok;
+}
+
+}  // namespace
+
+// The packages of the step can be whole while what they need is not: after an attempt that did not end the
+// installer is asked again, which costs little when nothing is missing.
+Result<bool> holds(const steps::InstallWheels& step, const Hands& hands) {
+  if (hands.again) return false;
+  const Packages packages = TRY(packages_in(step.env, hands.view));
+  for (const std::string& text : step.packages) {
+    const Requirement wanted = parse_requirement(text);
+    const auto found = packages.find(wanted.name);
+    if (found == packages.end()) return false;
+    if (!wanted.version.empty() && !is_version(wanted.version, found->second)) return false;
+  }
+  return step.variant.empty() || TRY(torch_variant(step.env, hands.view)) == step.variant;
+}
+Result<Json> remember(const steps::InstallWheels& step, const Hands& hands) {
+  Json before = {{"packages", Json::object()}};
+  for (const auto& [name, version] : TRY(packages_in(step.env, hands.view)))
+    before["packages"][name] = version;
+  return before;
+}
+Result<> perform(const steps::InstallWheels& step, const Hands& hands) {
+  TRY(check_tool(step));
+  if (hands.again) TRY(drop_half_installed(step, hands));
+  std::vector<std::string> argv = tool_of(step, "install");
+  const std::string variant = TRY(torch_variant(step.env, hands.view));
+  if (!step.variant.empty() && !variant.empty() && variant != step.variant) add_reinstall(step, argv);
+  return run_tool(step, std::move(argv), step.packages, hands);
+}
+Result<> undo(const steps::InstallWheels& step, const Json& before, const Hands& hands) {
+  if (!before.contains("packages") || !before["packages"].is_object())
+    return Error(Errc::refused, step.env + ": what was installed before is not known; it stays");
+  if (!hands.view.exists(step.env)) return ok;
+  if (hands.again) TRY(drop_half_installed(step, hands));
+  const Json& old = before["packages"];
+  std::vector<std::string> brought;
+  std::vector<std::string> changed;
+  for (const auto& [name, version] : TRY(packages_in(step.env, hands.view))) {
+    if (!old.contains(name)) brought.push_back(name);
+  }
+  const Packages now = TRY(packages_in(step.env, hands.view));
+  for (const auto& [name, version] : old.items()) {
+    const auto found = now.find(name);
+    if (version.is_string() && (found == now.end() || found->second != version.get<std::string>()))
+      changed.push_back(name + "==" + version.get<std::string>());
+  }
+  if (!brought.empty()) {
+    std::vector<std::string> argv = tool_of(step, "uninstall");
+    if (step.tool == "pip") argv.emplace_back("--yes");
+    TRY(run_tool(step, std::move(argv), brought, hands));
+  }
+  return changed.empty() ? ok : run_tool(step, tool_of(step, "install"), changed, hands);
+}
+
+}  // namespace bringup::apply

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What installing packages asks of a package manager, and apt's and dnf's ways of it.
+
+#include <bringup/apply/hands.hpp>
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bringup::apply {
+
+struct Installed {
+  std::string version;
+  bool held = false;
+  bool well = true;  // unpacked and configured
+  std::string name;  // of rpm's, which stand once by name and once as "name-version-release.architecture"
+};
+// By name as the manager shows it: "libc6", "libc6:i386" for another architecture than the machine's own.
+using Database = std::map<std::string, Installed, std::less<>>;
+
+// What a manager would do, taken from its own simulation.
+struct Simulation {
+  std::vector<std::string> installs;  // and upgrades
+  std::vector<std::string> removes;
+  std::vector<std::string> downgrades;
+  std::vector<std::string> held;  // would be changed although they are held
+};
+
+// A package that holds a kernel that can be booted; headers, -devel packages and sources are none.
+bool is_kernel(std::string_view package);
+// Errc::refused, naming the packages, when the simulation removes, downgrades, changes a held package or
+// touches a kernel.
+Result<> check_installation(const Simulation& simulation);
+// The same for taking back: only what is in `ours` may go, and nothing may come.
+Result<> check_removal(const Simulation& simulation, const std::set<std::string, std::less<>>& ours);
+
+// apt.cpp
+Database parse_dpkg_database(std::string_view status);
+Result<Database> dpkg_database(const host::View& view);
+Simulation parse_apt_simulation(std::string_view output);
+// Names with "Auto-Installed: 1".
+std::set<std::string, std::less<>> parse_auto_marks(std::string_view extended_states);
+Result<> apt_install(const steps::InstallPackages& step, const Hands& hands);
+Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands);
+// Finishes what an interrupted dpkg left, when there is something.
+Result<> repair_dpkg(const Hands& hands);
+
+// dnf.cpp
+Database parse_rpm_database(std::string_view output);
+Result<Database> rpm_database(const host::View& view);
+Simulation parse_dnf_simulation(std::string_view output);
+Result<> dnf_install(const std::vector<std::string>& packages, const Hands& hands);
+Result<> dnf_remove(const std::vector<std::string>& packages, const Hands& hands);
+// Names that dnf's versionlock keeps, of `packages`.
+Result<std::vector<std::string>> version_locked(const std::vector<std::string>& packages,
+                                                const host::View& view);
+bool has_versionlock(const host::View& view);
+
+// kernel_modules.cpp
+// Whether NVIDIA's main module lies below /lib/modules/<release>.
+bool module_is_built(const std::string& release, const host::View& view);
+// The end of DKMS's newest log about NVIDIA's module; "" when there is none.
+std::string build_log_end(const host::View& view);
+Result<std::vector<std::string>> loaded_modules(const host::View& view);
+
+// How long a package manager may take: DKMS builds take minutes for each kernel on a small machine.
+inline constexpr std::chrono::minutes kPackagesDeadline{120};
+// An answer to a question.
+inline constexpr std::chrono::minutes kQuestionDeadline{5};
+
+}  // namespace bringup::apply

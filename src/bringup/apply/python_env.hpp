@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What an environment's files say about it, without running it.
+
+#include <bringup/apply/hands.hpp>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bringup::apply {
+
+// "<env>/lib/python3.11/site-packages"; Errc::absent when there is none.
+Result<std::string> site_packages(const std::string& env, const host::View& view);
+
+// Name (lower-case, '-' for '_' and '.') to version, of what was installed whole: an installer writes RECORD
+// last. Empty for an environment without packages.
+using Packages = std::map<std::string, std::string, std::less<>>;
+Result<Packages> packages_in(const std::string& env, const host::View& view);
+// Directories of packages that were not installed whole.
+Result<std::vector<std::string>> half_installed_in(const std::string& env, const host::View& view);
+
+// "torch==2.14.1", "Torch[extra] == 2.14.1+cu128": a name, and the exact version when one is given.
+struct Requirement {
+  std::string name;
+  std::string version;
+};
+Requirement parse_requirement(std::string_view text);
+// Whether an installed version is the wanted one; its local part counts only when one is wanted.
+bool is_version(std::string_view wanted, std::string_view installed);
+
+// "cu130" or "cpu" from the text of torch/version.py; "" when it tells neither.
+std::string variant_in(std::string_view version_py);
+
+bool is_program(const std::string& path, const host::View& view);
+
+// Downloads of several gigabytes over a slow line.
+inline constexpr std::chrono::minutes kWheelsDeadline{120};
+
+}  // namespace bringup::apply

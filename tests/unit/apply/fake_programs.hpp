@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// apt, dpkg, dnf, uv, pip and their like as small programs over a tree of files. Each can be killed half way.
+
+#include <bringup/base/text.hpp>
+#include <bringup/host/command.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace bringup::apply::fake {
+
+namespace fs = std::filesystem;
+
+// What a test throws where a process would be gone. Of no std type, so that nothing takes it for an error.
+struct Died {};
+
+inline std::string slurp(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+inline void put(const fs::path& path, std::string_view text, fs::perms mode = fs::perms(0644)) {
+  fs::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << text;
+  fs::permissions(path, mode);
+}
+
+// What an archive offers.
+struct Offer {
+  std::string version;
+  std::vector<std::string> needs = {};
+  std::vector<std::string> replaces = {};         // would be removed
+  std::map<std::string, std::string> files = {};  // path to text
+  bool builds_module = false;                     // for each kernel whose headers are there
+};
+
+struct World {
+  fs::path root;
+  std::map<std::string, Offer> archive;  // of apt and dnf
+  std::map<std::string, Offer> index;    // of wheels; files below site-packages
+  std::map<std::string, std::string> web;
+  std::string failure = {};           // what every program that needs the network says instead of working
+  bool half = false;                  // the program that runs now is killed half way
+  bool hooks_work = true;             // whether installing builds modules by itself
+  std::vector<std::string> ran = {};  // each command, as one line
+
+  fs::path at(std::string_view path) const { return root / std::string(path.substr(1)); }
+};
+
+inline host::Outcome said(int code, std::string out, std::string err = "") {
+  return {.how = host::Exited{code}, .out = std::move(out), .err = std::move(err)};
+}
+
+// The words of a command that are neither options nor values of "-o".
+inline std::vector<std::string> plain_words(const std::vector<std::string>& argv) {
+  std::vector<std::string> words;
+  for (std::size_t i = 1; i < argv.size(); ++i) {
+    if (argv[i] == "-o" || argv[i] == "-k" || argv[i] == "--python" || argv[i] == "--index-url" ||
+        argv[i] == "--reinstall-package")
+      ++i;
+    else if (!argv[i].starts_with("-"))
+      words.push_back(argv[i]);
+  }
+  return words;
+}
+inline bool has_word(const std::vector<std::string>& argv, std::string_view word) {
+  for (const std::string& one : argv) {
+    if (one == word) return true;
+  }
+  return false;
+}
+
+// The installed packages, in the manager's own file.
+class Packages {
+ public:
+  struct Entry {
+    std::string version;
+    std::string want = "install";
+    std::string state = "installed";
+  };
+  explicit Packages(World& world, bool rpm) : world_(world), rpm_(rpm) { rpm ? read_rpm() : read_dpkg(); }
+  std::map<std::string, Entry> all;
+
+  void save() const {
+    std::string text;
+    for (const auto& [name, entry] : all) {
+      if (rpm_)
+        text += name + "\t" + entry.version + "\tx86_64\n";
+      else
+        text += "Package: " + name + "\nStatus: " + entry.want + " ok " + entry.state +
+                "\nArchitecture: amd64\nVersion: " + entry.version + "\n\n";
+    }
+    put(world_.at(rpm_ ? "/var/lib/rpm/packages" : "/var/lib/dpkg/status"), text);
+  }
+  void unpack(const std::string& name) {
+    const Offer& offer = world_.archive.at(name);
+    for (const auto& [path, text] : offer.files) put(world_.at(path), text);
+    all[name].version = offer.version;
+    all[name].state = "unpacked";
+    save();
+  }
+  void configure(const std::string& name) {
+    all.at(name).state = "installed";
+    if (world_.archive.contains(name) && world_.archive.at(name).builds_module && world_.hooks_work)
+      build_modules();
+    save();
+  }
+  void remove(const std::string& name) {
+    const Offer& offer = world_.archive.at(name);
+    for (const auto& [path, text] : offer.files) remove_file(path);
+    if (offer.builds_module) {
+      for (const auto& kernel : kernels()) remove_file("/lib/modules/" + kernel + "/updates/dkms/nvidia.ko");
+    }
+    all.erase(name);
+    save();
+  }
+  void build_modules() const {
+    for (const auto& kernel : kernels()) {
+      if (fs::exists(world_.at("/lib/modules/" + kernel + "/build")))
+        put(world_.at("/lib/modules/" + kernel + "/updates/dkms/nvidia.ko"), "module for " + kernel);
+    }
+  }
+
+ private:
+  std::vector<std::string> kernels() const {
+    std::vector<std::string> names;
+    if (!fs::exists(world_.at("/lib/modules"))) return names;
+    for (const auto& entry : fs::directory_iterator(world_.at("/lib/modules")))
+      names.push_back(entry.path().filename());
+    return names;
+  }
+  void remove_file(const std::string& path) const {
+    fs::path place = world_.at(path);
+    fs::remove(place);
+    for (place = place.parent_path(); place != world_.root && fs::is_empty(place);
+         place = place.parent_path())
+      fs::remove(place);
+  }
+  void read_dpkg() {
+    std::string name;
+    const std::string text = slurp(world_.at("/var/lib/dpkg/status"));
+    for (const auto line : base::lines(text)) {
+      const auto words = base::words(line);
+      if (words.size() < 2) continue;
+      if (words[0] == "Package:") name = std::string(words[1]);
+      if (words[0] == "Version:") all[name].version = std::string(words[1]);
+      if (words[0] != "Status:") continue;
+      all[name].want = std::string(words[1]);
+      all[name].state = std::string(words[3]);
+    }
+  }
+  void read_rpm() {
+    const std::string text = slurp(world_.at("/var/lib/rpm/packages"));
+    for (const auto line : base::lines(text)) {
+      const auto parts = base::split(line, '\t');
+      all[std::string(parts[0])].version = std::string(parts[1]);
+    }
+  }
+  World& world_;
+  bool rpm_;
+};
+
+// What installing `names` comes to.
+struct Transaction {
+  std::vector<std::string> installs;
+  std::vector<std::string> removes;
+  std::vector<std::string> downgrades;
+  std::string unknown;
+};
+inline void plan_one(const World& world, const Packages& packages, const std::string& word,
+                     Transaction& out) {
+  const std::string name = word.substr(0, word.find('='));
+  for (const std::string& one : out.installs) {
+    if (one == name) return;
+  }
+  if (!world.archive.contains(name)) {
+    out.unknown = name;
+    return;
+  }
+  const Offer& offer = world.archive.at(name);
+  const auto there = packages.all.find(name);
+  if (there != packages.all.end() && there->second.version == offer.version &&
+      there->second.state == "installed")
+    return;
+  if (there != packages.all.end() && there->second.version > offer.version) out.downgrades.push_back(name);
+  for (const std::string& need : offer.needs) plan_one(world, packages, need, out);
+  for (const std::string& other : offer.replaces) {
+    if (packages.all.contains(other)) out.removes.push_back(other);
+  }
+  out.installs.push_back(name);
+}
+
+// Unpacks all, then sets all up, as dpkg does; its own journal stands in updates/ meanwhile.
+inline void perform(World& world, Packages& packages, const Transaction& transaction) {
+  const fs::path updates = world.at("/var/lib/dpkg/updates");
+  fs::create_directories(updates);
+  put(updates / "0001", "half");
+  std::size_t left = world.half ? transaction.installs.size() / 2 + 1 : transaction.installs.size();
+  for (const std::string& name : transaction.installs) {
+    if (left-- == 0) break;
+    packages.unpack(name);
+  }
+  if (world.half) throw Died{};
+  for (const std::string& name : transaction.installs) packages.configure(name);
+  fs::remove(updates / "0001");
+}
+
+inline void mark(World& world, const std::vector<std::string>& names, bool automatic) {
+  std::set<std::string> marks;
+  const fs::path file = world.at("/var/lib/apt/extended_states");
+  const std::string old = slurp(file);
+  for (const auto line : base::lines(old)) {
+    if (line.starts_with("Package: ")) marks.insert(std::string(line.substr(9)));
+  }
+  for (const std::string& name : names) automatic ? (void)marks.insert(name) : (void)marks.erase(name);
+  std::string text;
+  for (const std::string& name : marks) text += "Package: " + name + "\nAuto-Installed: 1\n\n";
+  put(file, text);
+}
+
+inline host::Outcome apt_install(World& world, const std::vector<std::string>& argv,
+                                 const std::vector<std::string>& names) {
+  Packages packages(world, false);
+  Transaction transaction;
+  for (const std::string& name : names) plan_one(world, packages, name, transaction);
+  if (!transaction.unknown.empty())
+    return said(100, "", "E: Unable to locate package " + transaction.unknown);
+  std::string out;
+  if (!transaction.downgrades.empty()) {
+    out += "The following packages will be DOWNGRADED:\n ";
+    for (const std::string& name : transaction.downgrades) out += " " + name;
+    out += "\n0 upgraded\n";
+  }
+  for (const std::string& name : transaction.removes) out += "Remv " + name + " [1]\n";
+  for (const std::string& name : transaction.installs)
+    out += "Inst " + name + " (" + world.archive.at(name).version + " fake [amd64])\n";
+  if (has_word(argv, "-s")) return said(0, out);
+  if (!world.failure.empty()) return said(100, "", world.failure);
+  std::vector<std::string> brought;
+  for (const std::string& name : transaction.installs) {
+    if (!packages.all.contains(name)) brought.push_back(name);
+  }
+  perform(world, packages, transaction);
+  mark(world, brought, true);
+  std::vector<std::string> wanted;
+  for (const std::string& name : names) wanted.push_back(name.substr(0, name.find('=')));
+  mark(world, wanted, false);
+  return said(0, out);
+}
+
+inline host::Outcome apt_purge(World& world, const std::vector<std::string>& argv,
+                               const std::vector<std::string>& names) {
+  Packages packages(world, false);
+  std::vector<std::string> gone = names;
+  for (const auto& [name, entry] : packages.all) {  // what needs it goes with it
+    if (!world.archive.contains(name) || has_word(gone, name)) continue;
+    for (const std::string& need : world.archive.at(name).needs) {
+      if (has_word(names, need) && !has_word(gone, name)) gone.push_back(name);
+    }
+  }
+  std::string out;
+  for (const std::string& name : gone) out += "Purg " + name + " [1]\n";
+  if (has_word(argv, "-s")) return said(0, out);
+  std::size_t left = world.half ? gone.size() / 2 : gone.size();
+  for (const std::string& name : gone) {
+    if (left-- == 0) break;
+    packages.remove(name);
+  }
+  if (world.half) throw Died{};
+  mark(world, gone, false);
+  return said(0, out);
+}
+
+inline host::Outcome apt_get(World& world, const std::vector<std::string>& argv) {
+  auto words = plain_words(argv);
+  const std::string verb = words.front();
+  words.erase(words.begin());
+  if (verb == "update") {
+    if (!world.failure.empty()) return said(0, "", "W: Failed to fetch http://a/ " + world.failure);
+    put(world.at("/var/lib/apt/lists/fake"), "list");
+    return said(0, "Get:1 fake");
+  }
+  if (!fs::is_empty(world.at("/var/lib/dpkg/updates")))
+    return said(100, "", "E: dpkg was interrupted, you must manually run 'dpkg --configure -a'");
+  return verb == "install" ? apt_install(world, argv, words) : apt_purge(world, argv, words);
+}
+
+inline host::Outcome dpkg_configure(World& world) {
+  Packages packages(world, false);
+  for (const auto& [name, entry] : packages.all) {
+    if (entry.state == "installed") continue;
+    packages.configure(name);
+    if (world.half) throw Died{};
+  }
+  fs::remove(world.at("/var/lib/dpkg/updates/0001"));
+  return said(0, "");
+}
+
+inline host::Outcome apt_mark(World& world, const std::vector<std::string>& argv) {
+  auto words = plain_words(argv);
+  const std::string verb = words.front();
+  words.erase(words.begin());
+  if (verb == "auto") {
+    mark(world, words, true);
+    return said(0, "");
+  }
+  Packages packages(world, false);
+  for (const std::string& name : words) {
+    packages.all.at(name).want = verb == "hold" ? "hold" : "install";
+    packages.save();
+    if (world.half) throw Died{};
+  }
+  return said(0, "");
+}
+
+}  // namespace bringup::apply::fake

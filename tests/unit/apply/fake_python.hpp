@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// uv, pip, venv, dnf, modprobe, dkms and curl over the same tree; and which program a command means.
+
+#include "fake_programs.hpp"
+#include <algorithm>
+
+namespace bringup::apply::fake {
+
+inline host::Outcome make_venv(World& world, const std::string& path, bool with_pip) {
+  const fs::path place = world.at(path);
+  if (fs::exists(place / "pyvenv.cfg")) return said(1, "", "a virtual environment already exists");
+  put(place / "pyvenv.cfg", "version = 3.11.2\n");
+  put(place / "bin/python", "python", fs::perms(0755));
+  fs::create_directories(place / "lib/python3.11/site-packages");
+  if (world.half) throw Died{};
+  put(place / "bin/activate", "activate");
+  if (with_pip) put(place / "lib/python3.11/site-packages/pip-24.0.dist-info/RECORD", "pip");
+  return said(0, "");
+}
+
+inline void wheels_of(const World& world, const std::string& word, std::vector<std::string>& out) {
+  const std::string name = word.substr(0, word.find('='));
+  if (std::ranges::find(out, name) != out.end()) return;
+  for (const std::string& need : world.index.at(name).needs) wheels_of(world, need, out);
+  out.push_back(name);
+}
+
+// "name==version" of old ones comes from memory: nothing but the name matters then.
+inline host::Outcome pip_install(World& world, const fs::path& env, const std::vector<std::string>& words) {
+  if (!world.failure.empty()) return said(1, "", world.failure);
+  const fs::path site = env / "lib/python3.11/site-packages";
+  std::vector<std::string> names;
+  for (const std::string& word : words) wheels_of(world, word, names);
+  std::ranges::reverse(names);  // nobody promises that what is needed comes first
+  for (const std::string& name : names) {
+    std::string version = world.index.at(name).version;
+    for (const std::string& word : words) {
+      if (word.starts_with(name + "==")) version = word.substr(name.size() + 2);
+    }
+    bool there = false;
+    std::vector<fs::path> old;
+    for (const auto& entry : fs::directory_iterator(site)) {
+      const std::string directory = entry.path().filename();
+      if (directory == name + "-" + version + ".dist-info")
+        there = true;
+      else if (directory.starts_with(name + "-") && directory.ends_with(".dist-info"))
+        old.push_back(entry.path());
+    }
+    if (there) continue;
+    for (const fs::path& one : old) fs::remove_all(one);
+    for (const auto& [path, text] : world.index.at(name).files) put(site / path, text);
+    const fs::path info = site / (name + "-" + version + ".dist-info");
+    put(info / "METADATA", "Name: " + name);
+    // killed: either before the last file of a package, or between two packages
+    if (world.half && names.size() == 1) throw Died{};
+    put(info / "RECORD", "files of " + name);
+    if (name == "uv") put(env / "bin/uv", "uv", fs::perms(0755));
+    if (world.half) throw Died{};
+  }
+  return said(0, "");
+}
+
+inline host::Outcome pip_uninstall(World& world, const fs::path& env, const std::vector<std::string>& words) {
+  const fs::path site = env / "lib/python3.11/site-packages";
+  for (const std::string& name : words) {
+    std::vector<fs::path> infos;
+    for (const auto& entry : fs::directory_iterator(site)) {
+      if (entry.path().filename().string().starts_with(name + "-")) infos.push_back(entry.path());
+    }
+    for (const fs::path& info : infos) fs::remove_all(info);
+    for (const auto& [path, text] : world.index.at(name).files) {
+      fs::remove(site / path);
+      const fs::path directory = (site / path).parent_path();
+      if (directory != site && fs::exists(directory) && fs::is_empty(directory)) fs::remove(directory);
+    }
+    if (world.half) throw Died{};
+  }
+  return said(0, "");
+}
+
+inline host::Outcome pip(World& world, const fs::path& env, std::vector<std::string> words) {
+  const std::string verb = words.front();
+  words.erase(words.begin());
+  return verb == "install" ? pip_install(world, env, words) : pip_uninstall(world, env, words);
+}
+
+inline host::Outcome python(World& world, const std::vector<std::string>& argv) {
+  auto words = plain_words(argv);  // "venv PATH" or "pip install ..."
+  if (words.front() == "venv") return make_venv(world, words.at(1), true);
+  words.erase(words.begin());
+  return pip(world, world.at(argv[0]).parent_path().parent_path(), std::move(words));
+}
+
+inline host::Outcome uv(World& world, const std::vector<std::string>& argv) {
+  auto words = plain_words(argv);
+  if (words.front() == "venv") return make_venv(world, words.at(1), false);
+  words.erase(words.begin());
+  const auto at = std::ranges::find(argv, "--python") + 1;
+  return pip(world, world.at(*at).parent_path().parent_path(), std::move(words));
+}
+
+inline host::Outcome modprobe(World& world, const std::vector<std::string>& argv) {
+  std::string text = slurp(world.at("/proc/modules"));
+  const auto words = plain_words(argv);
+  if (!has_word(argv, "-r")) {
+    put(world.at("/proc/modules"), words[0] + " 1 0\n" + words[0] + "_uvm 1 0\n" + text);
+    return said(0, "");
+  }
+  std::string left;
+  for (const auto line : base::lines(text)) {
+    if (!has_word(words, base::words(line)[0])) left += std::string(line) + "\n";
+  }
+  put(world.at("/proc/modules"), left);
+  return said(0, "");
+}
+
+inline void dnf_rows(std::string& out, const char* heading, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  out += std::string(heading) + ":\n";
+  for (const std::string& name : names) out += " " + name + "\n        x86_64   1.0   fake   10 k\n";
+}
+
+inline host::Outcome dnf_versionlock(World& world, const std::vector<std::string>& words) {
+  const fs::path file = world.at("/etc/dnf/plugins/versionlock.list");
+  std::set<std::string> lines;
+  const std::string text = slurp(file);
+  for (const auto line : base::lines(text)) lines.insert(std::string(line));
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const std::string line = words[i] + "-0:1.0-1.*";
+    words[1] == "add" ? (void)lines.insert(line) : (void)lines.erase(line);
+  }
+  std::string out;
+  for (const std::string& line : lines) out += line + "\n";
+  put(file, out);
+  return said(0, "");
+}
+
+inline host::Outcome dnf(World& world, const std::vector<std::string>& argv) {
+  const auto words = plain_words(argv);
+  const std::string& verb = words.front();
+  if (verb == "versionlock") return dnf_versionlock(world, words);
+  if (verb == "module") {
+    const std::string name = words.at(2).substr(0, words.at(2).find(':'));
+    const std::string stream = words[1] == "enable" ? words[2].substr(name.size() + 1) : "";
+    put(world.at("/etc/dnf/modules.d/" + name + ".module"),
+        "[" + name + "]\nname=" + name + "\nstream=" + stream +
+            "\nstate=" + (stream.empty() ? "" : "enabled") + "\n");
+    return said(0, "");
+  }
+  Packages packages(world, true);
+  Transaction transaction;
+  const std::vector<std::string> names(words.begin() + 1, words.end());
+  if (verb == "install") {
+    for (const std::string& name : names) plan_one(world, packages, name, transaction);
+  } else {
+    transaction.removes = names;
+  }
+  if (!transaction.unknown.empty())
+    return said(1, "", "Error: Unable to find a match: " + transaction.unknown);
+  std::string out = "Dependencies resolved.\n====\n Package   Arch   Version\n====\n";
+  dnf_rows(out, "Installing", transaction.installs);
+  dnf_rows(out, "Removing", transaction.removes);
+  dnf_rows(out, "Downgrading", transaction.downgrades);
+  out += "\nTransaction Summary\n====\n";
+  if (has_word(argv, "--assumeno")) return said(1, out, "Operation aborted.");
+  for (const std::string& name : transaction.removes) packages.remove(name);
+  for (const std::string& name : transaction.installs) packages.unpack(name);
+  for (const std::string& name : transaction.installs) packages.configure(name);
+  return said(0, out);
+}
+
+inline Result<host::Outcome> run_program(World& world, const std::vector<std::string>& argv) {
+  const std::string& name = argv.at(0);
+  if (name == "apt-get") return apt_get(world, argv);
+  if (name == "dpkg") return dpkg_configure(world);
+  if (name == "apt-mark") return apt_mark(world, argv);
+  if (name == "dnf") return dnf(world, argv);
+  if (name == "rpm") return said(0, slurp(world.at("/var/lib/rpm/packages")));
+  if (name == "modprobe") return modprobe(world, argv);
+  if (name == "dkms") {
+    Packages(world, false).build_modules();
+    return said(0, "");
+  }
+  if (name == "/usr/bin/curl") {
+    if (!world.web.contains(argv.back())) return said(22, "", "curl: (22) 404");
+    return said(0, world.web.at(argv.back()));
+  }
+  if (!fs::exists(world.at(name))) return Error(Errc::absent, "no program " + name);
+  if (name.ends_with("/uv")) return uv(world, argv);
+  return python(world, argv);
+}
+
+}  // namespace bringup::apply::fake

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows that must not load: each is put into the files that are compiled in, and the error names file and
+// line.
+#include <bringup/base/text.hpp>
+#include <bringup/catalog/catalog.hpp>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ostream>
+
+namespace bringup::catalog {
+namespace {
+
+using testing::HasSubstr;
+using testing::MatchesRegex;
+
+struct Refusal {
+  std::string name;
+  std::string file;
+  std::string before;  // the first occurrence of this
+  std::string after;   // becomes this
+  std::string error;   // and this is said
+};
+void PrintTo(const Refusal& refusal, std::ostream* out) {
+  *out << refusal.file << ": " << refusal.after;
+}
+
+std::string named(const testing::TestParamInfo<Refusal>& info) {
+  return info.param.name;
+}
+
+class Refuses : public testing::TestWithParam<Refusal> {};
+
+TEST_P(Refuses, TheRowByFileAndLine) {
+  const Refusal& refusal = GetParam();
+  Files files = compiled_in();
+  std::string& text = files[refusal.file];
+  const std::size_t at = text.find(refusal.before);
+  ASSERT_NE(at, std::string::npos) << "the row that is damaged here is gone";
+  text.replace(at, refusal.before.size(), refusal.after);
+  const auto loaded = load(files);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code(), Errc::malformed);
+  EXPECT_THAT(loaded.error().message(), HasSubstr(refusal.error));
+  EXPECT_THAT(loaded.error().message(), MatchesRegex(refusal.file + ":[0-9]+: .*"));
+}
+
+const std::string kB = "branches.toml";
+const std::string kW = "wheels.toml";
+const std::string kG = "gpus.tsv";
+const std::string kF = "first_driver.tsv";
+const std::string kT = "toolkits.toml";
+const std::string kA = "archives.toml";
+const std::string kR = "repos.toml";
+
+INSTANTIATE_TEST_SUITE_P(
+    Branches, Refuses,
+    testing::Values(
+        Refusal{"NumberInAnotherUnit", kB, "number = 470", "number = 47", "not between 300 and 999"},
+        Refusal{"NumberAsText", kB, "number = 470", "number = \"470\"", "not a whole number"},
+        Refusal{"VersionOfAnotherBranch", kB, "latest = \"470.256.02\"", "latest = \"471.256.02\"",
+                "is not of branch 470"},
+        Refusal{"Unsorted", kB, "number = 510", "number = 469", "latest 510.108.03 is not of branch 469"},
+        Refusal{"Twice", kB,
+                "number = 510\ntype = \"PB\"\nreleased = \"2022-01-14\"\neol = \"2023-01-01\"\nlatest = "
+                "\"510.108.03\"",
+                "number = 470\ntype = \"PB\"\nreleased = \"2022-01-14\"\neol = \"2023-01-01\"\nlatest = "
+                "\"470.108.03\"",
+                "sorted and unique"},
+        Refusal{"CudaBelowThatOfAnOlderBranch", kB, "max_cuda = \"11.6\"", "max_cuda = \"11.3\"",
+                "max_cuda 11.3 is less than that of branch 470"},
+        Refusal{"CudaInTheDriversUnit", kB, "max_cuda = \"11.6\"", "max_cuda = \"510.39\"",
+                "no version of this kind"},
+        Refusal{"UnknownType", kB, "type = \"LTSB\"", "type = \"LTS\"", "not LTSB, PB or NFB"},
+        Refusal{"UnknownArchitecture", kB, "oldest = \"kepler\"", "oldest = \"keppler\"",
+                "is no architecture"},
+        Refusal{"NewestOlderThanOldest", kB, "newest = \"ampere\"", "newest = \"fermi\"", "newest is older"},
+        Refusal{"OverAndWithoutSuccessor", kB, "successor = 580\n", "", "without successor"},
+        Refusal{"SuccessorThatIsNone", kB, "successor = 580\n", "successor = 581\n",
+                "the successor 581 of 470"},
+        Refusal{"EndThatIsNoDate", kB, "eol = \"2024-07-20\"", "eol = \"July 2024\"",
+                "neither a day nor a month"},
+        Refusal{"ReleaseInAMonth13", kB, "released = \"2021-07-19\"", "released = \"2021-13-19\"",
+                "neither a day nor a month"},
+        Refusal{"FloorInAnotherUnit", kB, "driver = \"450.80.02\"", "driver = \"11.8\"",
+                "is no driver version"},
+        Refusal{"FloorBelowThatOfAnOlderCuda", kB, "driver = \"525.60.13\"", "driver = \"440.60.13\"",
+                "sorted, unique and rising"},
+        Refusal{"WithoutSource", kB, "source = \"NVIDIA data-center", "sauce = \"NVIDIA data-center",
+                "source is missing"},
+        Refusal{"KnownInAnotherWord", kB, "known = \"read\"", "known = \"sure\"",
+                "not tried, read or inferred"},
+        Refusal{"AsOfThatIsNoDate", kB, "as_of = \"2026-11-23\"", "as_of = \"23.11.2026\"", "is no date"},
+        Refusal{"UnknownKey", kB, "number = 470", "nummer = 1\nnumber = 470", "unknown key 'nummer'"},
+        Refusal{"UnknownTable", kB, "[[branch]]", "[[brunch]]", "unknown table 'brunch'"}),
+    named);
+
+INSTANTIATE_TEST_SUITE_P(
+    Wheels, Refuses,
+    testing::Values(
+        Refusal{"VariantWithoutFloor", kW, "variant = \"cu132\"", "variant = \"cu142\"",
+                "no driver floor for CUDA 14"},
+        Refusal{"VariantThatIsNone", kW, "variant = \"cu132\"", "variant = \"rocm6\"",
+                "neither cpu nor cuNNN"},
+        Refusal{"PlaceThatIsNone", kW, "index = \"pypi\"", "index = \"conda\"", "neither pypi nor pytorch"},
+        Refusal{"NoPython", kW, "pythons = [\"3.11\", \"3.12\", \"3.13\", \"3.14\"]", "pythons = []",
+                "pythons is empty"},
+        Refusal{"CodeInAnotherUnit", kW, "sm = [\"7.5\",", "sm = [\"75\",", "which is no compute capability"},
+        Refusal{"CudaWithoutCode", kW, "sm = [\"7.5\", \"8.0\", \"8.6\", \"9.0\", \"10.0\", \"12.0\"]\n", "",
+                "a CUDA variant has an sm list"},
+        Refusal{"GlibcInAnotherUnit", kW, "glibc = \"2.28\"", "glibc = \"228\"", "no version of this kind"},
+        Refusal{"TorchInAnotherUnit", kW, "torch = \"2.15.0\"", "torch = \"215.0\"",
+                "no version of this kind"},
+        Refusal{"OlderTorchFirst", kW, "torch = \"2.15.0\"", "torch = \"2.1.0\"", "wheels are sorted"},
+        Refusal{"Twice", kW, "torchaudio = \"2.11.0\"\nvariant = \"cu132\"", "variant = \"cu132\"",
+                "stands twice"},
+        Refusal{"WorksThatIsNeither", kW, "\nworks = false", "\nworks = \"no\"", "not true or false"}),
+    named);
+
+INSTANTIATE_TEST_SUITE_P(
+    Gpus, Refuses,
+    testing::Values(
+        Refusal{"IdThatIsNotHexadecimal", kG, "\n0fc0\t", "\n0xfc0\t", "not four hexadecimal digits"},
+        Refusal{"Unsorted", kG, "\n0fc0\t", "\n0fff\t", "sorted and unique"},
+        Refusal{"UnknownArchitecture", kG, "\tKepler\t3.0", "\tKeppler\t3.0", "unknown architecture"},
+        Refusal{"ComputeOfAnotherArchitecture", kG, "\tKepler\t3.0", "\tKepler\t8.0",
+                "does not have compute capability"},
+        Refusal{"ComputeInAnotherUnit", kG, "\tKepler\t3.0", "\tKepler\t30", "not of the form 8.9"},
+        Refusal{"MemoryInMebibytes", kG, "Tesla K80\t12\t", "Tesla K80\t12288\t",
+                "not between 1 and 1024 GiB"},
+        Refusal{"TooFewColumns", kG, "\n0fc0\tGK107\t", "\n0fc0\t", "columns, expected 10"},
+        Refusal{"NoName", kG, "\tGeForce GT 640 OEM\tGeForce", "\t\tGeForce", "name is missing"},
+        Refusal{"KnownInAnotherWord", kG, "geforce\tread", "geforce\tmaybe", "not tried, read or inferred"},
+        Refusal{"HeadWithoutSource", kG, "# source:", "# sauce:", "source is missing"},
+        Refusal{"FirstDriverOfAnotherBranch", kF, "515.48.07\t520", "516.48.07\t520",
+                "stands in the column of branch 515"},
+        Refusal{"FirstDriverInAnotherUnit", kF, "515.48.07\t520", "51.5\t520", "is no driver version"},
+        Refusal{"FirstDriverOfNoGpu", kF, "\n1e02\t", "\nfffe\t", "is no GPU of gpus.tsv"},
+        Refusal{"FirstDriverTwice", kF, "\n1e04\t", "\n1e02\t", "stands twice"},
+        Refusal{"ColumnOfNoBranch", kF, "device_id 515", "device_id 516", "is no driver branch"},
+        Refusal{"SubsystemThatIsNone", "subsystems.tsv", "1028:129e", "1028", "no device and subsystem id"},
+        Refusal{"SubsystemTwice", "subsystems.tsv", "103c:129e", "1028:129e", "stands twice"}),
+    named);
+
+INSTANTIATE_TEST_SUITE_P(
+    Places, Refuses,
+    testing::Values(
+        Refusal{"ToolkitUnsorted", kT, "version = \"12.0\"", "version = \"11.7\"", "sorted and unique"},
+        Refusal{"ToolkitTwice", kT, "version = \"12.0\"", "version = \"11.8\"", "sorted and unique"},
+        Refusal{"CompilerInAnotherUnit", kT, "host_gcc_max = 11", "host_gcc_max = 1100",
+                "not between 4 and 40"},
+        Refusal{"CompilerBelowThatOfAnOlderToolkit", kT, "host_gcc_max = 12", "host_gcc_max = 10",
+                "host_gcc_max is less than that of 11.8"},
+        Refusal{"ComputeUpsideDown", kT, "min_compute = \"3.5\"", "min_compute = \"9.5\"",
+                "less than min_compute"},
+        Refusal{"ArchiveUnsorted", kA, "os = \"debian-13\"", "os = \"debian-11\"", "sorted by os and unique"},
+        Refusal{"ArchiveTwice", kA, "os = \"debian-13\"", "os = \"debian-12\"", "sorted by os and unique"},
+        Refusal{"DriverWithoutPackages", kA, "driver_packages = [", "driver_open_packages_ = [",
+                "go together"},
+        Refusal{"ComponentWithoutItsArchive", kA, "codename = \"bookworm\"\n", "",
+                "component needs codename and url"},
+        Refusal{"RepositoryUnsorted", kR, "os = \"debian-13\"", "os = \"debian-11\"",
+                "sorted by os and unique"},
+        Refusal{"FingerprintTooShort", kR, "fingerprint = \"EB69", "fingerprint = \"EB6",
+                "not 40 upper-case"},
+        Refusal{"FingerprintInLowerCase", kR, "fingerprint = \"EB69", "fingerprint = \"eb69",
+                "not 40 upper-case"},
+        Refusal{"KeyWithoutTls", kR, "key_url = \"https", "key_url = \"http", "is not https"},
+        Refusal{"ManagerThatIsNone", kR, "manager = \"apt\"", "manager = \"pacman\"", "neither apt nor dnf"},
+        Refusal{"SourceWithoutTls", "sources.toml", "url = \"https", "url = \"http", "is not https"},
+        Refusal{"SourceTwice", "sources.toml", "name = \"pypi\"", "name = \"huggingface\"",
+                "sorted by name and unique"}),
+    named);
+
+TEST(Refuses, AFileThatIsNotThere) {
+  Files files = compiled_in();
+  files.erase("wheels.toml");
+  const auto loaded = load(files);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().message(), "the catalog has no file wheels.toml");
+}
+
+TEST(Refuses, AFileThatEndsTooEarly) {
+  for (const auto& [name, text] : compiled_in()) {
+    Files files = compiled_in();
+    files[name] = text.substr(0, text.size() - 20);
+    const auto loaded = load(files);
+    ASSERT_FALSE(loaded) << name;
+    EXPECT_THAT(loaded.error().message(), HasSubstr(name + ":"));
+  }
+}
+
+// The line is that of the damaged row.
+TEST(Refuses, WithTheRightLine) {
+  Files files = compiled_in();
+  std::string& text = files["gpus.tsv"];
+  const std::size_t at = text.find("\n102d\t");
+  ASSERT_NE(at, std::string::npos);
+  const auto line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 2;
+  text.replace(at, 6, "\n102x\t");
+  EXPECT_THAT(load(files).error().message(), HasSubstr(fmt::format("gpus.tsv:{}: device id '102x'", line)));
+}
+
+}  // namespace
+}  // namespace bringup::catalog

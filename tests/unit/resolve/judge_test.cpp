@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+// The second opinion: driver floors, code for every GPU, flavours, places and pins, read off the catalog's
+// rows.
+#include "unit/resolve/judge.hpp"
+
+#include <bringup/base/text.hpp>
+
+#include <fmt/format.h>
+
+#include "unit/resolve/row.hpp"
+#include <algorithm>
+#include <tuple>
+
+namespace bringup::testing_support {
+namespace {
+
+using base::Version;
+using catalog::Architecture;
+using catalog::Gpu;
+using facts::Flavour;
+
+std::vector<const Gpu*> gpus_of(const Asked& asked) {
+  std::vector<const Gpu*> out;
+  for (const facts::PciFunction& function : asked.machine.pci) {
+    if (function.kind == facts::PciKind::gpu) out.push_back(asked.catalog.gpu(function.device_id));
+  }
+  return out;
+}
+
+bool answers(const Asked& asked, std::string_view place) {
+  return std::ranges::any_of(asked.machine.sources, [place](const facts::Source& source) {
+    return source.name == place && source.answered_seconds;
+  });
+}
+
+std::string os_of(const Asked& asked) {
+  return resolve::os_key(asked.machine.os);
+}
+
+// Whether a driver of this branch, version and flavour serves the GPU.
+bool serves(const Asked& asked, const Gpu& gpu, int number, const Version& version, Flavour flavour) {
+  const catalog::Branch* branch = asked.catalog.branch(number);
+  if (branch == nullptr) return false;
+  if (gpu.architecture < branch->oldest || gpu.architecture > branch->newest) return false;
+  const bool grace = base::contains(gpu.name, "GH200");
+  if ((gpu.architecture >= Architecture::blackwell || grace) && flavour != Flavour::open) return false;
+  if (gpu.architecture < Architecture::turing && flavour != Flavour::proprietary) return false;
+  if (gpu.architecture <= Architecture::turing && flavour == Flavour::proprietary) return true;
+  // The lists span 515 to 595.
+  if (gpu.first_driver.empty() || number > 595) return true;
+  if (number < 515) return gpu.first_driver.contains(515);
+  const auto first = gpu.first_driver.find(number);
+  return first != gpu.first_driver.end() && version >= first->second;
+}
+
+// A driver that could be installed or kept.
+struct Option {
+  bool keep = false;
+  int number = 0;
+  Version version;
+  Flavour flavour = Flavour::open;
+  bool vendor = false;
+};
+
+bool can_be_had(const Asked& asked, const Option& option) {
+  if (asked.goal.driver != "auto" && asked.goal.driver != std::to_string(option.number)) return false;
+  const catalog::Branch* branch = asked.catalog.branch(option.number);
+  if (branch == nullptr) return false;
+  for (const Gpu* gpu : gpus_of(asked)) {
+    if (gpu == nullptr || !serves(asked, *gpu, option.number, option.version, option.flavour)) return false;
+  }
+  if (const auto toolkit = Version::parse(asked.goal.toolkit)) {
+    const catalog::CudaFloor* floor = asked.catalog.floor(toolkit->major());
+    if (floor != nullptr && option.version < floor->driver) return false;
+  }
+  if (option.keep) return true;
+  if (asked.machine.arch != "x86_64") return false;
+  if (option.flavour == Flavour::open && !branch->open_modules) return false;
+  if (!option.vendor) return answers(asked, "distro");
+  const catalog::VendorRepo* repo = asked.catalog.repo(os_of(asked));
+  // Without branch in its names, pins or module streams a repository has its newest branch only.
+  const bool newest_only = repo != nullptr && repo->os == "rhel-10";
+  return repo != nullptr && answers(asked, "nvidia") &&
+         (!newest_only || option.number == asked.catalog.branches.back().number);
+}
+
+std::vector<Option> options_of(const Asked& asked) {
+  std::vector<Option> out;
+  const auto& loaded = asked.machine.driver.loaded;
+  if (loaded && *loaded) {
+    const auto version = Version::parse((*loaded)->version);
+    out.push_back(
+        {.keep = true, .number = version->major(), .version = *version, .flavour = (*loaded)->flavour});
+  }
+  const catalog::Archive* archive = asked.catalog.archive(os_of(asked));
+  for (const Flavour flavour : {Flavour::open, Flavour::proprietary}) {
+    for (const catalog::Branch& branch : asked.catalog.branches)
+      out.push_back({.number = branch.number, .version = branch.latest, .flavour = flavour, .vendor = true});
+    if (archive != nullptr && archive->driver)
+      out.push_back({.number = archive->driver->major(), .version = *archive->driver, .flavour = flavour});
+  }
+  return out;
+}
+
+Flavour recommended(const Asked& asked, int number) {
+  bool all = true;
+  for (const Gpu* gpu : gpus_of(asked)) {
+    if (gpu->architecture >= Architecture::blackwell || base::contains(gpu->name, "GH200"))
+      return Flavour::open;
+    all = all && gpu->architecture >= Architecture::turing;
+  }
+  return all && number >= 560 ? Flavour::open : Flavour::proprietary;
+}
+
+// The order of preference: nothing changed, updates, production, newest, NVIDIA's place, the usual flavour.
+auto order(const Asked& asked, const Option& option) {
+  const catalog::Branch* branch = asked.catalog.branch(option.number);
+  const std::string eol = branch == nullptr ? "" : branch->eol.value_or("");
+  const bool over = !eol.empty() && (eol.size() == 7 ? eol + "-31" : eol) < kToday;
+  return std::tuple(!option.keep, over, branch == nullptr || branch->type == "NFB", -option.number,
+                    !option.vendor, option.flavour != recommended(asked, option.number));
+}
+
+bool code_for(const catalog::WheelSet& wheels, const Gpu& gpu) {
+  if (!gpu.compute) return false;
+  if (wheels.ptx && *wheels.ptx <= *gpu.compute) return true;
+  for (const catalog::ComputeCapability sm : wheels.sm) {
+    if (sm.major == gpu.compute->major && sm.minor <= gpu.compute->minor) return true;
+  }
+  return false;
+}
+
+std::string name_part(const std::string& package) {
+  return package.substr(0, package.find("=="));
+}
+std::string pin_part(const std::string& package) {
+  const std::size_t at = package.find("==");
+  return at == std::string::npos ? "" : package.substr(at + 2);
+}
+
+// Whether the set is what the environment asks for, and runs here with this Python and driver.
+bool set_fits(const Asked& asked, const goal::EnvGoal& env, const catalog::WheelSet& wheels,
+              const std::string& python, const std::optional<Version>& driver) {
+  bool audio = false;
+  for (const std::string& package : env.packages) {
+    const std::string name = name_part(package);
+    const std::string pin = pin_part(package);
+    audio = audio || name == "torchaudio";
+    std::optional<std::string> version;
+    if (name == "torch") version = wheels.torch.text;
+    if (name == "torchvision") version = wheels.torchvision;
+    if (name == "torchaudio") version = wheels.torchaudio;
+    const bool of_set = name == "torch" || name == "torchvision" || name == "torchaudio";
+    if (!of_set && !answers(asked, "pypi")) return false;
+    if (!of_set) continue;
+    if (!version || (!pin.empty() && pin != *version && pin != *version + "+" + wheels.variant)) return false;
+  }
+  if (!wheels.works && (audio || !wheels.torchaudio)) return false;
+  if (!answers(asked, wheels.index) || asked.machine.arch != "x86_64") return false;
+  if (std::ranges::find(wheels.pythons, python) == wheels.pythons.end()) return false;
+  if (asked.machine.glibc && *Version::parse(*asked.machine.glibc) < wheels.glibc) return false;
+  const auto gpus = gpus_of(asked);
+  if (gpus.empty()) return true;
+  if (wheels.variant == "cpu") return false;
+  const int cuda = catalog::variant_cuda(wheels.variant)->major();
+  if (driver && *driver < asked.catalog.floor(cuda)->driver) return false;
+  return std::ranges::all_of(gpus, [&](const Gpu* gpu) { return code_for(wheels, *gpu); });
+}
+
+std::optional<Version> driver_version(const Asked& asked, const resolve::DriverChoice& driver) {
+  if (driver.version) return Version::parse(*driver.version);
+  if (driver.branch) return asked.catalog.branch(*driver.branch)->latest;
+  const auto& loaded = asked.machine.driver.loaded;
+  return loaded && *loaded ? Version::parse((*loaded)->version) : std::nullopt;
+}
+
+bool asks_torch(const goal::EnvGoal& env) {
+  return std::ranges::any_of(env.packages,
+                             [](const std::string& package) { return package.starts_with("torch"); });
+}
+
+const resolve::WheelChoice* wheel_of(const resolve::EnvChoice& env, std::string_view name) {
+  const auto at = std::ranges::find(env.packages, name, &resolve::WheelChoice::name);
+  return at == env.packages.end() ? nullptr : &*at;
+}
+
+// The row that the chosen three come from.
+const catalog::WheelSet* row_of(const Asked& asked, const resolve::EnvChoice& env) {
+  const resolve::WheelChoice* torch = wheel_of(env, "torch");
+  const resolve::WheelChoice* audio = wheel_of(env, "torchaudio");
+  for (const catalog::WheelSet& wheels : asked.catalog.wheels) {
+    if (torch == nullptr || wheels.torch.text != torch->version || wheels.variant != torch->variant ||
+        wheels.index != torch->index)
+      continue;
+    // What does not work about a set is its torchaudio.
+    if (audio == nullptr ? wheels.works || wheels.torchaudio : wheels.torchaudio == audio->version)
+      return &wheels;
+  }
+  return nullptr;
+}
+
+class Judge {
+ public:
+  Judge(const Asked& asked, const resolve::Choice& choice) : asked_(asked), choice_(choice) {}
+
+  std::vector<std::string> take() {
+    driver();
+    toolkit();
+    python();
+    for (std::size_t i = 0; i < asked_.goal.envs.size(); ++i) env(asked_.goal.envs[i], choice_.envs.at(i));
+    return std::move(out_);
+  }
+
+ private:
+  template <typename... A>
+  void need(bool holds, fmt::format_string<A...> form, A&&... words) {
+    if (!holds) out_.push_back(fmt::format(form, std::forward<A>(words)...));
+  }
+
+  void driver() {
+    const resolve::DriverChoice& driver = choice_.driver;
+    const bool wanted = !gpus_of(asked_).empty() && asked_.goal.driver != "none";
+    need((driver.action == resolve::Action::none) != wanted,
+         "a driver without need, or none where one is needed");
+    if (driver.action == resolve::Action::none || !driver.branch || !driver.flavour) return;
+    const Option option{.keep = driver.action == resolve::Action::keep,
+                        .number = *driver.branch,
+                        .version = *driver_version(asked_, driver),
+                        .flavour = *driver.flavour,
+                        .vendor = driver.source == "nvidia"};
+    need(can_be_had(asked_, option), "branch {} cannot be had or does not serve every GPU", option.number);
+    if (option.keep) return;
+    need(!driver.packages.empty(), "no packages for the driver");
+    for (const std::string& name : driver.packages)
+      need(!name.starts_with("linux-image") && !name.starts_with("kernel"), "{} is a kernel", name);
+    const catalog::Archive* archive = asked_.catalog.archive(os_of(asked_));
+    if (!option.vendor)
+      need(archive != nullptr && archive->driver && archive->driver->text == driver.version,
+           "the archive does not carry {}", driver.version.value_or("?"));
+  }
+
+  void toolkit() {
+    const resolve::ToolkitChoice& toolkit = choice_.toolkit;
+    const std::string& goal = asked_.goal.toolkit;
+    if (goal == "none") return need(toolkit.action == resolve::Action::none, "a toolkit that was not wanted");
+    if (goal != "auto") need(toolkit.version == goal, "toolkit {} is pinned", goal);
+    if (toolkit.action == resolve::Action::none) return;
+    const auto version = Version::parse(toolkit.version.value_or(""));
+    const catalog::Toolkit* row = version ? asked_.catalog.toolkit(*version) : nullptr;
+    if (row == nullptr) return need(false, "toolkit {} has no row", toolkit.version.value_or("?"));
+    for (const Gpu* gpu : gpus_of(asked_))
+      need(!gpu->compute || (row->min_compute <= *gpu->compute && *gpu->compute <= row->max_compute),
+           "toolkit {} does not compile for {}", row->version.text, gpu->name);
+    const auto driver = driver_version(asked_, choice_.driver);
+    if (driver && !gpus_of(asked_).empty())
+      need(*driver >= asked_.catalog.floor(version->major())->driver, "toolkit {} on driver {}",
+           row->version.text, driver->text);
+    if (toolkit.source == "nvidia") {
+      need(answers(asked_, "nvidia"), "a toolkit from a silent place");
+      const auto gcc = asked_.machine.gcc ? Version::parse(*asked_.machine.gcc) : std::nullopt;
+      need(!gcc || gcc->major() <= row->host_gcc_max, "gcc is too new for toolkit {}", row->version.text);
+    }
+    if (toolkit.source == "distro") need(answers(asked_, "distro"), "a toolkit from a silent archive");
+  }
+
+  void python() {
+    const resolve::PythonChoice& python = choice_.python;
+    const bool work = std::ranges::any_of(choice_.envs, [](const resolve::EnvChoice& env) {
+      return env.action == resolve::Action::install || env.action == resolve::Action::upgrade;
+    });
+    if (!work) return;
+    const goal::Goal& goal = asked_.goal;
+    need(goal.python_version.empty() || goal.python_version == python.version, "Python {} is pinned",
+         goal.python_version);
+    need(goal.python_manager == "auto" || goal.python_manager == python.manager, "manager {} is pinned",
+         goal.python_manager);
+    need(python.packages.empty() || answers(asked_, "distro"), "Python's packages from a silent archive");
+  }
+
+  void env(const goal::EnvGoal& wanted, const resolve::EnvChoice& env) {
+    for (const std::string& package : wanted.packages)
+      need(wheel_of(env, name_part(package)) != nullptr, "{} is not in the environment", package);
+    if (!asks_torch(wanted)) return;
+    const catalog::WheelSet* row = row_of(asked_, env);
+    if (row == nullptr) return need(false, "no row has these wheels");
+    need(set_fits(asked_, wanted, *row, choice_.python.version, driver_version(asked_, choice_.driver)),
+         "torch {} {} does not fit", row->torch.text, row->variant);
+    for (const std::string_view name : {"torch", "torchvision", "torchaudio"}) {
+      const resolve::WheelChoice* wheel = wheel_of(env, name);
+      need(wheel == nullptr || (wheel->variant == row->variant && wheel->index == row->index),
+           "{} is of another variant or place", name);
+    }
+  }
+
+  const Asked& asked_;
+  const resolve::Choice& choice_;
+  std::vector<std::string> out_;
+};
+
+// Whether every environment of the goal has a set with this driver.
+bool envs_fit(const Asked& asked, const std::string& python, const std::optional<Version>& driver) {
+  return std::ranges::all_of(asked.goal.envs, [&](const goal::EnvGoal& env) {
+    return !asks_torch(env) ||
+           std::ranges::any_of(asked.catalog.wheels, [&](const catalog::WheelSet& wheels) {
+             return set_fits(asked, env, wheels, python, driver);
+           });
+  });
+}
+
+void better_driver(const Asked& asked, const resolve::Choice& choice, std::vector<std::string>& out) {
+  const resolve::DriverChoice& driver = choice.driver;
+  // A pinned toolkit narrows drivers in ways that only the whole search knows.
+  if (driver.action == resolve::Action::none || Version::parse(asked.goal.toolkit)) return;
+  const Option chosen{.keep = driver.action == resolve::Action::keep,
+                      .number = *driver.branch,
+                      .version = *driver_version(asked, driver),
+                      .flavour = driver.flavour.value_or(Flavour::open),
+                      .vendor = driver.source == "nvidia"};
+  for (const Option& option : options_of(asked)) {
+    if (order(asked, option) < order(asked, chosen) && can_be_had(asked, option) &&
+        envs_fit(asked, choice.python.version, option.version))
+      out.push_back(fmt::format("driver {} is better than {}", option.version.text, chosen.version.text));
+  }
+}
+
+void better_wheels(const Asked& asked, const resolve::Choice& choice, std::size_t index,
+                   std::vector<std::string>& out) {
+  const goal::EnvGoal& wanted = asked.goal.envs[index];
+  const catalog::WheelSet* chosen = row_of(asked, choice.envs[index]);
+  if (!asks_torch(wanted) || chosen == nullptr) return;
+  const bool gpus = !gpus_of(asked).empty();
+  const auto place = [&](const catalog::WheelSet& wheels) {
+    return std::tuple(!gpus && wheels.variant != "cpu", wheels.from.known == catalog::Known::inferred,
+                      -wheels.torch.major(), -wheels.torch.minor(), wheels.index != "pypi");
+  };
+  for (const catalog::WheelSet& wheels : asked.catalog.wheels) {
+    if (place(wheels) < place(*chosen) &&
+        set_fits(asked, wanted, wheels, choice.python.version, driver_version(asked, choice.driver)))
+      out.push_back(fmt::format("torch {} {} is better than {} {}", wheels.torch.text, wheels.variant,
+                                chosen->torch.text, chosen->variant));
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> broken_rules(const Asked& asked, const resolve::Choice& choice) {
+  return Judge(asked, choice).take();
+}
+
+std::vector<std::string> better_ones(const Asked& asked, const resolve::Choice& choice) {
+  std::vector<std::string> out;
+  better_driver(asked, choice, out);
+  for (std::size_t i = 0; i < asked.goal.envs.size(); ++i) better_wheels(asked, choice, i, out);
+  return out;
+}
+
+}  // namespace bringup::testing_support
