@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace bringup::diagnose {
 namespace {
@@ -160,6 +161,25 @@ void judge_digests(const facts::NativeProof& proof, std::vector<Verdict>& out) {
   }
 }
 
+// A library that is there and cannot be used: what took its place may be slower, and PyTorch fails with it.
+void judge_libraries(const facts::NativeProof& proof, std::vector<Verdict>& out) {
+  std::set<std::string> named;
+  const auto look = [&](const std::string& by) {
+    const std::size_t at = by.find("(no ");
+    if (at == std::string::npos || !base::contains(by, ": /")) return;
+    if (!named.insert(by.substr(at)).second) return;
+    Verdict verdict = unmeasured("gpu-library", {}, Error(Errc::absent, ""));
+    verdict.outcome = Outcome::warn;
+    verdict.why = fmt::format("a library of the environment cannot be opened {}", by.substr(at));
+    out.push_back(std::move(verdict));
+  };
+  for (const NativeGpu& gpu : proof.gpus) {
+    for (const facts::MatrixRate& matrix : gpu.matrices) look(matrix.by);
+  }
+  if (!proof.collectives) return;
+  for (const facts::Collective& one : *proof.collectives) look(one.by);
+}
+
 Verdict exposure_of(const NativeGpu& gpu) {
   const facts::Exposure& did = gpu.exposure;
   Verdict verdict = unmeasured("gpu-exposure", {gpu.pci}, Error(Errc::absent, ""));
@@ -202,7 +222,9 @@ std::vector<Verdict> judge_native(const facts::Machine& machine, const facts::Re
   }
   const NativeView view{.machine = machine, .proof = *proof, .reference = reference};
   for (const NativeGpu& gpu : proof->gpus) {
+    if (!gpu.answered) out.push_back(unmeasured("gpu-process", {gpu.pci}, gpu.answered.error()));
     out.push_back(judge_kernel(gpu));
+    if (!gpu.context_seconds) continue;  // one word on a GPU that was not begun with is enough
     out.push_back(judge_memory_content(gpu));
     out.push_back(judge_host_copies(gpu));
     judge_results(gpu, out);
@@ -211,6 +233,7 @@ std::vector<Verdict> judge_native(const facts::Machine& machine, const facts::Re
     out.push_back(exposure_of(gpu));
   }
   judge_digests(*proof, out);
+  judge_libraries(*proof, out);
   judge_speeds(view, out);
   judge_pairs(view, out);
   judge_collectives(view, out);

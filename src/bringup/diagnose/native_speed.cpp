@@ -275,6 +275,7 @@ Verdict pair_data(const NativePair& pair) {
 
 void judge_speeds(const NativeView& view, std::vector<Verdict>& out) {
   for (const NativeGpu& gpu : view.proof.gpus) {
+    if (!gpu.context_seconds) continue;
     judge_memory(view, gpu, out);
     judge_host(view, gpu, out);
     judge_matrices(view, gpu, out);

@@ -113,6 +113,8 @@ struct NativeGpu {
   Reading<double> power_limit_watts = Error(Errc::absent, "not read");
   Reading<double> power_default_watts = Error(Errc::absent, "not read");
   Reading<std::vector<Holder>> holders = Error(Errc::absent, "not read");  // other processes, before
+  // That its process answered to the end; the error says how it ended instead.
+  Reading<bool> answered = true;
   // Whether the thread that fed it could run on the CPUs next to it.
   Reading<bool> near = Error(Errc::absent, "not read");
   Reading<double> init_seconds = Error(Errc::absent, "not measured");  // cuInit
@@ -149,6 +151,7 @@ struct NativePair {
   Reading<std::uint64_t> loaded_right = Error(Errc::absent, "not measured");  // by the destination's threads
   Reading<Rate> copy = Error(Errc::absent, "not measured");
   Reading<Rate> both_ways = Error(Errc::absent, "not measured");  // the sum of both directions
+  std::uint64_t moved_bytes = 0;                                  // in all
   bool operator==(const NativePair&) const = default;
 };
 

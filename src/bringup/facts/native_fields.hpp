@@ -120,6 +120,7 @@ void fields(T& part, F&& on) {
   on("power_limit_watts", part.power_limit_watts);
   on("power_default_watts", part.power_default_watts);
   on("holders", part.holders);
+  on("answered", part.answered);
   on("near", part.near);
   on("init_seconds", part.init_seconds);
   on("context_seconds", part.context_seconds);
@@ -152,6 +153,7 @@ void fields(T& part, F&& on) {
   on("loaded_right", part.loaded_right);
   on("copy", part.copy);
   on("both_ways", part.both_ways);
+  on("moved_bytes", part.moved_bytes);
 }
 
 template <Of<CollectiveStep> T, typename F>

@@ -110,7 +110,7 @@ Result<facts::Rate> Bench::rate(double amount, int samples, const std::function<
 }
 
 Result<facts::Rate> Bench::steady_rate(double amount, int samples, const std::function<Result<>()>& work) {
-  constexpr int kTries = 4;
+  constexpr int kTries = 3;
   constexpr double kApart = 0.05;
   facts::Rate best;
   for (int tries = 0; tries < kTries; ++tries) {

@@ -91,7 +91,7 @@ class Bench {
   Result<double> time(const std::function<Result<>()>& work);
   // `amount` over the seconds of each of `samples` runs, after one that is not counted.
   Result<facts::Rate> rate(double amount, int samples, const std::function<Result<>()>& work);
-  // The same, again up to four times while its samples are far apart, for what others on the host disturb; the
+  // The same, again up to three times while its samples are far apart, for what others on the host disturb; the
   // fastest set counts.
   Result<facts::Rate> steady_rate(double amount, int samples, const std::function<Result<>()>& work);
 

@@ -28,6 +28,18 @@ facts::Reading<std::uint64_t> right_or(const Found& found, std::uint64_t count, 
                                          found.wrong, count, kind, found.first));
 }
 
+// Sizes for which there is memory three times; the smallest at least, whose error then says what is missing. All
+// GPUs of a machine that others leave alone have as much.
+std::vector<std::uint64_t> fitting(const Bench& bench, const std::vector<std::uint64_t>& sizes) {
+  std::vector<std::uint64_t> out;
+  const bool entered = static_cast<bool>(bench.enter());
+  const auto memory = bench.cuda().memory();
+  for (const std::uint64_t bytes : sizes) {
+    if (out.empty() || (entered && memory && bytes * 3 <= memory->free)) out.push_back(bytes);
+  }
+  return out;
+}
+
 facts::Reading<facts::Rate> bus_rate(Bench& bench, std::string_view kind, int ranks, std::uint64_t bytes,
                                      const Operation& operation) {
   const int times = times_for(bytes);
@@ -72,7 +84,7 @@ std::vector<facts::Collective> Rank::measure(int rank, int ranks, const std::vec
     made.bus = bus_rate(*bench_, sum ? "all-reduce" : "all-gather", ranks, made.bytes, operation);
     return made;
   };
-  for (const std::uint64_t bytes : sizes) {
+  for (const std::uint64_t bytes : fitting(*bench_, sizes)) {
     for (facts::Collective* one : {&reduce, &gather}) {
       const auto made = step(bytes, one == &reduce);
       one->steps.push_back(
@@ -257,7 +269,7 @@ facts::Reading<std::vector<facts::Collective>> Peers::ring(const std::vector<std
   std::vector<facts::Collective> all;
   for (const char* kind : {"all-reduce", "all-gather"}) {
     facts::Collective one{.kind = kind, .by = "own ring", .path = "", .ranks = count(), .steps = {}};
-    for (const std::uint64_t bytes : sizes) {
+    for (const std::uint64_t bytes : fitting(bench(0), sizes)) {
       const auto step = ring_step(*this, bytes, one.kind == "all-reduce");
       one.steps.push_back(step ? *step : facts::CollectiveStep{.bytes = bytes, .bus = step.error(), .right = step.error()});
     }

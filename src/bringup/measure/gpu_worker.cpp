@@ -217,6 +217,7 @@ Extent extent_of(Level level) {
     case Level::standard:
       extent.patterns = {"addresses", "inverse"};
       extent.types = {"bf16", "fp16", "tf32", "fp32", "fp8", "int8"};
+      extent.matrix_seconds = 0.05;
       extent.sizes = {kMiB, 16 * kMiB, 64 * kMiB, 256 * kMiB, 1024 * kMiB};
       break;
     case Level::full:

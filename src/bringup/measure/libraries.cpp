@@ -17,7 +17,10 @@ std::vector<std::string> candidates(const std::vector<std::string>& site_package
       if (::access(path.c_str(), R_OK) == 0) found.push_back(path);
     }
   }
-  found.insert(found.end(), names.begin(), names.end());
+  // A path is tried only where there is a file, so that an error about it is one about the file.
+  for (const std::string& name : names) {
+    if (!name.starts_with('/') || ::access(name.c_str(), R_OK) == 0) found.push_back(name);
+  }
   return found;
 }
 

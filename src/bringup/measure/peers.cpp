@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint64_t kQuad = 16;
 constexpr std::size_t kSmallBytes = 4096;  // tried first: a broken path may take more than data with it
+constexpr int kCopies = 4;           // in one sample of a rate
 constexpr std::size_t kTaggedBytes = std::size_t{32} << 20U;
 
 // One direction of one pair; `from` may be used by the thread of this pair alone.
@@ -25,7 +26,7 @@ struct Way {
 
 enum class By { engine, store, load };
 
-Result<> move(Way& way, By by, std::size_t bytes) {
+Result<> move_bytes(Way& way, By by, std::size_t bytes) {
   const std::uint64_t count = bytes / kQuad;
   if (by == By::engine) {
     TRY(way.from.enter());
@@ -50,7 +51,7 @@ Result<std::uint64_t> tagged(Way& way, By by, std::uint32_t seed, std::size_t by
   TRY(way.to.enter());
   TRY(way.to.cuda().set_bytes(way.target.at(), 0xA5, bytes, way.to.stream()));
   TRY(way.to.synchronize());
-  TRY(move(way, by, bytes));
+  TRY(move_bytes(way, by, bytes));
   TRY(way.to.enter());
   const Found found = TRY(way.to.compare("compare", Bench::tiles(count), way.target.at(), count, first, seed, mask));
   if (found.wrong == 0) return std::uint64_t{bytes};
@@ -67,7 +68,6 @@ facts::Reading<std::uint64_t> small_then_large(Way& way, By by, std::uint32_t se
 Result<facts::Rate> rate_one_way(Way& way, int samples) {
   TRY(way.from.enter());
   const auto amount = static_cast<double>(way.source.bytes());
-  constexpr int kCopies = 4;
   return way.from.steady_rate(amount * kCopies, samples, [&]() -> Result<> {
     for (int i = 0; i < kCopies; ++i) {
       TRY(way.from.cuda().copy_between(way.target.at(), way.to.context(), way.source.at(), way.from.context(),
@@ -85,7 +85,6 @@ Result<facts::Rate> rate_both_ways(Way& there, Way& back, int samples) {
   TRY(there.from.enter());
   const auto began = TRY(cuda.make_event());
   const auto amount = static_cast<double>(there.source.bytes()) + static_cast<double>(back.source.bytes());
-  constexpr int kCopies = 4;
   return there.from.steady_rate(amount * kCopies, samples, [&]() -> Result<> {
     TRY(cuda.record(began, there.from.stream()));
     TRY(cuda.wait_for(back.from.stream(), began));
@@ -124,6 +123,10 @@ void prove_way(Way& way, std::uint32_t seed, int samples, facts::NativePair& pai
     pair.loaded_right = why;
   }
   pair.copy = rate_one_way(way, samples);
+  for (const auto* right : {&pair.copied_right, &pair.stored_right, &pair.loaded_right}) {
+    if (*right) pair.moved_bytes += **right;
+  }
+  if (pair.copy) pair.moved_bytes += way.source.bytes() * kCopies * static_cast<std::uint64_t>(samples + 1);
 }
 
 Result<> prove_pair(Bench& a, Bench& b, std::size_t bytes, int samples, std::vector<facts::NativePair>& both) {
@@ -131,7 +134,10 @@ Result<> prove_pair(Bench& a, Bench& b, std::size_t bytes, int samples, std::vec
   both[1].reachable = open_way(b, a);
   const bool direct = both[0].reachable.value_or(false) && both[1].reachable.value_or(false);
   if (!direct) bytes = std::min(bytes, std::size_t{64} << 20U);
+  TRY(b.enter());
+  bytes = std::min(bytes, TRY(b.cuda().memory()).free / 8 / kQuad * kQuad);
   TRY(a.enter());
+  bytes = std::min(bytes, TRY(a.cuda().memory()).free / 8 / kQuad * kQuad);
   Block a_source = TRY(a.take(bytes));
   Block a_target = TRY(a.take(bytes));
   TRY(b.enter());

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace bringup::measure {
 namespace {
 
@@ -72,7 +74,7 @@ Result<> both_ways(Bench& bench, const Buffers& buffers, std::size_t bytes, int 
 
 Result<> all_of_it(Bench& bench, const Extent& extent, bool together, facts::NativeGpu& gpu) {
   const gpu::Cuda& cuda = bench.cuda();
-  const std::size_t bytes = extent.host_bytes;
+  const std::size_t bytes = std::min(extent.host_bytes, TRY(cuda.memory()).free / 8 / kQuad * kQuad);
   const Buffers buffers{.device = TRY(bench.take(bytes)),
                         .device_too = TRY(bench.take(bytes)),
                         .host = TRY(Pinned::take(cuda, bytes)),

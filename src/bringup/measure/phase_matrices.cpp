@@ -139,16 +139,13 @@ class Matrices {
     const auto size = static_cast<unsigned>(n);
     constexpr unsigned kTileRows = 128;
     constexpr unsigned kTileColumns = 256;
-    constexpr unsigned kPlace = (kTileRows + kTileColumns) * 128;
-    const int shared = TRY(bench_.cuda().attribute(Cuda::Attribute::shared_bytes_most, bench_.device()));
-    const unsigned places = shared >= static_cast<int>(3 * kPlace) ? 3 : 2;
+    constexpr unsigned kShared = 4 * (kTileRows + kTileColumns) * 64;
     const Cuda::Grid grid{
-        .blocks = size / kTileRows * (size / kTileColumns), .threads = 256, .shared_bytes = places * kPlace};
+        .blocks = size / kTileRows * (size / kTileColumns), .threads = 256, .shared_bytes = kShared};
     const std::uint64_t row_bytes = std::uint64_t{size} * kind.in_bytes;
     // The second matrix gives the rows, so that the product lies as cuBLASLt's does.
-    return Multiply([this, grid, size, row_bytes, places, &kind, &operands] {
-      return bench_.run(kind.own, grid, operands.out.at(), operands.b.at(), operands.a.at(), size, row_bytes,
-                        places);
+    return Multiply([this, grid, size, row_bytes, &kind, &operands] {
+      return bench_.run(kind.own, grid, operands.out.at(), operands.b.at(), operands.a.at(), size, row_bytes);
     });
   }
 

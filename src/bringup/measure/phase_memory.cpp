@@ -17,9 +17,9 @@ constexpr std::size_t kQuad = 16;  // bytes that the kernels treat at a time
 constexpr std::uint32_t kChainRounds = 2048;
 constexpr unsigned kChainThreads = 256;
 
-// What the driver and other processes may want of the memory while the test runs.
-std::size_t reserve_of(std::size_t total) {
-  return std::max(std::size_t{256} << 20U, total / 100);
+// What the driver and other processes may want of the memory while the test runs; of little memory a quarter.
+std::size_t reserve_of(const gpu::Cuda::Memory& memory) {
+  return std::min(std::max(std::size_t{256} << 20U, memory.total / 100), memory.free / 4);
 }
 
 struct Pattern {
@@ -65,7 +65,7 @@ Result<facts::MemoryPass> one_pass(Bench& bench, const Block& block, const std::
 
 Result<facts::MemoryTest> all_passes(Bench& bench, const Extent& extent, std::uint32_t seed) {
   const auto memory = TRY(bench.cuda().memory());
-  const std::size_t reserve = reserve_of(memory.total);
+  const std::size_t reserve = reserve_of(memory);
   const bool part = extent.most_memory < memory.free - std::min(memory.free, reserve);
   const Block block = part ? TRY(bench.take(extent.most_memory)) : TRY(bench.take_rest(reserve));
   facts::MemoryTest test{.total_bytes = memory.total, .free_bytes = memory.free, .taken_bytes = block.bytes()};

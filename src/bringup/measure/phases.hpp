@@ -20,7 +20,7 @@ struct Extent {
   int host_copies = 4;                              // in one sample
   int host_samples = 5;
   std::vector<std::string> types;    // of matrices
-  double matrix_seconds = 0.1;       // of each type
+  double matrix_seconds = 0.1;  // of each type
   int matrix_size = 8192;
   std::size_t pair_bytes = std::size_t{256} << 20U;  // of one copy between two GPUs
   std::vector<std::uint64_t> sizes;                 // of collectives, bytes

@@ -21,7 +21,7 @@ class Watcher {
   Result<std::string> answer(const json& question) {
     const std::string phase = text_in(question, "do");
     if (phase == "describe") return describe();
-    if (!watch_) return Error(Errc::failed, "NVML was not opened");
+    if (!watch_) return opened_.error();
     if (phase == "begin") {
       origin_ = Steady::time_point(std::chrono::nanoseconds(question["origin"].get<std::int64_t>()));
       return dumped({{"began", true}});
@@ -40,7 +40,12 @@ class Watcher {
 
  private:
   Result<std::string> describe() {
-    watch_ = std::make_unique<gpu::NvmlWatch>(TRY(gpu::NvmlWatch::open(library_)));
+    auto opened = gpu::NvmlWatch::open(library_);
+    if (!opened) {
+      opened_ = opened.error();
+      return opened.error();
+    }
+    watch_ = std::make_unique<gpu::NvmlWatch>(std::move(*opened));
     samples_.resize(static_cast<std::size_t>(watch_->count()));
     listening_ = watch_->listen();
     return listed([this](int i) { return watch_->describe(i); });
@@ -87,6 +92,7 @@ class Watcher {
 
   std::string library_;
   std::unique_ptr<gpu::NvmlWatch> watch_;
+  Result<> opened_ = Error(Errc::absent, "NVML was not asked for");
   Result<> listening_ = Error(Errc::absent, "not tried");
   std::optional<Steady::time_point> origin_;
   std::vector<std::vector<facts::LoadSample>> samples_;

@@ -21,6 +21,8 @@ struct Found {
 
 #ifdef BRINGUP_KERNELS_ON_CPU
 
+#define UNROLL
+#define UNROLL_NOT
 #define KERNEL static inline void
 #define DEVICE static inline
 
@@ -52,6 +54,8 @@ DEVICE float multiply_add(float a, float b, float c) {
 
 #else
 
+#define UNROLL _Pragma("unroll")
+#define UNROLL_NOT _Pragma("unroll 1")
 #define KERNEL extern "C" __attribute__((global)) void
 #define DEVICE static inline __attribute__((device))
 

@@ -27,24 +27,24 @@ KERNEL exact_product(int* to, const Quad* a, const Quad* b, U32 n) {
     const U32 i0 = (static_cast<U32>(group / high) % wide * 32U + lane) * 8U;
     const U32 j0 = static_cast<U32>(group % high) * 8U;
     int sum[8][8];
-#pragma unroll
+UNROLL
     for (U32 k = 0; k < 64; ++k) sum[k / 8][k % 8] = 0;
-#pragma unroll 1
+UNROLL_NOT
     for (U32 k = 0; k < quads; ++k) {
       Quad left[8];
-#pragma unroll
+UNROLL
       for (U32 i = 0; i < 8; ++i) left[i] = a[U64{i0 + i} * quads + k];
-#pragma unroll
+UNROLL
       for (U32 j = 0; j < 8; ++j) {
         const Quad right = b[U64{j0 + j} * quads + k];
-#pragma unroll
+UNROLL
         for (U32 i = 0; i < 8; ++i) {
           sum[i][j] = four(left[i].y, right.y, four(left[i].x, right.x, sum[i][j]));
           sum[i][j] = four(left[i].w, right.w, four(left[i].z, right.z, sum[i][j]));
         }
       }
     }
-#pragma unroll
+UNROLL
     for (U32 k = 0; k < 64; ++k) to[U64{j0 + k / 8} * n + i0 + k % 8] = sum[k % 8][k / 8];
   }
 }

@@ -6,7 +6,8 @@
 #include "device.h"
 
 static constexpr U32 kRowsP = 128, kRowsQ = 256;  // of a block
-static constexpr U32 kBytes = 128;                // of each row in one stage in shared memory: four steps of mma
+static constexpr U32 kBytes = 64;                 // of each row in one stage in shared memory: two steps of mma
+static constexpr U32 kPlaces = 4;                 // for stages in shared memory
 static constexpr U32 kStageBytes = (kRowsP + kRowsQ) * kBytes;
 
 extern __attribute__((shared, aligned(16))) char shared[];
@@ -19,7 +20,7 @@ DEVICE U32 shared_address() {
 
 // Sixteen-byte pieces of a row change places, so that eight rows lie in all the banks.
 DEVICE U32 place_of(U32 row, U32 piece) {
-  return row * kBytes + ((piece ^ (row & 7U)) << 4U);
+  return row * kBytes + ((piece ^ ((row >> 1U) & 3U)) << 4U);
 }
 
 DEVICE void copy_to_shared(U32 to, const char* from) {
@@ -47,24 +48,21 @@ BRINGUP_MMA(Fp16, float, "f", "m16n8k16.row.col.f32.f16.f16.f32");
 BRINGUP_MMA(Tf32, float, "f", "m16n8k8.row.col.f32.tf32.tf32.f32");
 BRINGUP_MMA(Int8, int, "r", "m16n8k32.row.col.s32.s8.s8.s32");
 
-// This thread's part of one stage, twelve pieces of sixteen bytes. `p` and `q` begin at this block's rows.
+// This thread's part of one stage, six pieces of sixteen bytes. `p` and `q` begin at this block's rows.
 DEVICE void fetch(const char* p, const char* q, U64 row_bytes, U32 stage_address, U64 offset) {
-  const U32 thread = thread_index(), piece = thread & 7U;
+  const U32 thread = thread_index(), piece = thread & 3U;
 #pragma unroll
-  for (U32 part = 0; part < 12; ++part) {
-    const U32 row = (thread >> 3U) + part * 32U;
-    const char* source = part < 4 ? p + row * row_bytes : q + (row - kRowsP) * row_bytes;
+  for (U32 part = 0; part < 6; ++part) {
+    const U32 row = (thread >> 2U) + part * 64U;
+    const char* source = part < 2 ? p + row * row_bytes : q + (row - kRowsP) * row_bytes;
     copy_to_shared(stage_address + place_of(row, piece), source + offset + piece * 16U);
   }
   asm volatile("cp.async.commit_group;" ::: "memory");
 }
 
-// Until the next stage has arrived, for all threads: one more may be on its way when there are three.
-DEVICE void wait_for_stage(U32 places) {
-  if (places > 2U)
-    asm volatile("cp.async.wait_group 1;" ::: "memory");
-  else
-    asm volatile("cp.async.wait_group 0;" ::: "memory");
+// Until the next stage has arrived, for all threads; two more may be on their way.
+DEVICE void wait_for_stage() {
+  asm volatile("cp.async.wait_group 2;" ::: "memory");
   asm volatile("bar.sync 0;" ::: "memory");
 }
 
@@ -95,7 +93,7 @@ DEVICE void multiply_parts(typename Mma::Sum (&sum)[4][8][4], const Parts& parts
 }
 
 template <typename Mma>
-DEVICE void multiply(typename Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes, U32 places) {
+DEVICE void multiply(typename Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes) {
   // Blocks that run at the same time lie close together, so that they share rows in the cache.
   const U32 wide = n / kRowsQ, high = n / kRowsP < 8U ? n / kRowsP : 8U;
   const U32 group = block_index() / (high * wide), inside = block_index() % (high * wide);
@@ -105,36 +103,31 @@ DEVICE void multiply(typename Mma::Sum* out, const char* p, const char* q, U32 n
   const U32 base = shared_address();
   const U32 stages = static_cast<U32>(row_bytes / kBytes);
   const U32 warp = thread_index() >> 5U, warp_p = warp & 1U, warp_q = warp >> 1U;
-  for (U32 stage = 0; stage + 1 < places; ++stage) {
+#pragma unroll
+  for (U32 stage = 0; stage < kPlaces - 1U; ++stage) {
     fetch(p, q, row_bytes, base + stage * kStageBytes, U64{stage} * kBytes);
   }
   typename Mma::Sum sum[4][8][4];
 #pragma unroll
   for (U32 i = 0; i < 128; ++i) sum[i / 32][i / 4 % 8][i % 4] = 0;
   Parts even, odd;
-  wait_for_stage(places);
+  wait_for_stage();
   load_parts(even, base, 0, warp_p, warp_q);
   // `now` is the place of the stage that is multiplied; the one before it is free.
   U32 now = 0;
-#pragma unroll 1
-  for (U32 half = 0; half < 2U * stages; ++half) {
-    // While one step is multiplied, the next is loaded; at a stage's end that is the first of the next stage.
-    load_parts(odd, base + now * kStageBytes, half % 2U * 2U + 1U, warp_p, warp_q);
-    const U32 ahead = half / 2U + places - 1U;
-    if (half % 2U == 0) {
-      if (ahead < stages)
-        fetch(p, q, row_bytes, base + (now == 0 ? places - 1U : now - 1U) * kStageBytes, U64{ahead} * kBytes);
-      else
-        asm volatile("cp.async.commit_group;" ::: "memory");
-    }
+  for (U32 stage = 0; stage < stages; ++stage) {
+    // While the first step is multiplied, the second is loaded, and a stage to come is fetched.
+    load_parts(odd, base + now * kStageBytes, 1, warp_p, warp_q);
+    const U32 ahead = stage + kPlaces - 1U;
+    if (ahead < stages)
+      fetch(p, q, row_bytes, base + (now == 0 ? kPlaces - 1U : now - 1U) * kStageBytes, U64{ahead} * kBytes);
+    else
+      asm volatile("cp.async.commit_group;" ::: "memory");
     multiply_parts<Mma>(sum, even);
-    if (half % 2U == 1U) {
-      now = now + 1U == places ? 0U : now + 1U;
-      wait_for_stage(places);
-      load_parts(even, base + now * kStageBytes, 0, warp_p, warp_q);
-    } else {
-      load_parts(even, base + now * kStageBytes, 2, warp_p, warp_q);
-    }
+    // While the second is multiplied, the next stage's first is loaded.
+    now = now + 1U == kPlaces ? 0U : now + 1U;
+    wait_for_stage();
+    load_parts(even, base + now * kStageBytes, 0, warp_p, warp_q);
     multiply_parts<Mma>(sum, odd);
   }
   const U32 lane = thread_index() & 31U;
@@ -154,9 +147,9 @@ DEVICE void multiply(typename Mma::Sum* out, const char* p, const char* q, U32 n
 }
 
 #define BRINGUP_PRODUCT(name, Mma)                                                                        \
-  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes, U32 places) __attribute__((launch_bounds(256, 1))); \
-  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes, U32 places) {              \
-    multiply<Mma>(out, p, q, n, row_bytes, places);                                                               \
+  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes) __attribute__((launch_bounds(256, 1))); \
+  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes) {              \
+    multiply<Mma>(out, p, q, n, row_bytes);                                                               \
   }
 BRINGUP_PRODUCT(product_bf16, Bf16)
 BRINGUP_PRODUCT(product_fp16, Fp16)

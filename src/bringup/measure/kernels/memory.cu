@@ -39,7 +39,7 @@ DEVICE U64 tile_step() {
 KERNEL fill(Quad* to, U64 count, U64 first, U32 seed, U32 mask) {
   const U64 next = thread_count();
   for (U64 i = tile_begin(); i < count; i += tile_step()) {
-#pragma unroll
+UNROLL
     for (U32 k = 0; k < 4U; ++k) {
       if (i + k * next < count) to[i + k * next] = pattern(first + i + k * next, seed, mask);
     }
@@ -52,7 +52,7 @@ KERNEL compare(const Quad* from, U64 count, U64 first, U32 seed, U32 mask, Found
   for (U64 i = tile_begin(); i < count; i += tile_step()) {
     if (i + 3U * next < count) {
       const Quad quads[4] = {from[i], from[i + next], from[i + 2U * next], from[i + 3U * next]};
-#pragma unroll
+UNROLL
       for (U32 k = 0; k < 4U; ++k) {
         const U64 index = first + i + k * next;
         if (differ(quads[k], pattern(index, seed, mask))) take_note(found, index);
@@ -94,7 +94,7 @@ KERNEL read(const Quad* from, U64 count, U64* sum) {
 KERNEL write(Quad* to, U64 count, U32 value) {
   const U64 next = thread_count();
   for (U64 i = tile_begin(); i < count; i += tile_step()) {
-#pragma unroll
+UNROLL
     for (U32 k = 0; k < 4U; ++k) {
       if (i + k * next < count) to[i + k * next] = {value, value + 1, value + 2, value + 3};
     }
@@ -169,10 +169,10 @@ KERNEL add(Floats* to, const Floats* from, U64 count) {
 // Eight chains of `rounds` multiply-adds each; every 32nd thread computes the same, so the CPU can compare all.
 KERNEL chains(float* to, U32 rounds, float factor) {
   float x[8];
-#pragma unroll
+UNROLL
   for (U32 k = 0; k < 8; ++k) x[k] = static_cast<float>(thread_index() % 32U) + static_cast<float>(k) * 0.125F;
   for (U32 round = 0; round < rounds; ++round) {
-#pragma unroll
+UNROLL
     for (U32 k = 0; k < 8; ++k) x[k] = multiply_add(x[k], factor, 0.5F);
   }
   to[own()] = ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
