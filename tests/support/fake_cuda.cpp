@@ -7,13 +7,11 @@
 //                                       hang (the context never comes), lost (the kernel never ends well),
 //                                       memory (none free), wrong (one element); of the whole: nodevice, init
 //                                       (another error), hanginit
-// For the native proof it has 4 MiB of free memory, primary contexts, streams that do everything at once, and the
-// kernels of fake_kernels.hpp. Its faults: flip (a bit of memory changes after it was filled), product (one element
-// of each tensor product), peercopy, peerstore (tagged data arrives wrong), nopeer (none can reach another), slow
-// (memory kernels take ten times as long), phase:KERNEL:N hangs and die:KERNEL:N dies in that kernel on GPU N.
-// Without a check against CUDA's headers on purpose: bringup has none either.
-#include <support/fake_kernels.hpp>
-
+// For the native proof it has 4 MiB of free memory, primary contexts, streams that do everything at once, and
+// the kernels of fake_kernels.hpp. Its faults: flip (a bit of memory changes after it was filled), product
+// (one element of each tensor product), peercopy, peerstore (tagged data arrives wrong), nopeer (none can
+// reach another), slow (memory kernels take ten times as long), phase:KERNEL:N hangs and die:KERNEL:N dies in
+// that kernel on GPU N. Without a check against CUDA's headers on purpose: bringup has none either.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -26,6 +24,7 @@
 #include <signal.h>
 #include <sstream>
 #include <string>
+#include <support/fake_kernels.hpp>
 #include <unistd.h>
 
 namespace {
@@ -42,7 +41,8 @@ struct State {
 };
 State state;
 
-// Of the native proof: contexts are one for each device and current in a thread; every call is made under a lock.
+// Of the native proof: contexts are one for each device and current in a thread; every call is made under a
+// lock.
 struct Primary {
   int device = -1;
 };
@@ -203,10 +203,11 @@ int cuEventElapsedTime(float* milliseconds, void* from, void* to) {
 int cuMemcpyAsync(unsigned long long to, unsigned long long from, std::size_t bytes, void* /*stream*/) {
   return copy_bytes(to, from, bytes);
 }
-int cuMemcpyPeerAsync(unsigned long long to, void* /*to_context*/, unsigned long long from, void* from_context,
-                      std::size_t bytes, void* /*stream*/) {
+int cuMemcpyPeerAsync(unsigned long long to, void* /*to_context*/, unsigned long long from,
+                      void* from_context, std::size_t bytes, void* /*stream*/) {
   if (const int code = copy_bytes(to, from, bytes); code != kSuccess) return code;
-  if (fault("peercopy", static_cast<Primary*>(from_context)->device)) reinterpret_cast<unsigned char*>(to)[32] ^= 8U;
+  if (fault("peercopy", static_cast<Primary*>(from_context)->device))
+    reinterpret_cast<unsigned char*>(to)[32] ^= 8U;
   return kSuccess;
 }
 int cuMemsetD8Async(unsigned long long to, unsigned char value, std::size_t bytes, void* /*stream*/) {
@@ -347,10 +348,11 @@ int cuMemcpyDtoH_v2(void* to, unsigned long long from, std::size_t bytes) {
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
   return kSuccess;
 }
-int cuLaunchKernel(void* function, unsigned blocks_, unsigned, unsigned, unsigned threads, unsigned,
-                   unsigned, unsigned, void*, void** arguments, void**) {
+int cuLaunchKernel(void* function, unsigned blocks_, unsigned, unsigned, unsigned threads, unsigned, unsigned,
+                   unsigned, void*, void** arguments, void**) {
   if (const int code = usable(); code != kSuccess) return code;
-  if (function != &state) return launch_native(*static_cast<std::string*>(function), blocks_, threads, arguments);
+  if (function != &state)
+    return launch_native(*static_cast<std::string*>(function), blocks_, threads, arguments);
   const auto* in = *static_cast<std::uint32_t**>(arguments[0]);
   auto* out = *static_cast<std::uint32_t**>(arguments[1]);
   const std::uint32_t count = *static_cast<std::uint32_t*>(arguments[2]);

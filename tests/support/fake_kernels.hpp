@@ -14,9 +14,8 @@
 
 namespace fake {
 
-#include <bringup/measure/kernels/memory.cu>
-
 #include <bringup/measure/kernels/exact.cu>
+#include <bringup/measure/kernels/memory.cu>
 
 template <typename T>
 T argument(void** arguments, int index) {
@@ -54,7 +53,8 @@ inline float number(U32 type, const unsigned char* at) {
     std::memcpy(&half, at, 2);
     if (type == kBf16) return __builtin_bit_cast(float, static_cast<U32>(half) << 16U);
     const int exponent = (half >> 10U) & 31;
-    const float size = exponent == 0 ? 0 : std::ldexp(static_cast<float>((half & 1023U) | 1024U), exponent - 25);
+    const float size =
+        exponent == 0 ? 0 : std::ldexp(static_cast<float>((half & 1023U) | 1024U), exponent - 25);
     return (half & 0x8000U) != 0 ? -size : size;
   }
   std::memcpy(&bits, at, 4);

@@ -139,7 +139,8 @@ int nvmlDeviceGetPciInfo_v3(void* handle, PciInfo* info) {
                 static_cast<unsigned>(gpu));
   std::memmove(info->bus_id + 9, info->bus_id + 10, std::strlen(info->bus_id + 10) + 1);
   if (std::getenv("FAKE_NVML_AS_CUDA") != nullptr)  // where fake_cuda has them
-    std::snprintf(info->bus_id, sizeof info->bus_id, "00000000:%02X:00.0", 0xA0U + static_cast<unsigned>(gpu));
+    std::snprintf(info->bus_id, sizeof info->bus_id, "00000000:%02X:00.0",
+                  0xA0U + static_cast<unsigned>(gpu));
   return 0;
 }
 int nvmlDeviceGetMemoryInfo(void* handle, Memory* memory) {

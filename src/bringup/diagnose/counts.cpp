@@ -213,8 +213,7 @@ Looked look_count_nvml_cuda(const Patient& patient) {
   const facts::Count& cuda = machine.counts.cuda;
   if (!nvml.gpus) return Error(nvml.gpus.error()).within("NVML could not be read");
   // To have been asked and to have failed is an answer; not to have been asked is none.
-  if (!cuda.gpus && cuda.gpus.error().code() == Errc::failed && *nvml.gpus > 0)
-    return cuda_failed(machine);
+  if (!cuda.gpus && cuda.gpus.error().code() == Errc::failed && *nvml.gpus > 0) return cuda_failed(machine);
   if (!cuda.gpus) return Error(cuda.gpus.error()).within("CUDA did not count");
   if (*nvml.gpus == *cuda.gpus) return Sightings{};
   Sighting sighting{.evidence = both(nvml, cuda), .gpus = {}, .fix = {}};

@@ -347,9 +347,11 @@ int rank(Outcome outcome) {
 std::vector<Verdict> judge(const Machine& machine, const Measurements& measurements) {
   std::vector<Verdict> out;
   judge_gpus(machine, measurements, out);
-  const bool asked_for = measurements.native || measurements.native.error() != facts::Measurements().native.error();
+  const bool asked_for =
+      measurements.native || measurements.native.error() != facts::Measurements().native.error();
   if (asked_for) {
-    for (Verdict& verdict : judge_native(machine, measurements.native, reference())) out.push_back(std::move(verdict));
+    for (Verdict& verdict : judge_native(machine, measurements.native, reference()))
+      out.push_back(std::move(verdict));
   }
   for (const auto& [path, proof] : measurements.envs) judge_env(machine, measurements, path, proof, out);
   return out;

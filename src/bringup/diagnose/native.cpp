@@ -53,10 +53,10 @@ Verdict judge_memory_content(const NativeGpu& gpu) {
   const auto seen = Seen::of(gpu.memory);
   if (!seen) return unmeasured("gpu-memory", {gpu.pci}, gpu.memory.error());
   const facts::MemoryTest& test = *gpu.memory;
-  Verdict verdict = passed(
-      *seen, "gpu-memory", {gpu.pci},
-      fmt::format("{} of {} written and read back, {} times", base::human_bytes(test.taken_bytes),
-                  base::human_bytes(test.total_bytes), test.passes.size()));
+  Verdict verdict =
+      passed(*seen, "gpu-memory", {gpu.pci},
+             fmt::format("{} of {} written and read back, {} times", base::human_bytes(test.taken_bytes),
+                         base::human_bytes(test.total_bytes), test.passes.size()));
   verdict.measured = facts::Quantity{.value = static_cast<double>(test.taken_bytes), .unit = "B"};
   if (test.passes.empty() || test.taken_bytes == 0) {
     verdict.outcome = Outcome::inconclusive;
@@ -65,9 +65,10 @@ Verdict judge_memory_content(const NativeGpu& gpu) {
   for (const facts::MemoryPass& pass : test.passes) {
     if (pass.errors == 0) continue;
     verdict.outcome = Outcome::fail;
-    verdict.why = fmt::format("pattern '{}': {} pieces of 16 bytes came back different, the first {} bytes in; the "
-                              "card is to be replaced (nvidia-smi -q -d ECC,ROW_REMAPPER)",
-                              pass.pattern, pass.errors, pass.first_error.value_or(0));
+    verdict.why = fmt::format(
+        "pattern '{}': {} pieces of 16 bytes came back different, the first {} bytes in; the "
+        "card is to be replaced (nvidia-smi -q -d ECC,ROW_REMAPPER)",
+        pass.pattern, pass.errors, pass.first_error.value_or(0));
     break;
   }
   return verdict;
@@ -117,7 +118,8 @@ Verdict judge_errors(const NativeGpu& gpu) {
   if (gpu.xids && !gpu.xids->empty()) {
     std::vector<std::string> numbers;
     for (const std::uint64_t xid : *gpu.xids) numbers.push_back(fmt::format("{}", xid));
-    worse(Outcome::fail, fmt::format("Xid {} during the proof (sudo dmesg | grep Xid)", base::join(numbers, ", ")));
+    worse(Outcome::fail,
+          fmt::format("Xid {} during the proof (sudo dmesg | grep Xid)", base::join(numbers, ", ")));
   }
   if (gpu.errors_before && gpu.errors_after) {
     const facts::ErrorCounts& before = *gpu.errors_before;
@@ -137,25 +139,30 @@ Verdict judge_errors(const NativeGpu& gpu) {
   return verdict;
 }
 
-// Which of the equal products on equal GPUs is not the others'. Of two that differ, nobody knows which is wrong.
+// Which of the equal products on equal GPUs is not the others'. Of two that differ, nobody knows which is
+// wrong.
 void judge_digests(const facts::NativeProof& proof, std::vector<Verdict>& out) {
   std::map<std::string, std::map<std::string, std::vector<std::string>>> digests;  // work -> digest -> GPUs
   for (const NativeGpu& gpu : proof.gpus) {
     for (const facts::MatrixRate& matrix : gpu.matrices) {
       if (!matrix.digest) continue;
-      const std::string work = fmt::format("{} product of {} by {} on {}", matrix.type, matrix.size, matrix.by, gpu.name);
+      const std::string work =
+          fmt::format("{} product of {} by {} on {}", matrix.type, matrix.size, matrix.by, gpu.name);
       digests[work][*matrix.digest].push_back(gpu.pci);
     }
   }
   for (const auto& [work, by_digest] : digests) {
     if (by_digest.size() < 2) continue;
-    const auto most = std::ranges::max_element(by_digest, {}, [](const auto& one) { return one.second.size(); });
+    const auto most =
+        std::ranges::max_element(by_digest, {}, [](const auto& one) { return one.second.size(); });
     const bool majority = most->second.size() >= 2;
     for (const auto& [digest, gpus] : by_digest) {
       if (majority && digest == most->first) continue;
       Verdict verdict = unmeasured("gpu-equal-results", gpus, Error(Errc::failed, ""));
-      verdict.why = majority ? fmt::format("the same {} gave another result than on the others: it computes wrongly", work)
-                             : fmt::format("the same {} gave different results: one of the GPUs computes wrongly", work);
+      verdict.why =
+          majority
+              ? fmt::format("the same {} gave another result than on the others: it computes wrongly", work)
+              : fmt::format("the same {} gave different results: one of the GPUs computes wrongly", work);
       out.push_back(std::move(verdict));
     }
   }
@@ -185,11 +192,12 @@ Verdict exposure_of(const NativeGpu& gpu) {
   Verdict verdict = unmeasured("gpu-exposure", {gpu.pci}, Error(Errc::absent, ""));
   verdict.outcome = Outcome::info;
   verdict.why = fmt::format(
-      "no verdict reaches beyond {} written and {} read in its memory, {} from and {} to the host, {} to other GPUs, "
+      "no verdict reaches beyond {} written and {} read in its memory, {} from and {} to the host, {} to "
+      "other GPUs, "
       "{:.3g} operations and {:.3g} results compared",
-      base::human_bytes(did.bytes_written), base::human_bytes(did.bytes_read), base::human_bytes(did.bytes_from_host),
-      base::human_bytes(did.bytes_to_host), base::human_bytes(did.bytes_to_peers), did.operations,
-      static_cast<double>(did.results_compared));
+      base::human_bytes(did.bytes_written), base::human_bytes(did.bytes_read),
+      base::human_bytes(did.bytes_from_host), base::human_bytes(did.bytes_to_host),
+      base::human_bytes(did.bytes_to_peers), did.operations, static_cast<double>(did.results_compared));
   return verdict;
 }
 
@@ -213,11 +221,16 @@ Verdict unmeasured(std::string check, std::vector<std::string> gpus, const Error
           .why = why.message()};
 }
 
-std::vector<Verdict> judge_native(const facts::Machine& machine, const facts::Reading<facts::NativeProof>& proof,
+std::vector<Verdict> judge_native(const facts::Machine& machine,
+                                  const facts::Reading<facts::NativeProof>& proof,
                                   const Reference& reference) {
   std::vector<Verdict> out;
   if (!proof) {
     out.push_back(unmeasured("gpu-native", {}, proof.error()));
+    return out;
+  }
+  if (proof->gpus.empty()) {
+    out.push_back(unmeasured("gpu-native", {}, Error(Errc::absent, "no GPU was measured")));
     return out;
   }
   const NativeView view{.machine = machine, .proof = *proof, .reference = reference};

@@ -25,8 +25,8 @@ class Seen {
 
 // The verdict `check` in its best form; what was found wrong is put into it afterwards.
 facts::Verdict passed(const Seen& seen, std::string check, std::vector<std::string> gpus, std::string why);
-// What the lack of a measurement is: inconclusive (something stood in the way), not measured, or failed (it was
-// tried and went wrong). Never a pass.
+// What the lack of a measurement is: inconclusive (something stood in the way), not measured, or failed (it
+// was tried and went wrong). Never a pass.
 facts::Verdict unmeasured(std::string check, std::vector<std::string> gpus, const Error& why);
 
 struct NativeView {

@@ -66,7 +66,8 @@ std::string throttle_text(const NativeGpu& gpu) {
   if ((reasons & kThermal) != 0)
     return fmt::format("heat lowered its clock{} (nvidia-smi -q -d PERFORMANCE,TEMPERATURE)", heat);
   if ((reasons & kPowerBrake) != 0)
-    return "the machine's power brake lowered its clock: too little power comes in (nvidia-smi -q -d PERFORMANCE)";
+    return "the machine's power brake lowered its clock: too little power comes in (nvidia-smi -q -d "
+           "PERFORMANCE)";
   if ((reasons & kHardwareSlowdown) != 0)
     return "the hardware slowed it down, for heat or power (nvidia-smi -q -d PERFORMANCE)";
   return "";
@@ -123,9 +124,10 @@ std::string matrix_cause(const NativeGpu& gpu) {
   if (limit_lowered(gpu)) return limit_text(gpu);
   const auto clock = most(gpu, &LoadSample::sm_megahertz);
   if (clock && gpu.build && *clock < gpu.build->sm_megahertz_most * 0.9) {
-    return fmt::format("its clock never came above {:.0f} MHz of {:.0f}: it may be locked lower (nvidia-smi -q -d "
-                       "CLOCK,PERFORMANCE)",
-                       *clock, gpu.build->sm_megahertz_most);
+    return fmt::format(
+        "its clock never came above {:.0f} MHz of {:.0f}: it may be locked lower (nvidia-smi -q -d "
+        "CLOCK,PERFORMANCE)",
+        *clock, gpu.build->sm_megahertz_most);
   }
   if ((reasons_of(gpu) & kPowerCap) != 0)
     return "it ran into its own power limit, as such loads do (nvidia-smi -q -d POWER,PERFORMANCE)";
@@ -137,19 +139,22 @@ std::string host_cause(const NativeGpu& gpu) {
   const auto width = most(gpu, &LoadSample::link_width);
   const auto generation = most(gpu, &LoadSample::link_generation);
   if (gpu.link && width && *width < gpu.link->max_width) {
-    return fmt::format("its link is trained at x{} of x{}: seat, riser or slot (nvidia-smi -q -i {} | grep -A3 "
-                       "'Link Width'; sudo lspci -vvs {} | grep LnkSta)",
-                       *width, gpu.link->max_width, gpu.pci, gpu.pci);
+    return fmt::format(
+        "its link is trained at x{} of x{}: seat, riser or slot (nvidia-smi -q -i {} | grep -A3 "
+        "'Link Width'; sudo lspci -vvs {} | grep LnkSta)",
+        *width, gpu.link->max_width, gpu.pci, gpu.pci);
   }
   if (gpu.link && generation && *generation < gpu.link->max_generation) {
-    return fmt::format("its link runs as PCIe {}.0 of {}.0 under load (nvidia-smi -q -i {} | grep -A3 'PCIe "
-                       "Generation'; sudo lspci -vvs {} | grep LnkSta)",
-                       *generation, gpu.link->max_generation, gpu.pci, gpu.pci);
+    return fmt::format(
+        "its link runs as PCIe {}.0 of {}.0 under load (nvidia-smi -q -i {} | grep -A3 'PCIe "
+        "Generation'; sudo lspci -vvs {} | grep LnkSta)",
+        *generation, gpu.link->max_generation, gpu.pci, gpu.pci);
   }
   if (gpu.near && !*gpu.near) {
-    return fmt::format("the measuring thread may not run on the CPUs next to it (taskset -p $$; cat "
-                       "/sys/bus/pci/devices/{}/local_cpulist)",
-                       gpu.pci);
+    return fmt::format(
+        "the measuring thread may not run on the CPUs next to it (taskset -p $$; cat "
+        "/sys/bus/pci/devices/{}/local_cpulist)",
+        gpu.pci);
   }
   if (gpu.errors_before && gpu.errors_after && gpu.errors_before->pcie_replays &&
       gpu.errors_after->pcie_replays > gpu.errors_before->pcie_replays)
@@ -164,7 +169,8 @@ std::string pair_cause(const NativeView& view, const facts::NativePair& pair) {
     if (auto why = links_down(*gpu); !why.empty()) return why;
   }
   if (pair.reachable && !*pair.reachable)
-    return "CUDA lets neither reach the other's memory, so that all goes through the host (nvidia-smi topo -p2p r)";
+    return "CUDA lets neither reach the other's memory, so that all goes through the host (nvidia-smi topo "
+           "-p2p r)";
   if (auto why = translated(view.machine); !why.empty()) return why;
   for (const std::string& pci : {pair.from, pair.to}) {
     const NativeGpu* gpu = gpu_at(view, pci);
@@ -175,14 +181,16 @@ std::string pair_cause(const NativeView& view, const facts::NativePair& pair) {
 }
 
 std::string collective_cause(const NativeView& view) {
-  for (const char* name : {"NCCL_P2P_DISABLE", "NCCL_P2P_LEVEL", "NCCL_SHM_DISABLE", "NCCL_PROTO", "NCCL_ALGO",
-                           "NCCL_MAX_NCHANNELS", "NCCL_BUFFSIZE", "NCCL_TOPO_FILE", "NCCL_CONF_FILE"}) {
+  for (const char* name :
+       {"NCCL_P2P_DISABLE", "NCCL_P2P_LEVEL", "NCCL_SHM_DISABLE", "NCCL_PROTO", "NCCL_ALGO",
+        "NCCL_MAX_NCHANNELS", "NCCL_BUFFSIZE", "NCCL_TOPO_FILE", "NCCL_CONF_FILE"}) {
     for (const std::string& setting : view.proof.settings) {
       if (mentions(setting, name) && setting != "NCCL_P2P_DISABLE=0" && setting != "NCCL_SHM_DISABLE=0")
         return fmt::format("{} is set (env | grep NCCL), and NCCL heeds it: try without", setting);
     }
   }
-  for (const facts::NativePair& pair : view.proof.pairs ? *view.proof.pairs : std::vector<facts::NativePair>()) {
+  for (const facts::NativePair& pair :
+       view.proof.pairs ? *view.proof.pairs : std::vector<facts::NativePair>()) {
     if (auto why = pair_cause(view, pair); !why.empty()) return why;
   }
   return "";
@@ -191,7 +199,8 @@ std::string collective_cause(const NativeView& view) {
 facts::Verdict judge_throttling(const NativeGpu& gpu) {
   const auto seen = Seen::of(gpu.load);
   if (!seen) return unmeasured("gpu-throttling", {gpu.pci}, gpu.load.error());
-  const auto told = std::ranges::count_if(*gpu.load, [](const LoadSample& one) { return one.reasons.has_value(); });
+  const auto told =
+      std::ranges::count_if(*gpu.load, [](const LoadSample& one) { return one.reasons.has_value(); });
   if (told == 0) {
     return unmeasured("gpu-throttling", {gpu.pci},
                       Error(Errc::absent, "NVML gave no reasons for the clock while the GPU was loaded"));

@@ -54,9 +54,9 @@ bool complains(Outcome outcome) {
   return outcome == Outcome::warn || outcome == Outcome::fail;
 }
 
-// Two that complain agree on a failure. When only the roofline complains and several of its like are as slow, the
-// machine is built so or the table is wrong: a warning. When only its like complains, several of them are believed; a
-// single other may as well be the fast one, and only what would be a failure is a warning.
+// Two that complain agree on a failure. When only the roofline complains and several of its like are as slow,
+// the machine is built so or the table is wrong: a warning. When only its like complains, several of them are
+// believed; a single other may as well be the fast one, and only what would be a failure is a warning.
 Outcome together(Outcome roof, Outcome like, std::size_t count) {
   if (complains(roof) && complains(like)) return Outcome::fail;
   if (complains(roof)) return like == Outcome::pass && count >= 2 ? Outcome::warn : roof;
@@ -70,7 +70,8 @@ std::string said(double value, const Yardstick& yard, Outcome roof, Outcome like
   std::vector<std::string> words;
   if (yard.roof) words.push_back(fmt::format("{} of {}", percent(value / yard.roof->value), yard.roof->from));
   if (complains(roof) && yard.factor != nullptr) {
-    words.push_back(fmt::format("less than {} of it is {}", percent(roof == Outcome::fail ? yard.factor->fail : yard.factor->warn),
+    words.push_back(fmt::format("less than {} of it is {}",
+                                percent(roof == Outcome::fail ? yard.factor->fail : yard.factor->warn),
                                 roof == Outcome::fail ? "a failure" : "a warning"));
   }
   if (const double median = middle(yard.like); median > 0 && complains(like))
@@ -89,10 +90,11 @@ Verdict judged(std::string check, std::vector<std::string> gpus, const Reading<R
   Verdict verdict = passed(*seen, std::move(check), std::move(gpus), "");
   verdict.measured = facts::Quantity{.value = value, .unit = unit};
   if (yard.roof && yard.factor != nullptr) {
-    verdict.expected = facts::Expectation{
-        .value = yard.roof->value * yard.factor->expected,
-        .unit = unit,
-        .source = fmt::format("{} of {}: {}", percent(yard.factor->expected), yard.roof->from, yard.factor->source)};
+    verdict.expected =
+        facts::Expectation{.value = yard.roof->value * yard.factor->expected,
+                           .unit = unit,
+                           .source = fmt::format("{} of {}: {}", percent(yard.factor->expected),
+                                                 yard.roof->from, yard.factor->source)};
   }
   if (!(value > 0)) {
     verdict.outcome = Outcome::inconclusive;
@@ -132,14 +134,15 @@ void judge_memory(const NativeView& view, const NativeGpu& gpu, std::vector<Verd
     const char* figure;
     Reading<Rate> NativeGpu::*rate;
   };
-  for (const auto& [figure, rate] : {Row{"memory-read", &NativeGpu::memory_read},
-                                     Row{"memory-write", &NativeGpu::memory_write},
-                                     Row{"memory-copy", &NativeGpu::memory_copy}}) {
+  for (const auto& [figure, rate] :
+       {Row{"memory-read", &NativeGpu::memory_read}, Row{"memory-write", &NativeGpu::memory_write},
+        Row{"memory-copy", &NativeGpu::memory_copy}}) {
     const auto member = rate;
-    const Yardstick yard{.roof = memory_roof(gpu),
-                         .factor = view.reference.factor(figure),
-                         .limit = view.reference.sibling("memory"),
-                         .like = like_of(view, gpu, [member](const NativeGpu& one) { return &(one.*member); })};
+    const Yardstick yard{
+        .roof = memory_roof(gpu),
+        .factor = view.reference.factor(figure),
+        .limit = view.reference.sibling("memory"),
+        .like = like_of(view, gpu, [member](const NativeGpu& one) { return &(one.*member); })};
     out.push_back(judged(fmt::format("gpu-{}", figure), {gpu.pci}, gpu.*rate, "B/s", yard, holders_text(gpu),
                          [&gpu] { return memory_cause(gpu); }));
   }
@@ -153,10 +156,11 @@ void judge_host(const NativeView& view, const NativeGpu& gpu, std::vector<Verdic
   for (const auto& [check, rate] :
        {Row{"gpu-from-host", &NativeGpu::to_device}, Row{"gpu-to-host", &NativeGpu::to_host}}) {
     const auto member = rate;
-    const Yardstick yard{.roof = host_roof(gpu),
-                         .factor = view.reference.factor("host-link"),
-                         .limit = view.reference.sibling("host-link"),
-                         .like = like_of(view, gpu, [member](const NativeGpu& one) { return &(one.*member); })};
+    const Yardstick yard{
+        .roof = host_roof(gpu),
+        .factor = view.reference.factor("host-link"),
+        .limit = view.reference.sibling("host-link"),
+        .like = like_of(view, gpu, [member](const NativeGpu& one) { return &(one.*member); })};
     out.push_back(judged(check, {gpu.pci}, gpu.*rate, "B/s", yard, holders_text(gpu),
                          [&gpu] { return host_cause(gpu); }));
   }
@@ -172,14 +176,16 @@ const Reading<Rate>* matrix_rate(const NativeGpu& gpu, const facts::MatrixRate& 
 void judge_matrices(const NativeView& view, const NativeGpu& gpu, std::vector<Verdict>& out) {
   for (const facts::MatrixRate& matrix : gpu.matrices) {
     const bool own = matrix.by.starts_with("own");
-    const Yardstick yard{.roof = matrix_roof(view.reference, gpu, matrix.type),
-                         .factor = view.reference.factor("matrix", own ? "own" : "library"),
-                         .limit = view.reference.sibling("matrix"),
-                         .like = like_of(view, gpu, [&matrix](const NativeGpu& one) { return matrix_rate(one, matrix); })};
+    const Yardstick yard{
+        .roof = matrix_roof(view.reference, gpu, matrix.type),
+        .factor = view.reference.factor("matrix", own ? "own" : "library"),
+        .limit = view.reference.sibling("matrix"),
+        .like = like_of(view, gpu, [&matrix](const NativeGpu& one) { return matrix_rate(one, matrix); })};
     Verdict verdict = judged("gpu-matrix-" + matrix.type, {gpu.pci}, matrix.operations, "FLOP/s", yard,
                              holders_text(gpu), [&gpu] { return matrix_cause(gpu); });
     if (matrix.operations) verdict.why += "; by " + matrix.by;
-    // That a GPU has no such type, or this machine no library for it, takes nothing from the proof of the others.
+    // That a GPU has no such type, or this machine no library for it, takes nothing from the proof of the
+    // others.
     if (verdict.outcome == Outcome::not_measured) {
       verdict.outcome = Outcome::info;
       verdict.why = "not measured: " + verdict.why;
@@ -193,8 +199,8 @@ const NativeGpu* gpu_at(const NativeView& view, const std::string& pci) {
   return found == view.proof.gpus.end() ? nullptr : &*found;
 }
 
-// All NVLinks of a GPU lead to one peer when there are but two GPUs, or through a switch. Without a word of a switch,
-// what most pairs reach shows it.
+// All NVLinks of a GPU lead to one peer when there are but two GPUs, or through a switch. Without a word of a
+// switch, what most pairs reach shows it.
 bool all_links_to_each(const NativeView& view) {
   const auto is_switch = [](const facts::PciFunction& one) { return one.kind == facts::PciKind::nvswitch; };
   if (view.proof.gpus.size() == 2 || std::ranges::any_of(view.machine.pci, is_switch)) return true;
@@ -217,7 +223,8 @@ std::optional<Roof> narrower_host(const NativeGpu& a, const NativeGpu& b) {
 }
 
 Yardstick pair_yard(const NativeView& view, const NativePair& pair, bool whole) {
-  Yardstick yard{.roof = std::nullopt, .factor = nullptr, .limit = view.reference.sibling("pair"), .like = {}};
+  Yardstick yard{
+      .roof = std::nullopt, .factor = nullptr, .limit = view.reference.sibling("pair"), .like = {}};
   for (const NativePair& other : *view.proof.pairs) {
     if (&other != &pair && other.copy) yard.like.push_back(other.copy->median);
   }
@@ -253,10 +260,11 @@ Verdict pair_data(const NativePair& pair) {
     const Reading<std::uint64_t>* right;
   };
   std::uint64_t bytes = 0;
-  Verdict verdict = unmeasured("gpu-pair-data", {pair.from, pair.to}, Error(Errc::absent, "nothing was copied"));
-  for (const auto& [how, right] : {Row{"the copy engine", &pair.copied_right},
-                                   Row{"the source's threads", &pair.stored_right},
-                                   Row{"the destination's threads", &pair.loaded_right}}) {
+  Verdict verdict =
+      unmeasured("gpu-pair-data", {pair.from, pair.to}, Error(Errc::absent, "nothing was copied"));
+  for (const auto& [how, right] :
+       {Row{"the copy engine", &pair.copied_right}, Row{"the source's threads", &pair.stored_right},
+        Row{"the destination's threads", &pair.loaded_right}}) {
     const auto seen = Seen::of(*right);
     if (!seen && right->error().code() == Errc::unsupported) continue;  // they cannot reach each other
     if (!seen) {
@@ -293,8 +301,9 @@ void judge_pairs(const NativeView& view, std::vector<Verdict>& out) {
   const bool whole = all_links_to_each(view);
   for (const NativePair& pair : *view.proof.pairs) {
     out.push_back(pair_data(pair));
-    out.push_back(judged("gpu-pair-speed", {pair.from, pair.to}, pair.copy, "B/s", pair_yard(view, pair, whole),
-                         held_of_either(view, pair), [&] { return pair_cause(view, pair); }));
+    out.push_back(judged("gpu-pair-speed", {pair.from, pair.to}, pair.copy, "B/s",
+                         pair_yard(view, pair, whole), held_of_either(view, pair),
+                         [&] { return pair_cause(view, pair); }));
   }
 }
 

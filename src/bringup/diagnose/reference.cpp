@@ -28,7 +28,8 @@ class Row {
   }
   Result<std::string> text(std::string_view key) {
     const Toml* value = take(key);
-    if (value == nullptr || value->text() == nullptr) return bad(fmt::format("{} is missing or no text", key));
+    if (value == nullptr || value->text() == nullptr)
+      return bad(fmt::format("{} is missing or no text", key));
     return *value->text();
   }
   Result<double> part(std::string_view key) {
@@ -57,7 +58,8 @@ class Row {
     const std::string as_of = TRY(text("as_of"));
     const std::string known = TRY(text("known"));
     if (as_of.size() != 10) return bad("as_of is no date");
-    if (std::ranges::find(kKnown, known) == kKnown.end()) return bad("known is none of tried, read, inferred");
+    if (std::ranges::find(kKnown, known) == kKnown.end())
+      return bad("known is none of tried, read, inferred");
     for (const auto& [key, value] : *toml_.table()) {
       if (std::ranges::find(taken_, key) == taken_.end()) return bad(key + " is not known here");
     }
@@ -145,7 +147,8 @@ const Reference& reference() {
     Reference all;
     for (const base::EmbeddedFile& file : embedded_reference_rows()) {
       auto one = parse_reference(file.text, file.name);
-      if (one) all = std::move(*one);  // a test parses the same file: that it can be read is known at build time
+      if (one)
+        all = std::move(*one);  // a test parses the same file: that it can be read is known at build time
     }
     return all;
   }();

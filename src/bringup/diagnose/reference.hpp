@@ -46,7 +46,8 @@ struct Reference {
   const OperationsRow* row(std::string_view capability, bool geforce) const;
 };
 
-// A row that is not in order (out of range, fail above warn, twice the same) is Errc::malformed with its line.
+// A row that is not in order (out of range, fail above warn, twice the same) is Errc::malformed with its
+// line.
 Result<Reference> parse_reference(std::string_view text, std::string_view name);
 // The one that was compiled in.
 const Reference& reference();

@@ -29,7 +29,8 @@ std::optional<Roof> memory_roof(const facts::NativeGpu& gpu) {
               .from = fmt::format("{:.0f} MHz x 2 x {} bits", clock, bits)};
 }
 
-std::optional<Roof> matrix_roof(const Reference& reference, const facts::NativeGpu& gpu, std::string_view type) {
+std::optional<Roof> matrix_roof(const Reference& reference, const facts::NativeGpu& gpu,
+                                std::string_view type) {
   if (!gpu.build) return std::nullopt;
   const OperationsRow* row = reference.row(gpu.build->compute_capability, is_geforce(gpu));
   if (row == nullptr) return std::nullopt;
@@ -57,10 +58,12 @@ std::optional<Roof> nvlink_roof(const facts::NativeGpu& a, const facts::NativeGp
   if (!a.nvlink || !b.nvlink) return std::nullopt;
   const int links = std::min(a.nvlink->links, b.nvlink->links);
   const int generation = std::min(a.nvlink->version, b.nvlink->version);
-  if (links <= 0 || generation <= 0 || static_cast<std::size_t>(generation) >= kRates.size()) return std::nullopt;
+  if (links <= 0 || generation <= 0 || static_cast<std::size_t>(generation) >= kRates.size())
+    return std::nullopt;
   const double rate = kRates.at(static_cast<std::size_t>(generation));
-  return Roof{.value = links * rate,
-              .from = fmt::format("{} NVLinks of generation {}, {:.0f} GB/s each", links, generation, rate / 1e9)};
+  return Roof{
+      .value = links * rate,
+      .from = fmt::format("{} NVLinks of generation {}, {:.0f} GB/s each", links, generation, rate / 1e9)};
 }
 
 }  // namespace bringup::diagnose

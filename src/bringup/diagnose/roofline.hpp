@@ -17,7 +17,8 @@ struct Roof {
 
 // Each is nullopt when what it is worked out from could not be read.
 std::optional<Roof> memory_roof(const facts::NativeGpu& gpu);
-std::optional<Roof> matrix_roof(const Reference& reference, const facts::NativeGpu& gpu, std::string_view type);
+std::optional<Roof> matrix_roof(const Reference& reference, const facts::NativeGpu& gpu,
+                                std::string_view type);
 // The narrowest of what card and slot can do together, as NVML gives it.
 std::optional<Roof> host_roof(const facts::NativeGpu& gpu);
 // All NVLinks of the GPU that has fewer, one direction.

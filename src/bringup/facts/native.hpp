@@ -16,9 +16,9 @@ struct Rate {
 
 // One pattern over all the memory that was taken: written, then read back and compared.
 struct MemoryPass {
-  std::string pattern;       // "addresses", "inverse"
-  std::uint64_t bytes = 0;   // written, and as many read back
-  std::uint64_t errors = 0;  // pieces of 16 bytes that came back different
+  std::string pattern;                       // "addresses", "inverse"
+  std::uint64_t bytes = 0;                   // written, and as many read back
+  std::uint64_t errors = 0;                  // pieces of 16 bytes that came back different
   std::optional<std::uint64_t> first_error;  // where the first of them lies, in bytes from the beginning
   double seconds = 0;
   bool operator==(const MemoryPass&) const = default;
@@ -68,8 +68,8 @@ struct GpuBuild {
 };
 
 struct NvlinkState {
-  int links = 0;   // that the GPU has
-  int active = 0;  // of them
+  int links = 0;    // that the GPU has
+  int active = 0;   // of them
   int version = 0;  // NVLink generation, 1..5
   bool operator==(const NvlinkState&) const = default;
 };
@@ -136,7 +136,8 @@ struct NativeGpu {
   Reading<std::vector<LoadSample>> load = Error(Errc::absent, "not measured");
   Reading<ErrorCounts> errors_before = Error(Errc::absent, "not read");
   Reading<ErrorCounts> errors_after = Error(Errc::absent, "not read");
-  Reading<std::vector<std::uint64_t>> xids = Error(Errc::absent, "not watched");  // that came during the proof
+  Reading<std::vector<std::uint64_t>> xids =
+      Error(Errc::absent, "not watched");  // that came during the proof
   Exposure exposure;
   bool operator==(const NativeGpu&) const = default;
 };
@@ -146,7 +147,8 @@ struct NativePair {
   std::string from;  // PCI addresses
   std::string to;
   Reading<bool> reachable = Error(Errc::absent, "not measured");  // CUDA says that one can reach the other
-  Reading<std::uint64_t> copied_right = Error(Errc::absent, "not measured");  // tagged bytes, by the copy engine
+  Reading<std::uint64_t> copied_right =
+      Error(Errc::absent, "not measured");  // tagged bytes, by the copy engine
   Reading<std::uint64_t> stored_right = Error(Errc::absent, "not measured");  // by the source's threads
   Reading<std::uint64_t> loaded_right = Error(Errc::absent, "not measured");  // by the destination's threads
   Reading<Rate> copy = Error(Errc::absent, "not measured");
@@ -187,7 +189,7 @@ struct NativeProof {
   Reading<std::vector<Collective>> collectives = Error(Errc::absent, "not measured");
   std::vector<PhaseTime> phases;
   std::vector<std::string> settings;  // of the environment that libraries heed: "NCCL_P2P_DISABLE=1"
-  std::vector<std::string> unseen;  // what this level could not have seen
+  std::vector<std::string> unseen;    // what this level could not have seen
   double seconds = 0;
   bool operator==(const NativeProof&) const = default;
 };

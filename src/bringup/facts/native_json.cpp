@@ -12,7 +12,9 @@ namespace {
 using nlohmann::ordered_json;
 
 template <typename T>
-concept Struct = requires(T& part) { fields(part, [](const char*, auto&) {}); };
+concept Struct = requires(T& part) {
+  fields(part, [](const char*, auto&) {});
+};
 
 // What is no number has no written form; it is written as null and read back as malformed.
 ordered_json put(double value) {
@@ -82,7 +84,7 @@ bool get(const ordered_json& json, bool& value) {
   return json.is_boolean();
 }
 template <typename N>
-  requires std::is_integral_v<N>
+requires std::is_integral_v<N>
 bool get(const ordered_json& json, N& value) {
   const bool fits = json.is_number_unsigned() || (std::is_signed_v<N> && json.is_number_integer());
   if (fits) value = json.get<N>();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prototypes and numbers are cuBLASLt's public interface (docs.nvidia.com/cuda/cublas), the same in 11, 12 and
-// 13.
+// Prototypes and numbers are cuBLASLt's public interface (docs.nvidia.com/cuda/cublas), the same in 11, 12
+// and 13.
 #include <bringup/gpu/cublaslt.hpp>
 
 #include <fmt/format.h>
@@ -8,10 +8,10 @@
 namespace bringup::gpu {
 namespace {
 
-constexpr int kTransposeA = 3;       // CUBLASLT_MATMUL_DESC_TRANSA
-constexpr int kMostScratch = 1;      // CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES
-constexpr int kTransposed = 1;       // CUBLAS_OP_T
-constexpr int kNotSupported = 15;    // CUBLAS_STATUS_NOT_SUPPORTED
+constexpr int kTransposeA = 3;        // CUBLASLT_MATMUL_DESC_TRANSA
+constexpr int kMostScratch = 1;       // CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES
+constexpr int kTransposed = 1;        // CUBLAS_OP_T
+constexpr int kNotSupported = 15;     // CUBLAS_STATUS_NOT_SUPPORTED
 constexpr int kAllocationFailed = 3;  // CUBLAS_STATUS_ALLOC_FAILED
 
 struct Choice {  // cublasLtMatmulHeuristicResult_t
@@ -113,11 +113,11 @@ Result<> CublasLt::multiply(const Product& product, Cuda::Address out, Cuda::Add
   const void* alpha = whole ? static_cast<const void*>(&whole_one) : &one;
   const void* beta = whole ? static_cast<const void*>(&whole_zero) : &zero;
   const auto at = [](Cuda::Address address) { return reinterpret_cast<void*>(address); };
-  return check(api_->multiply(handle_, product.description_, alpha, at(a), product.input_, at(b),
-                              product.input_, beta, at(out), product.output_, at(out), product.output_,
-                              product.algorithm_.data(), at(product.scratch_.at), product.scratch_.bytes,
-                              stream),
-               "cublasLtMatmul");
+  return check(
+      api_->multiply(handle_, product.description_, alpha, at(a), product.input_, at(b), product.input_, beta,
+                     at(out), product.output_, at(out), product.output_, product.algorithm_.data(),
+                     at(product.scratch_.at), product.scratch_.bytes, stream),
+      "cublasLtMatmul");
 }
 
 }  // namespace bringup::gpu

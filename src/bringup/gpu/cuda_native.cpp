@@ -7,7 +7,7 @@ namespace bringup::gpu {
 namespace {
 
 constexpr int kPeerAlreadyEnabled = 704;
-constexpr int kMostDynamicShared = 8;       // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+constexpr int kMostDynamicShared = 8;        // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 constexpr unsigned kStreamWaitsForNone = 1;  // CU_STREAM_NON_BLOCKING
 
 }  // namespace

@@ -44,8 +44,9 @@ Result<> Nccl::check(int code, const char* call) const {
   if (code == 0) return ok;
   const char* words = api_.error_string(code);
   const char* last = api_.last_error == nullptr ? nullptr : api_.last_error(communicator_);
-  return Error(Errc::failed, fmt::format("{}: {} ({}){}{}", call, words == nullptr ? "NCCL error" : words, code,
-                                         last == nullptr || *last == 0 ? "" : ": ", last == nullptr ? "" : last));
+  return Error(Errc::failed,
+               fmt::format("{}: {} ({}){}{}", call, words == nullptr ? "NCCL error" : words, code,
+                           last == nullptr || *last == 0 ? "" : ": ", last == nullptr ? "" : last));
 }
 
 Result<Nccl::Id> Nccl::make_id() const {
@@ -56,11 +57,13 @@ Result<Nccl::Id> Nccl::make_id() const {
 Result<> Nccl::join(const Id& id, int ranks, int rank) {
   return check(api_.join(&communicator_, ranks, Wire{id}, rank), "ncclCommInitRank");
 }
-Result<> Nccl::all_reduce(Cuda::Address to, Cuda::Address from, std::size_t count, Cuda::Stream stream) const {
+Result<> Nccl::all_reduce(Cuda::Address to, Cuda::Address from, std::size_t count,
+                          Cuda::Stream stream) const {
   return check(api_.all_reduce(readable(from), writable(to), count, kFloat, kSum, communicator_, stream),
                "ncclAllReduce");
 }
-Result<> Nccl::all_gather(Cuda::Address to, Cuda::Address from, std::size_t count, Cuda::Stream stream) const {
+Result<> Nccl::all_gather(Cuda::Address to, Cuda::Address from, std::size_t count,
+                          Cuda::Stream stream) const {
   return check(api_.all_gather(readable(from), writable(to), count, kFloat, communicator_, stream),
                "ncclAllGather");
 }

@@ -207,7 +207,8 @@ facts::Reading<facts::GpuBuild> build_of(const auto& state, int index) {
   facts::GpuBuild build;
   int major = 0;
   int minor = 0;
-  if (api.compute != nullptr && api.compute(state.handles[static_cast<std::size_t>(index)], &major, &minor) == 0)
+  if (api.compute != nullptr &&
+      api.compute(state.handles[static_cast<std::size_t>(index)], &major, &minor) == 0)
     build.compute_capability = fmt::format("{}.{}", major, minor);
   build.sm_megahertz_most = static_cast<double>(TRY(state.ask(api.clock_most, index, kSmClock)));
   build.memory_megahertz_most = static_cast<double>(TRY(state.ask(api.clock_most, index, kMemoryClock)));
@@ -299,7 +300,8 @@ facts::Reading<std::vector<facts::Holder>> NvmlWatch::holders(int index) const {
   std::vector<Process> processes(64);
   for (int tries = 0; tries < 4; ++tries) {
     auto count = static_cast<unsigned>(processes.size());
-    const int code = api.processes(state_->handles[static_cast<std::size_t>(index)], &count, processes.data());
+    const int code =
+        api.processes(state_->handles[static_cast<std::size_t>(index)], &count, processes.data());
     if (code == kInsufficientSize) {
       processes.resize(count + 16U);
       continue;

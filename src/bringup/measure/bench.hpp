@@ -83,7 +83,8 @@ class Bench {
   static gpu::Cuda::Grid tiles(std::uint64_t count) {
     constexpr unsigned kThreads = 256;
     constexpr std::uint64_t kMost = 0x7FFFFFFF;
-    return {.blocks = static_cast<unsigned>(std::clamp<std::uint64_t>((count + kThreads * 4 - 1) / (kThreads * 4), 1, kMost)),
+    return {.blocks = static_cast<unsigned>(
+                std::clamp<std::uint64_t>((count + kThreads * 4 - 1) / (kThreads * 4), 1, kMost)),
             .threads = kThreads};
   }
 
@@ -91,8 +92,8 @@ class Bench {
   Result<double> time(const std::function<Result<>()>& work);
   // `amount` over the seconds of each of `samples` runs, after one that is not counted.
   Result<facts::Rate> rate(double amount, int samples, const std::function<Result<>()>& work);
-  // The same, again up to three times while its samples are far apart, for what others on the host disturb; the
-  // fastest set counts.
+  // The same, again up to three times while its samples are far apart, for what others on the host disturb;
+  // the fastest set counts.
   Result<facts::Rate> steady_rate(double amount, int samples, const std::function<Result<>()>& work);
 
   Result<> synchronize() const { return cuda_->synchronize(stream_); }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All GPUs together: all-reduce and all-gather through NCCL, a process for each rank as PyTorch does it, or over a
-// ring of our own. Sums are of whole numbers, so that every element has one right value.
+// All GPUs together: all-reduce and all-gather through NCCL, a process for each rank as PyTorch does it, or
+// over a ring of our own. Sums are of whole numbers, so that every element has one right value.
 #include <bringup/measure/peers.hpp>
 
 #include <fmt/format.h>
@@ -24,12 +24,13 @@ int times_for(std::uint64_t bytes) {
 
 facts::Reading<std::uint64_t> right_or(const Found& found, std::uint64_t count, std::string_view kind) {
   if (found.wrong == 0) return count;
-  return Error(Errc::failed, fmt::format("wrong result: {} of {} elements of an {} are wrong, first element {}",
-                                         found.wrong, count, kind, found.first));
+  return Error(Errc::failed,
+               fmt::format("wrong result: {} of {} elements of an {} are wrong, first element {}",
+                           found.wrong, count, kind, found.first));
 }
 
-// Sizes for which there is memory three times; the smallest at least, whose error then says what is missing. All
-// GPUs of a machine that others leave alone have as much.
+// Sizes for which there is memory three times; the smallest at least, whose error then says what is missing.
+// All GPUs of a machine that others leave alone have as much.
 std::vector<std::uint64_t> fitting(const Bench& bench, const std::vector<std::uint64_t>& sizes) {
   std::vector<std::uint64_t> out;
   const bool entered = static_cast<bool>(bench.enter());
@@ -43,10 +44,11 @@ std::vector<std::uint64_t> fitting(const Bench& bench, const std::vector<std::ui
 facts::Reading<facts::Rate> bus_rate(Bench& bench, std::string_view kind, int ranks, std::uint64_t bytes,
                                      const Operation& operation) {
   const int times = times_for(bytes);
-  return bench.rate(static_cast<double>(bytes) * times * bus_factor(kind, ranks), kSamples, [&]() -> Result<> {
-    for (int i = 0; i < times; ++i) TRY(operation());
-    return ok;
-  });
+  return bench.rate(static_cast<double>(bytes) * times * bus_factor(kind, ranks), kSamples,
+                    [&]() -> Result<> {
+                      for (int i = 0; i < times; ++i) TRY(operation());
+                      return ok;
+                    });
 }
 
 }  // namespace
@@ -58,13 +60,11 @@ double bus_factor(std::string_view kind, int ranks) {
 
 std::vector<facts::Collective> Rank::measure(int rank, int ranks, const std::vector<std::uint64_t>& sizes) {
   const std::string by = "NCCL " + nccl_.version();
-  facts::Collective reduce{
-      .kind = "all-reduce", .by = by, .path = nccl_.path(), .ranks = ranks, .steps = {}};
-  facts::Collective gather{
-      .kind = "all-gather", .by = by, .path = nccl_.path(), .ranks = ranks, .steps = {}};
+  facts::Collective reduce{.kind = "all-reduce", .by = by, .path = nccl_.path(), .ranks = ranks, .steps = {}};
+  facts::Collective gather{.kind = "all-gather", .by = by, .path = nccl_.path(), .ranks = ranks, .steps = {}};
   const auto step = [&](std::uint64_t bytes, bool sum) -> Result<facts::CollectiveStep> {
-    const std::uint64_t count = bytes / sizeof(float) / static_cast<std::uint64_t>(ranks) *
-                                static_cast<std::uint64_t>(ranks);
+    const std::uint64_t count =
+        bytes / sizeof(float) / static_cast<std::uint64_t>(ranks) * static_cast<std::uint64_t>(ranks);
     const std::uint64_t own = sum ? count : count / static_cast<std::uint64_t>(ranks);
     const Block from = TRY(bench_->take(own * sizeof(float)));
     const Block to = TRY(bench_->take(count * sizeof(float)));
@@ -228,7 +228,8 @@ Result<facts::CollectiveStep> ring_step(Peers& peers, std::uint64_t bytes, bool 
     const std::uint64_t own = sum ? count : count / n;
     TRY(bench.enter());
     TRY(bench.cuda().set_bytes(stations[r].data.at(), 0xA5, count * sizeof(float), bench.stream()));
-    TRY(bench.run("fill_share", bench.wide(), stations[r].data.at() + (sum ? 0 : r * own * sizeof(float)), own, rank));
+    TRY(bench.run("fill_share", bench.wide(), stations[r].data.at() + (sum ? 0 : r * own * sizeof(float)),
+                  own, rank));
   }
   TRY(sync());
   facts::CollectiveStep step{.bytes = count * sizeof(float)};
@@ -237,9 +238,9 @@ Result<facts::CollectiveStep> ring_step(Peers& peers, std::uint64_t bytes, bool 
   step.right = std::uint64_t{0};
   for (Station& station : stations) {
     TRY(station.bench->enter());
-    const Found found = TRY(station.bench->compare(sum ? "compare_sum" : "compare_gathered", station.bench->wide(),
-                                                   station.data.at(), sum ? count : count / n,
-                                                   static_cast<std::uint32_t>(n)));
+    const Found found = TRY(station.bench->compare(sum ? "compare_sum" : "compare_gathered",
+                                                   station.bench->wide(), station.data.at(),
+                                                   sum ? count : count / n, static_cast<std::uint32_t>(n)));
     const auto one = right_or(found, count, sum ? "all-reduce" : "all-gather");
     if (!one)
       step.right = one.error();
@@ -271,7 +272,8 @@ facts::Reading<std::vector<facts::Collective>> Peers::ring(const std::vector<std
     facts::Collective one{.kind = kind, .by = "own ring", .path = "", .ranks = count(), .steps = {}};
     for (const std::uint64_t bytes : fitting(bench(0), sizes)) {
       const auto step = ring_step(*this, bytes, one.kind == "all-reduce");
-      one.steps.push_back(step ? *step : facts::CollectiveStep{.bytes = bytes, .bus = step.error(), .right = step.error()});
+      one.steps.push_back(
+          step ? *step : facts::CollectiveStep{.bytes = bytes, .bus = step.error(), .right = step.error()});
     }
     all.push_back(std::move(one));
   }

@@ -107,8 +107,8 @@ void Crew::hear(Member& member, const std::string& doing) {
   if (got > 0 || (got < 0 && errno == EINTR)) return;
   const auto status = status_of(member.pid, kGrace);
   if (status) member.pid = -1;
-  lose(member, Error(Errc::failed, fmt::format("the process for {} {} while {}", member.name,
-                                               end_words(status), doing)));
+  lose(member, Error(Errc::failed,
+                     fmt::format("the process for {} {} while {}", member.name, end_words(status), doing)));
 }
 
 std::vector<Result<std::string>> Crew::ask(const std::vector<Question>& questions, const std::string& doing,
@@ -132,7 +132,8 @@ std::vector<Result<std::string>> Crew::ask(const std::vector<Question>& question
       whom.push_back(&members_[static_cast<std::size_t>(question.member)]);
       waiting.push_back({.fd = whom.back()->line.get(), .events = POLLIN, .revents = 0});
     }
-    if (::poll(waiting.data(), waiting.size(), static_cast<int>(std::min<std::int64_t>(left, 100))) <= 0) continue;
+    if (::poll(waiting.data(), waiting.size(), static_cast<int>(std::min<std::int64_t>(left, 100))) <= 0)
+      continue;
     for (std::size_t i = 0; i < waiting.size(); ++i) {
       if (waiting[i].revents != 0 && !whom[i]->end) hear(*whom[i], doing);
     }
@@ -143,10 +144,11 @@ std::vector<Result<std::string>> Crew::ask(const std::vector<Question>& question
     if (waits(question)) {
       const std::string time = base::human_seconds(static_cast<double>(deadline.count()) / 1000.0);
       ::kill(member.pid, SIGKILL);
-      lose(member, host::interrupted()
-                       ? Error(Errc::cancelled, "stopped at your word")
-                       : Error(Errc::timeout, fmt::format("the process for {} did not answer within {} while {}",
-                                                          member.name, time, doing)));
+      lose(member,
+           host::interrupted()
+               ? Error(Errc::cancelled, "stopped at your word")
+               : Error(Errc::timeout, fmt::format("the process for {} did not answer within {} while {}",
+                                                  member.name, time, doing)));
     }
     const std::size_t end = member.heard.find('\n');
     if (end == std::string::npos) {

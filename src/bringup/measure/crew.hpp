@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Children that live on and answer one question after the other, a line each way. One that hangs is killed and
-// one that dies is missed; neither takes another with it.
+// Children that live on and answer one question after the other, a line each way. One that hangs is killed
+// and one that dies is missed; neither takes another with it.
 
 #include <bringup/base/result.hpp>
 #include <bringup/host/fd.hpp>

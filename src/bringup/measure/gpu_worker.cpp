@@ -53,7 +53,8 @@ Result<gpu::Nccl::Id> unhex(const std::string& text) {
 
 class GpuWorker {
  public:
-  GpuWorker(const NativeRequest& request, int ordinal) : request_(request), extent_(extent_of(request.level)) {
+  GpuWorker(const NativeRequest& request, int ordinal)
+      : request_(request), extent_(extent_of(request.level)) {
     gpu_.index = ordinal;
   }
 
@@ -120,7 +121,9 @@ class GpuWorker {
   }
 
   Result<> open_nccl() {
-    if (!rank_) rank_ = std::make_unique<Rank>(*bench_, TRY(open_first<gpu::Nccl>(nccl_in(request_.site_packages, request_.elsewhere))));
+    if (!rank_)
+      rank_ = std::make_unique<Rank>(
+          *bench_, TRY(open_first<gpu::Nccl>(nccl_in(request_.site_packages, request_.elsewhere))));
     return ok;
   }
   Result<std::string> nccl_id() {
@@ -129,7 +132,8 @@ class GpuWorker {
   }
   Result<std::string> nccl_join(const json& question) {
     TRY(open_nccl());
-    TRY(rank_->nccl().join(TRY(unhex(text_in(question, "id"))), question.value("ranks", 0), question.value("rank", 0)));
+    TRY(rank_->nccl().join(TRY(unhex(text_in(question, "id"))), question.value("ranks", 0),
+                           question.value("rank", 0)));
     return dumped({{"joined", true}});
   }
   Result<std::string> collectives(const json& question) {
@@ -221,7 +225,7 @@ Extent extent_of(Level level) {
       extent.sizes = {kMiB, 16 * kMiB, 64 * kMiB, 256 * kMiB, 1024 * kMiB};
       break;
     case Level::full:
-      extent.patterns = {"addresses", "inverse",  "checkers",  "checkers inverse", "moving inversion",
+      extent.patterns = {"addresses", "inverse",  "checkers", "checkers inverse", "moving inversion",
                          "random 1",  "random 2", "random 3", "random 4"};
       extent.rate_samples = 25;
       extent.host_samples = 15;

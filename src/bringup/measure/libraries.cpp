@@ -38,7 +38,8 @@ std::vector<std::string> cublaslt_in(const std::vector<std::string>& site_packag
 }
 
 std::vector<std::string> nccl_in(const std::vector<std::string>& site_packages, bool elsewhere) {
-  return candidates(site_packages, {"nvidia/nccl/lib/libnccl.so.2", "../../libnccl.so.2"}, elsewhere ? std::vector<std::string>{"libnccl.so.2"} : std::vector<std::string>());
+  return candidates(site_packages, {"nvidia/nccl/lib/libnccl.so.2", "../../libnccl.so.2"},
+                    elsewhere ? std::vector<std::string>{"libnccl.so.2"} : std::vector<std::string>());
 }
 
 }  // namespace bringup::measure

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The native proof: every GPU, every pair and all together, in children that can be killed. This process never
-// loads CUDA.
+// The native proof: every GPU, every pair and all together, in children that can be killed. This process
+// never loads CUDA.
 
 #include <bringup/facts/native.hpp>
 

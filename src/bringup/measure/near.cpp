@@ -20,7 +20,8 @@ cpu_set_t cpus_of(std::string_view list) {
     const auto from = base::to_integer(ends.front());
     const auto to = base::to_integer(ends.back());
     if (!from || !to) break;
-    for (auto cpu = *from; cpu <= *to && cpu < CPU_SETSIZE; ++cpu) CPU_SET(static_cast<std::size_t>(cpu), &set);
+    for (auto cpu = *from; cpu <= *to && cpu < CPU_SETSIZE; ++cpu)
+      CPU_SET(static_cast<std::size_t>(cpu), &set);
   }
   return set;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pairs of GPUs: tagged data by the copy engine, by the source's threads and by the destination's, each compared
-// where it arrived; and how fast. A pair that answers every call well and moves wrong data is seen here.
+// Pairs of GPUs: tagged data by the copy engine, by the source's threads and by the destination's, each
+// compared where it arrived; and how fast. A pair that answers every call well and moves wrong data is seen
+// here.
 #include <bringup/measure/peers.hpp>
 
 #include <fmt/format.h>
@@ -13,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kQuad = 16;
 constexpr std::size_t kSmallBytes = 4096;  // tried first: a broken path may take more than data with it
-constexpr int kCopies = 4;           // in one sample of a rate
+constexpr int kCopies = 4;                 // in one sample of a rate
 constexpr std::size_t kTaggedBytes = std::size_t{32} << 20U;
 
 // One direction of one pair; `from` may be used by the thread of this pair alone.
@@ -30,8 +31,8 @@ Result<> move_bytes(Way& way, By by, std::size_t bytes) {
   const std::uint64_t count = bytes / kQuad;
   if (by == By::engine) {
     TRY(way.from.enter());
-    TRY(way.from.cuda().copy_between(way.target.at(), way.to.context(), way.source.at(), way.from.context(), bytes,
-                                     way.from.stream()));
+    TRY(way.from.cuda().copy_between(way.target.at(), way.to.context(), way.source.at(), way.from.context(),
+                                     bytes, way.from.stream()));
     return way.from.synchronize();
   }
   Bench& mover = by == By::store ? way.from : way.to;
@@ -53,7 +54,8 @@ Result<std::uint64_t> tagged(Way& way, By by, std::uint32_t seed, std::size_t by
   TRY(way.to.synchronize());
   TRY(move_bytes(way, by, bytes));
   TRY(way.to.enter());
-  const Found found = TRY(way.to.compare("compare", Bench::tiles(count), way.target.at(), count, first, seed, mask));
+  const Found found =
+      TRY(way.to.compare("compare", Bench::tiles(count), way.target.at(), count, first, seed, mask));
   if (found.wrong == 0) return std::uint64_t{bytes};
   return Error(Errc::failed, fmt::format("wrong data: {} of {} pieces of 16 bytes differ from what was sent, "
                                          "first at byte {}, and no call failed",
@@ -129,7 +131,8 @@ void prove_way(Way& way, std::uint32_t seed, int samples, facts::NativePair& pai
   if (pair.copy) pair.moved_bytes += way.source.bytes() * kCopies * static_cast<std::uint64_t>(samples + 1);
 }
 
-Result<> prove_pair(Bench& a, Bench& b, std::size_t bytes, int samples, std::vector<facts::NativePair>& both) {
+Result<> prove_pair(Bench& a, Bench& b, std::size_t bytes, int samples,
+                    std::vector<facts::NativePair>& both) {
   both[0].reachable = open_way(a, b);
   both[1].reachable = open_way(b, a);
   const bool direct = both[0].reachable.value_or(false) && both[1].reachable.value_or(false);

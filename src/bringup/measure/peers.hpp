@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What is asked of one process that has all GPUs open: copies between pairs, and a ring of our own where there
-// is no NCCL. And what each rank's process does with NCCL. They run in children.
+// What is asked of one process that has all GPUs open: copies between pairs, and a ring of our own where
+// there is no NCCL. And what each rank's process does with NCCL. They run in children.
 
 #include <bringup/gpu/nccl.hpp>
 #include <bringup/measure/bench.hpp>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The link between host and GPU: pinned memory copied one way, the other and both ways at once; every byte that
-// went there and back is compared.
+// The link between host and GPU: pinned memory copied one way, the other and both ways at once; every byte
+// that went there and back is compared.
 #include <bringup/measure/phases.hpp>
 
 #include <fmt/format.h>
@@ -52,15 +52,16 @@ Result<std::uint64_t> round_trip(Bench& bench, const Buffers& buffers, std::size
   const Found found =
       TRY(bench.compare("compare", Bench::tiles(count), buffers.device_too.at(), count, first, kSeed, mask));
   if (found.wrong == 0) return std::uint64_t{bytes};
-  return Error(Errc::failed,
-               fmt::format("what was copied to the host and back differs in {} of {} pieces of 16 bytes, first at "
-                           "byte {}",
-                           found.wrong, count, found.first * kQuad));
+  return Error(
+      Errc::failed,
+      fmt::format("what was copied to the host and back differs in {} of {} pieces of 16 bytes, first at "
+                  "byte {}",
+                  found.wrong, count, found.first * kQuad));
 }
 
 // Both directions from one moment on, each `copies` times.
-Result<> both_ways(Bench& bench, const Buffers& buffers, std::size_t bytes, int copies, gpu::Cuda::Stream other,
-                   gpu::Cuda::Event began, gpu::Cuda::Event ended) {
+Result<> both_ways(Bench& bench, const Buffers& buffers, std::size_t bytes, int copies,
+                   gpu::Cuda::Stream other, gpu::Cuda::Event began, gpu::Cuda::Event ended) {
   const gpu::Cuda& cuda = bench.cuda();
   TRY(cuda.record(began, bench.stream()));
   TRY(cuda.wait_for(other, began));
@@ -84,8 +85,8 @@ Result<> all_of_it(Bench& bench, const Extent& extent, bool together, facts::Nat
     for (int i = 0; i < extent.host_copies; ++i) TRY(cuda.copy(to, from, bytes, bench.stream()));
     return ok;
   };
-  const auto times = static_cast<std::uint64_t>(extent.host_samples + 1) *
-                     static_cast<std::uint64_t>(extent.host_copies);
+  const auto times =
+      static_cast<std::uint64_t>(extent.host_samples + 1) * static_cast<std::uint64_t>(extent.host_copies);
   if (!together) gpu.host_copies_right = round_trip(bench, buffers, bytes);
   (together ? gpu.to_device_together : gpu.to_device) = bench.steady_rate(
       amount, extent.host_samples, [&] { return copies(buffers.device.at(), buffers.host.at()); });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products: how fast on random data, and whether every element of a product of whole numbers is the exact
-// one. The exact product is computed on the integer units and checked against the CPU.
+// Matrix products: how fast on random data, and whether every element of a product of whole numbers is the
+// exact one. The exact product is computed on the integer units and checked against the CPU.
 #include <bringup/gpu/cublaslt.hpp>
 #include <bringup/measure/libraries.hpp>
 #include <bringup/measure/phases.hpp>
@@ -33,10 +33,10 @@ struct Kind {
   Kernel out;  // of cuBLASLt's product
   std::size_t out_bytes;
   CublasLt::Kind library;
-  const char* own;      // our kernel; null when there is none
+  const char* own;  // our kernel; null when there is none
   Kernel own_out;
-  int since;            // the compute capability that has it in hardware
-  int size_divisor;     // how much smaller than others its matrices are, for the time
+  int since;         // the compute capability that has it in hardware
+  int size_divisor;  // how much smaller than others its matrices are, for the time
 };
 using N = CublasLt::Number;
 using C = CublasLt::Compute;
@@ -61,9 +61,10 @@ class Matrices {
   facts::MatrixRate of(const Kind& kind, facts::Exposure& exposure) {
     facts::MatrixRate rate{.type = kind.name, .by = "", .path = ""};
     if (bench_.capability() < kind.since) {
-      return without(std::move(rate), {Errc::unsupported, fmt::format("a GPU of compute capability {}.{} has no {}",
-                                                                      bench_.capability() / 10,
-                                                                      bench_.capability() % 10, kind.name)});
+      return without(
+          std::move(rate),
+          {Errc::unsupported, fmt::format("a GPU of compute capability {}.{} has no {}",
+                                          bench_.capability() / 10, bench_.capability() % 10, kind.name)});
     }
     if (library_) {
       rate.by = "cuBLASLt " + library_->version();
@@ -73,9 +74,10 @@ class Matrices {
     } else if (kind.in == kFp32) {
       return chains(exposure);
     } else {
-      return without(std::move(rate),
-                     {Errc::absent, fmt::format("no cuBLASLt ({}), and no kernel of our own for {} on this GPU",
-                                                library_.error().message(), kind.name)});
+      return without(
+          std::move(rate),
+          {Errc::absent, fmt::format("no cuBLASLt ({}), and no kernel of our own for {} on this GPU",
+                                     library_.error().message(), kind.name)});
     }
     if (const auto done = measure(kind, rate, exposure); !done) {
       if (!rate.operations) rate.operations = done.error();
@@ -150,8 +152,8 @@ class Matrices {
   }
 
   Result<> fill(const Kind& kind, Cuda::Address a, Cuda::Address b, int n, bool whole) {
-    const std::uint64_t words = static_cast<std::uint64_t>(n) * static_cast<std::uint64_t>(n) *
-                                kind.in_bytes / 4;
+    const std::uint64_t words =
+        static_cast<std::uint64_t>(n) * static_cast<std::uint64_t>(n) * kind.in_bytes / 4;
     const std::uint32_t only_whole = whole ? 1 : 0;
     const std::uint32_t type = kind.in;
     TRY(bench_.run("fill_matrix", bench_.wide(), a, words, kSeedA, type, only_whole));
@@ -183,11 +185,12 @@ class Matrices {
     const Found found =
         TRY(bench_.compare("compare_product", bench_.wide(), exact->at(), operands.out.at(), count, type));
     if (found.wrong == 0) return count;
-    return Error(Errc::failed,
-                 fmt::format("wrong result: {} of {} elements of a {} product are not the exact ones, first row {} "
-                             "column {}",
-                             found.wrong, count, kind.name, found.first % static_cast<std::uint64_t>(n),
-                             found.first / static_cast<std::uint64_t>(n)));
+    return Error(
+        Errc::failed,
+        fmt::format("wrong result: {} of {} elements of a {} product are not the exact ones, first row {} "
+                    "column {}",
+                    found.wrong, count, kind.name, found.first % static_cast<std::uint64_t>(n),
+                    found.first / static_cast<std::uint64_t>(n)));
   }
 
   // Computed once for each size; checked against the CPU where it is cheap: 16 rows times 16 columns.
@@ -274,8 +277,9 @@ void put_to(facts::MatrixRate& known, const facts::MatrixRate& more) {
     *known.right += *more.right;
   }
   if (known.digest && more.digest && *known.digest != *more.digest) {
-    known.right = Error(Errc::failed, fmt::format("wrong result: the same {} product gave {} first and {} later",
-                                                  known.type, *known.digest, *more.digest));
+    known.right =
+        Error(Errc::failed, fmt::format("wrong result: the same {} product gave {} first and {} later",
+                                        known.type, *known.digest, *more.digest));
   }
 }
 

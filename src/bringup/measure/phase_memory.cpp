@@ -58,7 +58,8 @@ Result<facts::MemoryPass> one_pass(Bench& bench, const Block& block, const std::
     note(pass, TRY(bench.compare("invert", bench.wide(), block.at(), count, first, pattern.seed, mask)));
     mask = ~mask;
   }
-  note(pass, TRY(bench.compare("compare", Bench::tiles(count), block.at(), count, first, pattern.seed, mask)));
+  note(pass,
+       TRY(bench.compare("compare", Bench::tiles(count), block.at(), count, first, pattern.seed, mask)));
   pass.seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   return pass;
 }
@@ -68,7 +69,8 @@ Result<facts::MemoryTest> all_passes(Bench& bench, const Extent& extent, std::ui
   const std::size_t reserve = reserve_of(memory);
   const bool part = extent.most_memory < memory.free - std::min(memory.free, reserve);
   const Block block = part ? TRY(bench.take(extent.most_memory)) : TRY(bench.take_rest(reserve));
-  facts::MemoryTest test{.total_bytes = memory.total, .free_bytes = memory.free, .taken_bytes = block.bytes()};
+  facts::MemoryTest test{
+      .total_bytes = memory.total, .free_bytes = memory.free, .taken_bytes = block.bytes()};
   for (const std::string& name : extent.patterns) {
     test.passes.push_back(TRY(one_pass(bench, block, name, pattern_of(name, seed))));
   }
@@ -78,8 +80,7 @@ Result<facts::MemoryTest> all_passes(Bench& bench, const Extent& extent, std::ui
 // What the kernel `chains` computes in a thread.
 float chain(unsigned thread, std::uint32_t rounds, float factor) {
   std::array<float, 8> x{};
-  for (unsigned k = 0; k < 8; ++k)
-    x[k] = static_cast<float>(thread % 32U) + static_cast<float>(k) * 0.125F;
+  for (unsigned k = 0; k < 8; ++k) x[k] = static_cast<float>(thread % 32U) + static_cast<float>(k) * 0.125F;
   for (std::uint32_t round = 0; round < rounds; ++round) {
     for (float& one : x) one = std::fma(one, factor, 0.5F);
   }
@@ -121,7 +122,8 @@ void test_memory(Bench& bench, const Extent& extent, std::uint32_t seed, facts::
     gpu.exposure.bytes_written += pass.bytes * times;
     gpu.exposure.bytes_read += pass.bytes * times;
   }
-  if (test && gpu.memory) test->passes.insert(test->passes.begin(), gpu.memory->passes.begin(), gpu.memory->passes.end());
+  if (test && gpu.memory)
+    test->passes.insert(test->passes.begin(), gpu.memory->passes.begin(), gpu.memory->passes.end());
   gpu.memory = std::move(test);
 }
 

@@ -6,8 +6,6 @@
 #include <bringup/measure/bench.hpp>
 #include <bringup/measure/native.hpp>
 
-
-
 namespace bringup::measure {
 
 // How much of each is done at a level.
@@ -19,11 +17,11 @@ struct Extent {
   std::size_t host_bytes = std::size_t{64} << 20U;  // of pinned memory each way
   int host_copies = 4;                              // in one sample
   int host_samples = 5;
-  std::vector<std::string> types;    // of matrices
-  double matrix_seconds = 0.1;  // of each type
+  std::vector<std::string> types;  // of matrices
+  double matrix_seconds = 0.1;     // of each type
   int matrix_size = 8192;
   std::size_t pair_bytes = std::size_t{256} << 20U;  // of one copy between two GPUs
-  std::vector<std::uint64_t> sizes;                 // of collectives, bytes
+  std::vector<std::uint64_t> sizes;                  // of collectives, bytes
 };
 Extent extent_of(Level level);
 
@@ -32,8 +30,8 @@ void test_memory(Bench& bench, const Extent& extent, std::uint32_t seed, facts::
 void rate_memory(Bench& bench, const Extent& extent, facts::NativeGpu& gpu);
 void rate_host_link(Bench& bench, const Extent& extent, bool together, facts::NativeGpu& gpu);
 
-// `libraries`: where cuBLASLt may be; the first that can be opened is used. Twice: the samples of both are kept,
-// and what differs between the two is an error.
+// `libraries`: where cuBLASLt may be; the first that can be opened is used. Twice: the samples of both are
+// kept, and what differs between the two is an error.
 void rate_matrices(Bench& bench, const Extent& extent, const std::vector<std::string>& libraries,
                    facts::NativeGpu& gpu);
 

@@ -71,8 +71,8 @@ class Watcher {
     });
   }
 
-  // Those that are not ours. When none is ours, NVML numbers processes in another way than this process does (a
-  // container's), and ours cannot be told from others.
+  // Those that are not ours. When none is ours, NVML numbers processes in another way than this process does
+  // (a container's), and ours cannot be told from others.
   static facts::Reading<std::vector<facts::Holder>> others(facts::Reading<std::vector<facts::Holder>> all,
                                                            const std::vector<std::int64_t>& own) {
     if (!all) return all;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The judge of speeds on recorded measurements: two real machines that are well, and made-up ones of eight GPUs
-// with one fault each, which must be named, and nothing else.
+// The judge of speeds on recorded measurements: two real machines that are well, and made-up ones of eight
+// GPUs with one fault each, which must be named, and nothing else.
 #include <bringup/base/text.hpp>
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/diagnose/native.hpp>
@@ -177,7 +177,9 @@ TEST(NativeJudge, BlamesAPowerLimitThatWasLowered) {
 }
 
 TEST(NativeJudge, TellsHeatAndPowerBrakes) {
-  for (const auto& [bit, word] : {std::pair<std::uint64_t, const char*>{0x40, "heat"}, {0x80, "power brake"}, {0x8, "slowed it down"}}) {
+  for (const auto& [bit, word] : {std::pair<std::uint64_t, const char*>{0x40, "heat"},
+                                  {0x80, "power brake"},
+                                  {0x8, "slowed it down"}}) {
     NativeProof proof = eight();
     proof.gpus[0].load->back().reasons = bit;
     const Verdict verdict = only(proof);
@@ -236,7 +238,8 @@ TEST(NativeJudge, WrongDataBetweenGpusFailsHoweverFast) {
 
 TEST(NativeJudge, BlamesWhatIsSetForNccl) {
   NativeProof proof = recorded("h200x2.json");
-  for (facts::Collective& one : *proof.collectives) one.steps.back().bus = Rate{.median = 3.7e9, .samples = {3.7e9}};
+  for (facts::Collective& one : *proof.collectives)
+    one.steps.back().bus = Rate{.median = 3.7e9, .samples = {3.7e9}};
   proof.settings = {"NCCL_NVLS_ENABLE=0", "NCCL_P2P_DISABLE=1"};
   const auto found = complaints(judged(proof));
   ASSERT_EQ(found.size(), 2U) << told(found);
@@ -250,7 +253,8 @@ TEST(NativeJudge, BlamesTheIommuWherePairsGoByPcie) {
   NativeProof proof = eight();
   for (NativeGpu& gpu : proof.gpus) gpu.nvlink = Error(Errc::unsupported, "no NVLink");
   for (NativePair& pair : *proof.pairs) pair.copy = Rate{.median = 50e9, .samples = {50e9}};
-  for (facts::Collective& one : *proof.collectives) one.steps.back().bus = Rate{.median = 30e9, .samples = {30e9}};
+  for (facts::Collective& one : *proof.collectives)
+    one.steps.back().bus = Rate{.median = 30e9, .samples = {30e9}};
   EXPECT_THAT(complaints(judged(proof)), IsEmpty()) << told(complaints(judged(proof)));
   (*proof.pairs)[0].copy = Rate{.median = 9.9e9, .samples = {9.9e9}};
   facts::Machine machine;
@@ -282,7 +286,8 @@ TEST(NativeJudge, WrongMemoryAndNewErrorsFail) {
   NativeProof proof = eight();
   proof.gpus[0].memory->passes[1].errors = 3;
   proof.gpus[0].memory->passes[1].first_error = 4096;
-  EXPECT_THAT(only(proof).why, HasSubstr("3 pieces of 16 bytes came back different, the first 4096 bytes in"));
+  EXPECT_THAT(only(proof).why,
+              HasSubstr("3 pieces of 16 bytes came back different, the first 4096 bytes in"));
   proof = eight();
   proof.gpus[1].errors_after->ecc_uncorrected = *proof.gpus[1].errors_before->ecc_uncorrected + 1;
   EXPECT_EQ(only(proof).outcome, Outcome::fail);
@@ -294,14 +299,20 @@ TEST(NativeJudge, WrongMemoryAndNewErrorsFail) {
 TEST(NativeJudge, ThatAllAreAsSlowIsAWarningAndNoFailure) {
   NativeProof proof = eight();
   for (NativeGpu& gpu : proof.gpus) gpu.to_device = slower(gpu.to_device, 0.5);
-  for (const Verdict& verdict : complaints(judged(proof))) EXPECT_EQ(verdict.outcome, Outcome::warn) << verdict.why;
+  for (const Verdict& verdict : complaints(judged(proof)))
+    EXPECT_EQ(verdict.outcome, Outcome::warn) << verdict.why;
   EXPECT_EQ(complaints(judged(proof)).size(), 8U);
 }
 
 TEST(NativeJudge, AGpuThatWasNotBegunWithGetsOneWord) {
   NativeProof proof = recorded("h100x2.json");
   const Error busy(Errc::busy, "held by process 1");
-  proof.gpus[0] = {.index = 0, .pci = "0000:06:00.0", .name = "NVIDIA H100", .uuid = "", .context_seconds = busy, .kernel_elements = busy};
+  proof.gpus[0] = {.index = 0,
+                   .pci = "0000:06:00.0",
+                   .name = "NVIDIA H100",
+                   .uuid = "",
+                   .context_seconds = busy,
+                   .kernel_elements = busy};
   proof.pairs = Error(Errc::busy, "fewer than two GPUs could be used");
   proof.collectives = proof.pairs.error();
   const auto found = complaints(judged(proof));
@@ -331,7 +342,8 @@ TEST(NativeJudge, WithoutAMeasurementNeverPasses) {
       gpu.kernel_elements = error();
       gpu.memory = error();
       gpu.host_copies_right = error();
-      for (auto* rate : {&gpu.memory_read, &gpu.memory_write, &gpu.memory_copy, &gpu.to_device, &gpu.to_host}) *rate = error();
+      for (auto* rate : {&gpu.memory_read, &gpu.memory_write, &gpu.memory_copy, &gpu.to_device, &gpu.to_host})
+        *rate = error();
       gpu.load = error();
       gpu.errors_after = error();
       gpu.xids = error();
@@ -346,7 +358,8 @@ TEST(NativeJudge, WithoutAMeasurementNeverPasses) {
     pair.loaded_right = error();
     pair.copy = error();
     if (*rc::gen::arbitrary<bool>()) proof.pairs = std::vector<NativePair>{pair};
-    for (const Verdict& verdict : judge_native({}, proof, reference())) RC_ASSERT(verdict.outcome != Outcome::pass);
+    for (const Verdict& verdict : judge_native({}, proof, reference()))
+      RC_ASSERT(verdict.outcome != Outcome::pass);
   });
 }
 
@@ -359,7 +372,8 @@ TEST(NativeJudge, LessMeasuredIsNeverBetter) {
     const Error none(Errc::absent, "not measured");
     int taken = 0;
     for (NativeGpu& gpu : proof.gpus) {
-      for (auto* rate : {&gpu.memory_read, &gpu.memory_write, &gpu.memory_copy, &gpu.to_device, &gpu.to_host}) {
+      for (auto* rate :
+           {&gpu.memory_read, &gpu.memory_write, &gpu.memory_copy, &gpu.to_device, &gpu.to_host}) {
         if (!*rc::gen::arbitrary<bool>()) continue;
         *rate = none;
         ++taken;
@@ -372,12 +386,16 @@ TEST(NativeJudge, LessMeasuredIsNeverBetter) {
 #endif
 
 TEST(ReferenceTable, IsRefusedWhereItIsNotInOrder) {
-  const std::string row = "[[factor]]\nfigure = \"x\"\nby = \"\"\nexpected = 0.9\nwarn = {}\nfail = {}\n"
-                          "source = \"s\"\nas_of = \"2026-11-23\"\nknown = \"{}\"\n";
-  const std::string rest = "[[sibling]]\nfigure = \"x\"\nwarn = 0.1\nfail = 0.2\nsource = \"s\"\nas_of = \"2026-11-23\"\n"
-                           "known = \"read\"\n[[operations]]\ncapability = \"9.0\"\ngeforce = false\nbf16 = 1\nfp16 = 1\n"
-                           "tf32 = 1\nfp32 = 1\nfp8 = 1\nint8 = 1\nsource = \"s\"\nas_of = \"2026-11-23\"\nknown = \"read\"\n";
-  const auto parse = [&](auto... values) { return parse_reference(fmt::format(fmt::runtime(row), values...) + rest, "t"); };
+  const std::string row =
+      "[[factor]]\nfigure = \"x\"\nby = \"\"\nexpected = 0.9\nwarn = {}\nfail = {}\n"
+      "source = \"s\"\nas_of = \"2026-11-23\"\nknown = \"{}\"\n";
+  const std::string rest =
+      "[[sibling]]\nfigure = \"x\"\nwarn = 0.1\nfail = 0.2\nsource = \"s\"\nas_of = \"2026-11-23\"\n"
+      "known = \"read\"\n[[operations]]\ncapability = \"9.0\"\ngeforce = false\nbf16 = 1\nfp16 = 1\n"
+      "tf32 = 1\nfp32 = 1\nfp8 = 1\nint8 = 1\nsource = \"s\"\nas_of = \"2026-11-23\"\nknown = \"read\"\n";
+  const auto parse = [&](auto... values) {
+    return parse_reference(fmt::format(fmt::runtime(row), values...) + rest, "t");
+  };
   EXPECT_TRUE(parse("0.8", "0.7", "tried"));
   EXPECT_FALSE(parse("0.7", "0.8", "tried")) << "fail above warn";
   EXPECT_FALSE(parse("85.0", "0.7", "tried")) << "a percentage where a part is meant";
@@ -388,23 +406,33 @@ TEST(ReferenceTable, IsRefusedWhereItIsNotInOrder) {
 }
 
 TEST(ReferenceTable, HasEveryFigureThatIsJudged) {
-  for (const char* figure : {"memory-read", "memory-write", "memory-copy", "host-link", "pair-nvlink", "pair-pcie",
-                             "pair-staged", "all-reduce-nvlink", "all-gather-nvlink", "all-reduce-pcie", "all-gather-pcie"})
+  for (const char* figure :
+       {"memory-read", "memory-write", "memory-copy", "host-link", "pair-nvlink", "pair-pcie", "pair-staged",
+        "all-reduce-nvlink", "all-gather-nvlink", "all-reduce-pcie", "all-gather-pcie"})
     EXPECT_NE(reference().factor(figure), nullptr) << figure;
   EXPECT_NE(reference().factor("matrix", "own"), reference().factor("matrix", "library"));
-  for (const char* figure : {"memory", "host-link", "matrix", "pair"}) EXPECT_NE(reference().sibling(figure), nullptr) << figure;
+  for (const char* figure : {"memory", "host-link", "matrix", "pair"})
+    EXPECT_NE(reference().sibling(figure), nullptr) << figure;
 }
 
 TEST(Rooflines, AreTheDatasheets) {
   NativeGpu h100;
   h100.name = "NVIDIA H100 80GB HBM3";
-  h100.build = facts::GpuBuild{.compute_capability = "9.0", .multiprocessors = 132, .sm_megahertz_most = 1830, .memory_megahertz_most = 2619, .memory_bus_bits = 5120};
+  h100.build = facts::GpuBuild{.compute_capability = "9.0",
+                               .multiprocessors = 132,
+                               .sm_megahertz_most = 1830,
+                               .memory_megahertz_most = 2619,
+                               .memory_bus_bits = 5120};
   EXPECT_NEAR(memory_roof(h100)->value / 1e12, 3.35, 0.01);
   EXPECT_NEAR(matrix_roof(reference(), h100, "bf16")->value / 1e12, 989, 2);
   EXPECT_NEAR(matrix_roof(reference(), h100, "fp8")->value / 1e12, 1979, 4);
   NativeGpu ada = h100;
   ada.name = "NVIDIA GeForce RTX 4090";
-  ada.build = facts::GpuBuild{.compute_capability = "8.9", .multiprocessors = 128, .sm_megahertz_most = 2520, .memory_megahertz_most = 10501, .memory_bus_bits = 384};
+  ada.build = facts::GpuBuild{.compute_capability = "8.9",
+                              .multiprocessors = 128,
+                              .sm_megahertz_most = 2520,
+                              .memory_megahertz_most = 10501,
+                              .memory_bus_bits = 384};
   EXPECT_NEAR(memory_roof(ada)->value / 1e9, 1008, 1);
   EXPECT_NEAR(matrix_roof(reference(), ada, "bf16")->value / 1e12, 165, 1);
   h100.link = facts::PcieLink{.generation = 1, .max_generation = 5, .width = 16, .max_width = 16};

@@ -62,8 +62,9 @@ TEST_P(HostileNative, IsMalformed) {
 }
 INSTANTIATE_TEST_SUITE_P(Texts, HostileNative,
                          testing::Values("", "{", "[]", "null", "{}", R"({"schema":"bringup.native/1"})",
-                                         R"({"schema":"bringup.native/1","gpus":7})", R"({"schema":7,"level":"full"})",
-                                         R"({"index":"0"})", R"({"index":0,"pci":7})"));
+                                         R"({"schema":"bringup.native/1","gpus":7})",
+                                         R"({"schema":7,"level":"full"})", R"({"index":"0"})",
+                                         R"({"index":0,"pci":7})"));
 
 TEST(NativeJson, EveryTextCutShortIsMalformed) {
   const std::string whole = recorded("h100x2.json");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The PTX that is compiled in is what the sources beside it say, NVIDIA's own assembler takes it for every GPU it
-// is meant for, and the patterns tell one address from another.
+// The PTX that is compiled in is what the sources beside it say, NVIDIA's own assembler takes it for every
+// GPU it is meant for, and the patterns tell one address from another.
 #include <bringup/host/command.hpp>
 #include <bringup/measure/bench.hpp>
 
@@ -53,7 +53,8 @@ INSTANTIATE_TEST_SUITE_P(Ptxas, KernelsFor,
                          testing::Values(std::pair("memory.ptx", "sm_75"), std::pair("memory.ptx", "sm_120"),
                                          std::pair("exact.ptx", "sm_75"), std::pair("exact.ptx", "sm_90"),
                                          std::pair("matrix.ptx", "sm_80"), std::pair("matrix.ptx", "sm_86"),
-                                         std::pair("matrix.ptx", "sm_90"), std::pair("matrix.ptx", "sm_120")));
+                                         std::pair("matrix.ptx", "sm_90"),
+                                         std::pair("matrix.ptx", "sm_120")));
 
 TEST(Pattern, IsAnotherForEachIndexEvenFarApart) {
   std::set<std::pair<fake::U32, fake::U32>> seen;
@@ -91,7 +92,9 @@ TEST(Elements, AreTheSameWholeNumbersInEveryType) {
     const auto half = static_cast<unsigned short>(fake::element(mixed, fake::kFp16, 1));
     EXPECT_EQ(fake::number(fake::kFp16, reinterpret_cast<const unsigned char*>(&half)), number);
     const fake::U32 eight = fake::element(mixed, fake::kFp8, 1);
-    const float size = (eight & 127U) == 0 ? 0 : std::ldexp(static_cast<float>(8U + (eight & 7U)), static_cast<int>((eight >> 3U) & 15U) - 10);
+    const float size = (eight & 127U) == 0 ? 0
+                                           : std::ldexp(static_cast<float>(8U + (eight & 7U)),
+                                                        static_cast<int>((eight >> 3U) & 15U) - 10);
     EXPECT_EQ((eight & 128U) != 0 ? -size : size, number);
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The native proof on a libcuda that computes on the CPU what the kernels' own source says, and that is wrong in
-// one way at a time.
+// The native proof on a libcuda that computes on the CPU what the kernels' own source says, and that is wrong
+// in one way at a time.
 #include <bringup/measure/native.hpp>
 
 #include <gmock/gmock.h>
@@ -32,7 +32,11 @@ class Native : public testing::Test {
   Variable fail_{"FAKE_NVML_FAIL", std::nullopt};
 
   static NativeRequest request(Level level = Level::standard) {
-    return {.level = level, .site_packages = {}, .elsewhere = false, .cuda = BRINGUP_FAKE_CUDA, .nvml = BRINGUP_FAKE_NVML};
+    return {.level = level,
+            .site_packages = {},
+            .elsewhere = false,
+            .cuda = BRINGUP_FAKE_CUDA,
+            .nvml = BRINGUP_FAKE_NVML};
   }
   static NativeProof prove(const char* faults = nullptr, Level level = Level::standard) {
     if (faults != nullptr) ::setenv("FAKE_CUDA_FAULTS", faults, 1);
@@ -54,8 +58,8 @@ TEST_F(Native, MeasuresEverythingOnEveryGpu) {
     ASSERT_TRUE(gpu.memory) << gpu.memory.error().message();
     EXPECT_EQ(gpu.memory->passes.size(), 2U);
     for (const facts::MemoryPass& pass : gpu.memory->passes) EXPECT_EQ(pass.errors, 0U) << pass.pattern;
-    for (const auto* rate : {&gpu.memory_read, &gpu.memory_write, &gpu.memory_copy, &gpu.to_device, &gpu.to_host,
-                             &gpu.both_ways, &gpu.to_device_together, &gpu.to_host_together}) {
+    for (const auto* rate : {&gpu.memory_read, &gpu.memory_write, &gpu.memory_copy, &gpu.to_device,
+                             &gpu.to_host, &gpu.both_ways, &gpu.to_device_together, &gpu.to_host_together}) {
       ASSERT_TRUE(*rate) << rate->error().message();
       EXPECT_GT((*rate)->median, 0);
       EXPECT_GE((*rate)->samples.size(), 5U);
@@ -125,7 +129,8 @@ TEST_F(Native, FindsOneWrongElementOfAProduct) {
   const auto& right = matrix(proof.gpus[0], "bf16").right;
   ASSERT_FALSE(right);
   EXPECT_EQ(right.error().code(), Errc::failed);
-  EXPECT_THAT(right.error().message(), HasSubstr("1 of 65536 elements of a bf16 product are not the exact ones"));
+  EXPECT_THAT(right.error().message(),
+              HasSubstr("1 of 65536 elements of a bf16 product are not the exact ones"));
   EXPECT_NE(matrix(proof.gpus[0], "bf16").digest, matrix(proof.gpus[1], "bf16").digest);
 }
 
@@ -161,7 +166,8 @@ TEST_F(Native, AGpuWhoseProcessDiesTakesNoOtherWithIt) {
   const NativeGpu& dead = proof.gpus[1];
   EXPECT_TRUE(dead.memory) << "what was measured before stays";
   ASSERT_FALSE(dead.answered);
-  EXPECT_THAT(dead.answered.error().message(), HasSubstr("died of signal 9 (SIGKILL) while doing 'memory rate'"));
+  EXPECT_THAT(dead.answered.error().message(),
+              HasSubstr("died of signal 9 (SIGKILL) while doing 'memory rate'"));
   EXPECT_EQ(dead.memory_read.error().code(), Errc::failed);
   EXPECT_EQ(dead.to_device.error().code(), Errc::stale);
   EXPECT_THAT(dead.to_device.error().message(), StartsWith("not tried: "));
@@ -236,7 +242,8 @@ TEST_F(Native, IsNoProofWithoutCuda) {
 }
 
 TEST_F(Native, NamesALibraryThatCannotBeOpened) {
-  const auto folder = std::filesystem::temp_directory_path() / ("bringup-native-" + std::to_string(::getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("bringup-native-" + std::to_string(::getpid()));
   std::filesystem::create_directories(folder / "nvidia/nccl/lib");
   std::ofstream(folder / "nvidia/nccl/lib/libnccl.so.2") << "no library";
   NativeRequest broken = request();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What a kernel's source needs of CUDA, written for clang without a toolkit's headers. The same source runs on
-// the CPU, one thread after the other, when BRINGUP_KERNELS_ON_CPU is defined: so do tests.
+// What a kernel's source needs of CUDA, written for clang without a toolkit's headers. The same source runs
+// on the CPU, one thread after the other, when BRINGUP_KERNELS_ON_CPU is defined: so do tests.
 
 using U32 = unsigned int;
 using U64 = unsigned long long;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Matrix products on the tensor cores by mma.sync, for every GPU since Ampere. out[i * n + j] is the sum over k
-// of p[i][k] * q[j][k]; all rows lie one after the other, k innermost. A block computes 128 x 256 elements with
-// eight warps of 64 x 64. Rows are handled as bytes: 32 of them are one step of mma, whatever the type.
+// Matrix products on the tensor cores by mma.sync, for every GPU since Ampere. out[i * n + j] is the sum over
+// k of p[i][k] * q[j][k]; all rows lie one after the other, k innermost. A block computes 128 x 256 elements
+// with eight warps of 64 x 64. Rows are handled as bytes: 32 of them are one step of mma, whatever the type.
 // `tools/kernels` makes matrix.ptx of it.
 #include "device.h"
 
 static constexpr U32 kRowsP = 128, kRowsQ = 256;  // of a block
-static constexpr U32 kBytes = 64;                 // of each row in one stage in shared memory: two steps of mma
-static constexpr U32 kPlaces = 4;                 // for stages in shared memory
+static constexpr U32 kBytes = 64;  // of each row in one stage in shared memory: two steps of mma
+static constexpr U32 kPlaces = 4;  // for stages in shared memory
 static constexpr U32 kStageBytes = (kRowsP + kRowsQ) * kBytes;
 
 extern __attribute__((shared, aligned(16))) char shared[];
@@ -34,14 +34,14 @@ DEVICE void load_four(U32* to, U32 address) {
                : "memory");
 }
 
-#define BRINGUP_MMA(name, sum_type, constraint, shape)                                                       \
-  struct name {                                                                                              \
-    using Sum = sum_type;                                                                                    \
-    DEVICE void step(Sum* c, const U32* a, const U32* b) {                                                   \
+#define BRINGUP_MMA(name, sum_type, constraint, shape)                                                 \
+  struct name {                                                                                        \
+    using Sum = sum_type;                                                                              \
+    DEVICE void step(Sum* c, const U32* a, const U32* b) {                                             \
       asm("mma.sync.aligned." shape " {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};" \
-                   : "+" constraint(c[0]), "+" constraint(c[1]), "+" constraint(c[2]), "+" constraint(c[3])  \
-                   : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));                      \
-    }                                                                                                        \
+          : "+" constraint(c[0]), "+" constraint(c[1]), "+" constraint(c[2]), "+" constraint(c[3])     \
+          : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));                         \
+    }                                                                                                  \
   }
 BRINGUP_MMA(Bf16, float, "f", "m16n8k16.row.col.f32.bf16.bf16.f32");
 BRINGUP_MMA(Fp16, float, "f", "m16n8k16.row.col.f32.f16.f16.f32");
@@ -78,9 +78,11 @@ DEVICE void load_parts(Parts& parts, U32 stage_address, U32 step, U32 warp_p, U3
   const U32 row_p = warp_p * 64U + (lane & 15U), piece_p = lane >> 4U;
   const U32 row_q = kRowsP + warp_q * 64U + (lane & 7U) + ((lane >> 4U) << 3U), piece_q = (lane >> 3U) & 1U;
 #pragma unroll
-  for (U32 i = 0; i < 4; ++i) load_four(parts.p[i], stage_address + place_of(row_p + i * 16U, step * 2U + piece_p));
+  for (U32 i = 0; i < 4; ++i)
+    load_four(parts.p[i], stage_address + place_of(row_p + i * 16U, step * 2U + piece_p));
 #pragma unroll
-  for (U32 j = 0; j < 4; ++j) load_four(parts.q[j], stage_address + place_of(row_q + j * 16U, step * 2U + piece_q));
+  for (U32 j = 0; j < 4; ++j)
+    load_four(parts.q[j], stage_address + place_of(row_q + j * 16U, step * 2U + piece_q));
 }
 
 template <typename Mma>
@@ -146,10 +148,11 @@ DEVICE void multiply(typename Mma::Sum* out, const char* p, const char* q, U32 n
   }
 }
 
-#define BRINGUP_PRODUCT(name, Mma)                                                                        \
-  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes) __attribute__((launch_bounds(256, 1))); \
-  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes) {              \
-    multiply<Mma>(out, p, q, n, row_bytes);                                                               \
+#define BRINGUP_PRODUCT(name, Mma)                                                 \
+  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes)   \
+      __attribute__((launch_bounds(256, 1)));                                      \
+  KERNEL name(Mma::Sum* out, const char* p, const char* q, U32 n, U64 row_bytes) { \
+    multiply<Mma>(out, p, q, n, row_bytes);                                        \
   }
 BRINGUP_PRODUCT(product_bf16, Bf16)
 BRINGUP_PRODUCT(product_fp16, Fp16)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels over memory: address-tagged patterns written and compared, reading, copying, sums of ranks, chains of
-// fp32 multiply-adds. `tools/kernels` makes memory.ptx of it.
+// Kernels over memory: address-tagged patterns written and compared, reading, copying, sums of ranks, chains
+// of fp32 multiply-adds. `tools/kernels` makes memory.ptx of it.
 #include "device.h"
 
-// Sixteen bytes that tell their own index: x and y together are another pair for each of 2^64 indices, so a word
-// that answers from a wrong address is seen, and all bits change from one index to the next.
+// Sixteen bytes that tell their own index: x and y together are another pair for each of 2^64 indices, so a
+// word that answers from a wrong address is seen, and all bits change from one index to the next.
 DEVICE Quad pattern(U64 index, U32 seed, U32 mask) {
   const U32 low = static_cast<U32>(index);
   const U32 high = static_cast<U32>(index >> 32U);
@@ -39,7 +39,7 @@ DEVICE U64 tile_step() {
 KERNEL fill(Quad* to, U64 count, U64 first, U32 seed, U32 mask) {
   const U64 next = thread_count();
   for (U64 i = tile_begin(); i < count; i += tile_step()) {
-UNROLL
+    UNROLL
     for (U32 k = 0; k < 4U; ++k) {
       if (i + k * next < count) to[i + k * next] = pattern(first + i + k * next, seed, mask);
     }
@@ -52,7 +52,7 @@ KERNEL compare(const Quad* from, U64 count, U64 first, U32 seed, U32 mask, Found
   for (U64 i = tile_begin(); i < count; i += tile_step()) {
     if (i + 3U * next < count) {
       const Quad quads[4] = {from[i], from[i + next], from[i + 2U * next], from[i + 3U * next]};
-UNROLL
+      UNROLL
       for (U32 k = 0; k < 4U; ++k) {
         const U64 index = first + i + k * next;
         if (differ(quads[k], pattern(index, seed, mask))) take_note(found, index);
@@ -74,8 +74,8 @@ KERNEL invert(Quad* memory, U64 count, U64 first, U32 seed, U32 mask, Found* fou
   }
 }
 
-// Reads `count` quads and nothing else. Each thread needs all of them to know whether its sum is the one that it
-// would have to tell; adding all sums up would cost more than the reading.
+// Reads `count` quads and nothing else. Each thread needs all of them to know whether its sum is the one that
+// it would have to tell; adding all sums up would cost more than the reading.
 KERNEL read(const Quad* from, U64 count, U64* sum) {
   const U64 next = thread_count();
   U32 total = 0;
@@ -94,7 +94,7 @@ KERNEL read(const Quad* from, U64 count, U64* sum) {
 KERNEL write(Quad* to, U64 count, U32 value) {
   const U64 next = thread_count();
   for (U64 i = tile_begin(); i < count; i += tile_step()) {
-UNROLL
+    UNROLL
     for (U32 k = 0; k < 4U; ++k) {
       if (i + k * next < count) to[i + k * next] = {value, value + 1, value + 2, value + 3};
     }
@@ -117,8 +117,8 @@ KERNEL copy(Quad* to, const Quad* from, U64 count) {
   }
 }
 
-// A sum over all quads in which each counts with its index: equal memory gives equal digests, in whatever order
-// the threads come.
+// A sum over all quads in which each counts with its index: equal memory gives equal digests, in whatever
+// order the threads come.
 KERNEL digest(const Quad* from, U64 count, U64* sum) {
   U64 total = 0;
   for (U64 i = own(); i < count; i += stride()) {
@@ -166,13 +166,15 @@ KERNEL add(Floats* to, const Floats* from, U64 count) {
   }
 }
 
-// Eight chains of `rounds` multiply-adds each; every 32nd thread computes the same, so the CPU can compare all.
+// Eight chains of `rounds` multiply-adds each; every 32nd thread computes the same, so the CPU can compare
+// all.
 KERNEL chains(float* to, U32 rounds, float factor) {
   float x[8];
-UNROLL
-  for (U32 k = 0; k < 8; ++k) x[k] = static_cast<float>(thread_index() % 32U) + static_cast<float>(k) * 0.125F;
+  UNROLL
+  for (U32 k = 0; k < 8; ++k)
+    x[k] = static_cast<float>(thread_index() % 32U) + static_cast<float>(k) * 0.125F;
   for (U32 round = 0; round < rounds; ++round) {
-UNROLL
+    UNROLL
     for (U32 k = 0; k < 8; ++k) x[k] = multiply_add(x[k], factor, 0.5F);
   }
   to[own()] = ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
@@ -208,7 +210,8 @@ DEVICE U32 brain_bits(float value) {
 // One element of `type` from a random word: any value in -1..1, or, when `whole`, a whole number in -4..4.
 DEVICE U32 element(U32 word, U32 type, U32 whole) {
   const int number = static_cast<int>((word >> 8U) % 9U) - 4;
-  const float value = whole != 0 ? static_cast<float>(number) : static_cast<float>(static_cast<int>(word)) * 0x1p-31F;
+  const float value =
+      whole != 0 ? static_cast<float>(number) : static_cast<float>(static_cast<int>(word)) * 0x1p-31F;
   if (type == kBf16) return brain_bits(value);
   if (type == kFp16) return half_bits(value);
   if (type == kTf32 || type == kFp32) return bits_of(value);
@@ -220,8 +223,8 @@ DEVICE U32 element(U32 word, U32 type, U32 whole) {
   return number < 0 ? code | 0x80U : code;
 }
 
-// Fills `words` 32-bit words with elements of `type`. The element with index e depends on e and `seed` alone, so
-// matrices of different types hold the same whole numbers.
+// Fills `words` 32-bit words with elements of `type`. The element with index e depends on e and `seed` alone,
+// so matrices of different types hold the same whole numbers.
 KERNEL fill_matrix(U32* to, U64 words, U32 seed, U32 type, U32 whole) {
   const U32 per_word = type == kTf32 || type == kFp32 ? 1U : type == kBf16 || type == kFp16 ? 2U : 4U;
   for (U64 i = own(); i < words; i += stride()) {
