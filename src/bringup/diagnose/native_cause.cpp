@@ -175,7 +175,7 @@ std::string pair_cause(const NativeView& view, const facts::NativePair& pair) {
   for (const std::string& pci : {pair.from, pair.to}) {
     const NativeGpu* gpu = gpu_at(view, pci);
     if (gpu == nullptr || (gpu->nvlink && gpu->nvlink->active > 0)) continue;
-    if (auto why = host_cause(*gpu); !why.empty()) return pci + ": " + why;
+    if (auto why = host_cause(*gpu); !why.empty()) return why.insert(0, pci + ": ");
   }
   return "";
 }

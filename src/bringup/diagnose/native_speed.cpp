@@ -82,8 +82,9 @@ std::string said(double value, const Yardstick& yard, Outcome roof, Outcome like
 }
 
 // A speed, judged. `cause` is asked only when it is low.
-Verdict judged(std::string check, std::vector<std::string> gpus, const Reading<Rate>& rate, std::string unit,
-               const Yardstick& yard, const std::string& held, const std::function<std::string()>& cause) {
+Verdict judged(std::string check, std::vector<std::string> gpus, const Reading<Rate>& rate,
+               const std::string& unit, const Yardstick& yard, const std::string& held,
+               const std::function<std::string()>& cause) {
   const auto seen = Seen::of(rate);
   if (!seen) return unmeasured(std::move(check), std::move(gpus), rate.error());
   const double value = rate->median;

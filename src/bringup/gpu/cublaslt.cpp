@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <bit>
+
 namespace bringup::gpu {
 namespace {
 
@@ -112,7 +114,7 @@ Result<> CublasLt::multiply(const Product& product, Cuda::Address out, Cuda::Add
   const bool whole = product.kind_.compute == Compute::int32;
   const void* alpha = whole ? static_cast<const void*>(&whole_one) : &one;
   const void* beta = whole ? static_cast<const void*>(&whole_zero) : &zero;
-  const auto at = [](Cuda::Address address) { return reinterpret_cast<void*>(address); };
+  const auto at = [](Cuda::Address address) { return std::bit_cast<void*>(address); };
   return check(
       api_->multiply(handle_, product.description_, alpha, at(a), product.input_, at(b), product.input_, beta,
                      at(out), product.output_, at(out), product.output_, product.algorithm_.data(),

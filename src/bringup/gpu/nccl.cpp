@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <bit>
+
 namespace bringup::gpu {
 namespace {
 
@@ -11,10 +13,10 @@ constexpr int kFloat = 7;  // ncclFloat32
 constexpr int kSum = 0;    // ncclSum
 
 const void* readable(Cuda::Address address) {
-  return reinterpret_cast<const void*>(address);
+  return std::bit_cast<const void*>(address);
 }
 void* writable(Cuda::Address address) {
-  return reinterpret_cast<void*>(address);
+  return std::bit_cast<void*>(address);
 }
 
 }  // namespace

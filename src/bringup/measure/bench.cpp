@@ -40,7 +40,9 @@ double median(std::vector<double> values) {
 }
 
 facts::Rate rate_of(std::vector<double> samples) {
-  return {.median = median(samples), .samples = std::move(samples)};
+  facts::Rate rate{.median = median(samples), .samples = {}};
+  rate.samples = std::move(samples);
+  return rate;
 }
 
 Result<Bench> Bench::open(const Cuda& cuda, int ordinal) {

@@ -81,11 +81,11 @@ class Bench {
 
   // A thread for each four of `count` pieces of 16 bytes, for the kernels that only move or compare them.
   static gpu::Cuda::Grid tiles(std::uint64_t count) {
-    constexpr unsigned kThreads = 256;
+    constexpr std::uint64_t kThreads = 256;
     constexpr std::uint64_t kMost = 0x7FFFFFFF;
-    return {.blocks = static_cast<unsigned>(
-                std::clamp<std::uint64_t>((count + kThreads * 4 - 1) / (kThreads * 4), 1, kMost)),
-            .threads = kThreads};
+    const std::uint64_t tiles = (count + kThreads * 4 - 1) / (kThreads * 4);
+    return {.blocks = static_cast<unsigned>(std::clamp<std::uint64_t>(tiles, 1, kMost)),
+            .threads = static_cast<unsigned>(kThreads)};
   }
 
   // Seconds that `work`, which enqueues on stream(), took on the GPU.

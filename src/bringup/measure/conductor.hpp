@@ -43,7 +43,9 @@ class Conductor {
                              .seconds = seconds(Steady::now() - began)});
     return result;
   }
-  void together(std::string_view name, json question = json::object()) { ask_gpus(name, able_, question); }
+  void together(std::string_view name, const json& question = json::object()) {
+    ask_gpus(name, able_, question);
+  }
   void ask_gpus(std::string_view name, const std::vector<int>& gpus, json question = json::object());
   bool take(int position, std::string_view name, const Result<std::string>& answer);
   void soak();

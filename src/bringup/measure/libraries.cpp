@@ -13,7 +13,8 @@ std::vector<std::string> candidates(const std::vector<std::string>& site_package
   std::vector<std::string> found;
   for (const std::string& folder : site_packages) {
     for (const std::string& place : inside) {
-      const std::string path = folder + "/" + place;
+      std::string path = folder;
+      path.append("/").append(place);
       if (::access(path.c_str(), R_OK) == 0) found.push_back(path);
     }
   }

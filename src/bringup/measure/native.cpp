@@ -103,6 +103,7 @@ void Conductor::ask_gpus(std::string_view name, const std::vector<int>& gpus, js
   question["seed"] = ++seed_;
   question["at"] = since_boot(Steady::now() + kNotice);
   std::vector<Crew::Question> questions;
+  questions.reserve(gpus.size());
   for (const int gpu : gpus) questions.push_back({worker_of(gpu), question.dump()});
   const auto answers =
       phase(name, [&] { return crew_.ask(questions, fmt::format("doing '{}'", name), deadline()); });
