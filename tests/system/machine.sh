@@ -40,6 +40,7 @@ fresh_machine() {
   mkdir -p "$root"
   tar -C "$root" --exclude='./dev/*' -xf "$cache/$2.tar"
   echo "$1" >"$root/etc/hostname"
+  printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$1" >"$root/etc/hosts"
   cp /etc/resolv.conf "$root/etc/resolv.conf"
   if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
     cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/"
@@ -62,16 +63,18 @@ boot() {
   began=$(date +%s%N)
   systemd-nspawn --quiet -b -D "$root" --register=no --keep-unit -M "$machine" --console=pipe </dev/null >"$root.console" 2>&1 &
   spawned=$!
-  for tries in $(seq 1 300); do
+  for tries in $(seq 1 1200); do
     leader=$(pgrep -P "$spawned" | head -n 1 || true)
-    if [ -n "$leader" ] && nsenter -t "$leader" -m -p -u -i systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; then
+    state=""
+    [ -z "$leader" ] || state=$(nsenter -t "$leader" -m -p -u -i systemctl is-system-running 2>/dev/null || true)
+    if [ "$state" = running ] || [ "$state" = degraded ]; then
       printf 'booted in %s ms\n' $((($(date +%s%N) - began) / 1000000))
       return 0
     fi
     kill -0 "$spawned" 2>/dev/null || fail "the container did not start: $(tail -n 3 "$root.console")"
     sleep 0.1
   done
-  fail "the container did not boot in 30 s after $tries looks"
+  fail "the container did not boot in two minutes, $tries looks"
 }
 
 shut_down() {

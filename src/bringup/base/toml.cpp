@@ -25,8 +25,8 @@ Result<Toml> convert(const toml::node& node, std::string_view name) {
   if (const auto* table = node.as_table()) {
     TomlTable out;
     for (const auto& [key, element] : *table)
-      out.emplace_back(std::string(key.str()), TRY(convert(element, name)));
-    std::ranges::stable_sort(out, {}, [](const auto& entry) { return entry.second.line; });
+      out.push_back({.key = std::string(key.str()), .value = TRY(convert(element, name))});
+    std::ranges::stable_sort(out, {}, [](const TomlEntry& entry) { return entry.value.line; });
     return Toml{std::move(out), line};
   }
   return Error(Errc::malformed, fmt::format("{}:{}: dates and times are not used here", name, line));
@@ -37,8 +37,8 @@ Result<Toml> convert(const toml::node& node, std::string_view name) {
 const Toml* Toml::find(std::string_view key) const {
   const TomlTable* entries = table();
   if (entries == nullptr) return nullptr;
-  const auto at = std::ranges::find(*entries, key, &TomlTable::value_type::first);
-  return at == entries->end() ? nullptr : &at->second;
+  const auto at = std::ranges::find(*entries, key, &TomlEntry::key);
+  return at == entries->end() ? nullptr : &at->value;
 }
 
 Result<Toml> parse_toml(std::string_view text, std::string_view name) {

@@ -8,15 +8,15 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
 namespace bringup::base {
 
 struct Toml;
+struct TomlEntry;
 using TomlArray = std::vector<Toml>;
-using TomlTable = std::vector<std::pair<std::string, Toml>>;  // in the order of the file
+using TomlTable = std::vector<TomlEntry>;  // in the order of the file
 
 struct Toml {
   std::variant<std::string, std::int64_t, double, bool, TomlArray, TomlTable> value;
@@ -29,6 +29,12 @@ struct Toml {
   const TomlTable* table() const { return std::get_if<TomlTable>(&value); }
   // The entry `key` of a table; null when this is no table or has no such key.
   const Toml* find(std::string_view key) const;
+};
+
+// One entry of a table. Not a std::pair: that may not hold a type which is not complete yet.
+struct TomlEntry {
+  std::string key;
+  Toml value;
 };
 
 // Errors read "name:line: what is wrong". Dates are refused: no file of ours has one.

@@ -177,10 +177,13 @@ Result<> read_subsystems(std::string_view text, Catalog& catalog) {
     const auto cells = TRY(table.row());
     const auto parts = base::split(cells[1], ':');
     const auto device = base::to_hex(cells[0]);
-    const auto vendor = parts.size() == 2 ? base::to_hex(parts[0]) : std::nullopt;
-    const auto subdevice = parts.size() == 2 ? base::to_hex(parts[1]) : std::nullopt;
-    if (!device || !vendor || !subdevice || *vendor > 0xFFFF || *subdevice > 0xFFFF)
+    const auto unreadable = [&table, &cells] {
       return table.bad(fmt::format("'{} {}' is no device and subsystem id", cells[0], cells[1]));
+    };
+    if (parts.size() != 2) return unreadable();
+    const auto vendor = base::to_hex(parts[0]);
+    const auto subdevice = base::to_hex(parts[1]);
+    if (!device || !vendor || !subdevice || *vendor > 0xFFFF || *subdevice > 0xFFFF) return unreadable();
     const auto key = std::pair(static_cast<std::uint16_t>(*device),
                                static_cast<std::uint32_t>(*vendor << 16U | *subdevice));
     if (!catalog.subsystem_names.emplace(key, cells[2]).second)

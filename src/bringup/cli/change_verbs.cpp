@@ -117,7 +117,7 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
                                     "again with 'bringup plan'");
   } else if (const auto* conflict = std::get_if<resolve::Conflict>(&decided.resolution)) {
     TRY(print(report::plan_text(*conflict, {}, output_style(options))));
-    return exit_failed;
+    return no_choice(decided.looked.machine);
   } else {
     plan = decided.plan;
     TRY(print(report::plan_text(decided.resolution, plan, output_style(options))));
@@ -139,7 +139,7 @@ Result<int> run_undo(const Options& options, const Doors& doors) {
   const std::string id = options.words.empty() ? "" : options.words[0];
   if (!TRY(agree(options, fmt::format("Take back {}?", id.empty() ? "the last run" : "run " + id))))
     return Error(Errc::refused, "not agreed");
-  const auto observer = make_observer(options);
+  const auto observer = make_observer(options, true);
   return end(options, apply::undo(id, *doors.control, doors.clock, settings_of(options, user), *observer));
 }
 

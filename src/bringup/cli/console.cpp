@@ -43,8 +43,9 @@ void put(int fd, std::string_view text) {
 
 class Terminal final : public apply::Observer {
  public:
-  explicit Terminal(const Options& options)
-      : quiet_(options.quiet),
+  Terminal(const Options& options, bool back)
+      : back_(back),
+        quiet_(options.quiet),
         verbose_(options.verbose),
         moving_(::isatty(STDERR_FILENO) == 1 && !options.verbose) {}
 
@@ -57,7 +58,9 @@ class Terminal final : public apply::Observer {
     if (moving_)
       draw();
     else
-      put(STDERR_FILENO, fmt::format("{}: {}\n", head_, base::harmless(step.why)));
+      put(STDERR_FILENO,
+          fmt::format("{}: {}\n", head_,
+                      base::harmless(back_ ? "taking back " + steps::target(step.kind) : step.why)));
   }
 
   void step_says(const steps::Step& /*step*/, std::string_view line) override {
@@ -88,6 +91,7 @@ class Terminal final : public apply::Observer {
     put(STDERR_FILENO, "\r\x1b[K" + base::fit(line, columns_of(STDERR_FILENO) - 1));
   }
 
+  bool back_;  // undo: the step's reason is no reason to take it back
   bool quiet_;
   bool verbose_;
   bool moving_;
@@ -139,8 +143,8 @@ Result<bool> agree(const Options& options, std::string_view question) {
   return word == "y" || word == "yes";
 }
 
-std::unique_ptr<apply::Observer> make_observer(const Options& options) {
-  return std::make_unique<Terminal>(options);
+std::unique_ptr<apply::Observer> make_observer(const Options& options, bool back) {
+  return std::make_unique<Terminal>(options, back);
 }
 
 }  // namespace bringup::cli

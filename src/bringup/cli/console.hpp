@@ -27,6 +27,7 @@ Result<bool> agree(const Options& options, std::string_view question);
 
 // Tells of steps: on a terminal one line that moves, with time left where it is known; elsewhere a line when
 // a step begins and ends.
-std::unique_ptr<apply::Observer> make_observer(const Options& options);
+// `back`: the steps are taken back.
+std::unique_ptr<apply::Observer> make_observer(const Options& options, bool back = false);
 
 }  // namespace bringup::cli

@@ -74,6 +74,17 @@ Result<Decided> decide(const Options& options, const Doors& doors) {
                  .plan = std::move(chosen.plan)};
 }
 
+Error no_choice(const facts::Machine& machine) {
+  const bool silent =
+      !machine.sources.empty() && std::ranges::none_of(machine.sources, [](const facts::Source& source) {
+        return static_cast<bool>(source.answered_seconds);
+      });
+  if (silent)
+    return {Errc::unreachable,
+            "no software source answers: is this machine connected, and does it need a proxy?"};
+  return {Errc::failed, "there is no choice that serves this machine and goal; nothing was changed"};
+}
+
 Proven prove(const facts::Machine& machine, const goal::Goal& goal, const host::Clock& clock, bool recorded) {
   const auto began = clock.steady();
   facts::Measurements measurements;

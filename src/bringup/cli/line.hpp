@@ -22,6 +22,10 @@ struct Decided {
 // look, choose, plan.
 Result<Decided> decide(const Options& options, const Doors& doors);
 
+// How a changing verb ends without a choice: Errc::unreachable when no source answers at all, so that a
+// script can tell a missing network from a machine that cannot be served.
+Error no_choice(const facts::Machine& machine);
+
 struct Proven {
   std::vector<facts::Verdict> verdicts;
   facts::Outcome overall = facts::Outcome::not_measured;

@@ -71,10 +71,12 @@ Result<Looked> look_at_recording(const std::string& directory) {
 
 }  // namespace
 
-probe::Options options_here() {
+probe::Options options_here(bool ask_nvml) {
   probe::Options options;
   probe::fill_from_process(options);
-  options.nvml = measure::read_nvml(kDriverDeadline);
+  options.nvml = ask_nvml ? measure::read_nvml(kDriverDeadline)
+                          : facts::Reading<facts::NvmlSnapshot>(
+                                Error(Errc::absent, "not asked: the GPUs are those given with --for"));
   options.user = current_user();
   return options;
 }
@@ -88,7 +90,7 @@ std::string absolute(const std::string& path) {
 }
 
 facts::Machine look_here(const Options& options, const Doors& doors, Depth depth) {
-  probe::Options how = options_here();
+  probe::Options how = options_here(options.shape.empty());
   how.name_gpu = name_gpu;
   how.cuda =
       depth.cuda

@@ -39,8 +39,9 @@ void ask_sources(facts::Machine& machine);
 // The goal of --goal, ./bringup.toml, /etc/bringup/bringup.toml, or the default.
 Result<goal::Goal> read_goal(const Options& options, const host::View& view);
 
-// What a probe of this machine needs beside its files; NVML is read in a child.
-probe::Options options_here();
+// What a probe of this machine needs beside its files; NVML is read in a child, unless other GPUs are the
+// question.
+probe::Options options_here(bool ask_nvml);
 
 // For whom: the caller of sudo, else the user of this process.
 facts::User current_user();

@@ -100,7 +100,7 @@ Result<int> run_record(const Options& options, const Doors& doors) {
   if (options.words.empty()) return Error(Errc::usage, "record where? bringup record DIR");
   if (!options.root.empty()) return Error(Errc::usage, "a recording is not recorded again: copy its folder");
   const Looked looked = TRY(look(options, doors, {.sources = true, .cuda = true, .pytorch = false}));
-  probe::Options how = options_here();
+  probe::Options how = options_here(true);
   how.cuda = looked.machine.counts.cuda;
   how.pytorch = looked.machine.counts.pytorch;
   how.sources = looked.machine.sources;

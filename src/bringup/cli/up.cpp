@@ -82,12 +82,12 @@ Result<int> run_up(const Options& options, const Doors& doors) {
   TRY(tell_findings(options, decided));
   TRY(print(report::plan_text(decided.resolution, decided.plan, output_style(options))));
   const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
-  if (choice == nullptr) return exit_failed;
+  if (choice == nullptr) return no_choice(machine);
   if (options.dry_run) return exit_ok;
   const steps::Plan plan = TRY(part_to_do(options, decided));
   if (plan.steps.empty()) {
     // Nothing to change: what was proven when it was made is not run again; `verify` does that.
-    if (decided.plan.steps.empty()) say(options, "nothing to do; 'bringup verify' proves it again");
+    if (decided.plan.steps.empty()) say(options, "'bringup verify' proves it again");
     return exit_ok;
   }
   const int performed = TRY(perform(options, doors, machine.user, plan));

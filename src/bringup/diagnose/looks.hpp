@@ -38,7 +38,7 @@ Looked look_secure_boot_unsigned(const Patient& patient);
 // packages.cpp
 Looked look_dpkg_interrupted(const Patient& patient);
 Looked look_packages_broken(const Patient& patient);
-Looked look_driver_not_held(const Patient& patient);
+Looked look_kernel_not_held(const Patient& patient);
 Looked look_fabric_manager_missing(const Patient& patient);
 
 // environment.cpp

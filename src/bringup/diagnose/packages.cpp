@@ -68,7 +68,7 @@ Looked look_packages_broken(const Patient& patient) {
   return Sightings{std::move(sighting)};
 }
 
-Looked look_driver_not_held(const Patient& patient) {
+Looked look_kernel_not_held(const Patient& patient) {
   const Machine& machine = patient.machine;
   if (patient.goal.kernel != "hold") return Sightings{};
   const std::vector<Package> packages = TRY(packages_of(machine));
@@ -81,8 +81,9 @@ Looked look_driver_not_held(const Patient& patient) {
   Sighting sighting{.evidence = {}, .gpus = {}, .fix = {}};
   std::vector<std::string> names;
   for (const Package& package : packages) {
-    const bool counts = is_driver_package(package.name) || pulls_kernel(package.name);
-    if (!counts || package.held || std::ranges::find(names, package.name) != names.end()) continue;
+    // The same that `up` holds: updates of the driver itself are built by DKMS for the kernels that are here.
+    if (!pulls_kernel(package.name) || package.held || std::ranges::find(names, package.name) != names.end())
+      continue;
     names.push_back(package.name);
   }
   if (names.empty()) return Sightings{};
@@ -92,7 +93,7 @@ Looked look_driver_not_held(const Patient& patient) {
       .steps = {
           {.id = "hold",
            .kind = steps::HoldPackages{.manager = package_manager(machine), .packages = names},
-           .why = "a new kernel or driver by itself would leave the next boot without a matching module",
+           .why = "a new kernel by itself would leave the next boot without a matching module",
            .changes = fmt::format("{} packages held; policy.kernel = \"free\" in the goal leaves them alone",
                                   names.size())}}};
   return Sightings{std::move(sighting)};

@@ -22,6 +22,7 @@ namespace {
 constexpr std::uint64_t kLargest = 64U << 20U;
 constexpr int kMostLinks = 40;
 constexpr std::string_view kLinkSuffix = ".link";
+constexpr std::string_view kKeptEmpty = ".keep";
 
 Result<std::string> read_fd(const Fd& fd, std::string_view path, std::uint64_t offset, std::size_t most) {
   std::string text;
@@ -127,13 +128,13 @@ Result<std::vector<std::string>> RootedFiles::list(std::string_view directory) c
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(handle)) {  // NOLINT(concurrency-mt-unsafe): a handle of our own
     std::string name(entry->d_name);
-    if (name == "." || name == "..") continue;
+    if (name == "." || name == ".." || (link_files_ && name == kKeptEmpty)) continue;
     if (link_files_ && name.ends_with(kLinkSuffix)) name.resize(name.size() - kLinkSuffix.size());
     names.push_back(std::move(name));
   }
   ::closedir(handle);
   std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 

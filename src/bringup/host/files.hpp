@@ -10,7 +10,7 @@ namespace bringup::host {
 class RootedFiles {
  public:
   // `root` is "" for this machine. With `link_files`, "NAME.link" holding a target stands for a symbolic link
-  // NAME.
+  // NAME, and ".keep" is not there: it keeps an empty directory where archives and git would lose it.
   RootedFiles(std::string root, bool link_files) : root_(std::move(root)), link_files_(link_files) {}
 
   Result<std::string> read(std::string_view path) const;

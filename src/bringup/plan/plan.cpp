@@ -123,7 +123,7 @@ void add_holds(Builder& builder, const facts::Machine& machine, const Choice& ch
   if (missing.empty()) return;
   builder.add({.id = "hold",
                .kind = steps::HoldPackages{.manager = manager_of(machine), .packages = missing},
-               .why = "a new kernel or driver by itself would leave the next boot without a matching module",
+               .why = "a new kernel by itself would leave the next boot without a matching module",
                .changes = fmt::format("{} held; policy.kernel = \"free\" in the goal leaves them alone",
                                       counted(missing.size(), "package"))},
               {"driver-packages"});

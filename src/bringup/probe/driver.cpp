@@ -54,7 +54,7 @@ void read_libraries(const host::View& view, facts::Driver& driver) {
   for (auto* versions : {&driver.libcuda, &driver.libnvml}) {
     std::ranges::sort(*versions,
                       [](const auto& a, const auto& b) { return std::is_lt(base::compare_releases(a, b)); });
-    versions->erase(std::ranges::unique(*versions).begin(), versions->end());
+    versions->erase(std::unique(versions->begin(), versions->end()), versions->end());
   }
 }
 

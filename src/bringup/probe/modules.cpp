@@ -187,7 +187,7 @@ std::vector<facts::ModuleOnDisk> read_modules(const host::View& view, const std:
     }
   }
   std::ranges::sort(directories);
-  directories.erase(std::ranges::unique(directories).begin(), directories.end());
+  directories.erase(std::unique(directories.begin(), directories.end()), directories.end());
   std::vector<facts::ModuleOnDisk> found;
   for (const std::string& directory : directories) add_from(view, release, directory, found);
   return found;

@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -125,7 +127,8 @@ Result<> write_file(const fs::path& path, std::string_view text) {
   std::ofstream out(path, std::ios::binary);
   out << text;
   out.close();
-  if (!out) return Error(Errc::io, fmt::format("{}: could not be written", path.string()));
+  if (!out)
+    return Error(Errc::io, fmt::format("{}: could not be written: {}", path.string(), std::strerror(errno)));
   return ok;
 }
 
@@ -166,6 +169,10 @@ Result<> write_files(const Witness& witness, Redactor& redactor, const fs::path&
     const char* license = info.flavour == facts::Flavour::open ? "Dual MIT/GPL" : "NVIDIA";
     TRY(write_file(place_of(root, redactor, path),
                    module_file(info.version, license, redactor.text(info.signer))));
+  }
+  for (const std::string& directory : witness.directories()) {
+    const fs::path place = place_of(root, redactor, directory);
+    if (fs::is_empty(place, error)) TRY(write_file(place / ".keep", ""));
   }
   return ok;
 }

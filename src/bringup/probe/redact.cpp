@@ -154,6 +154,35 @@ std::string start_file_essence(std::string_view content, const std::string& path
   return out;
 }
 
+// Of the kernel's command line what decides about GPUs: the rest names consoles, disks and sometimes secrets.
+std::string command_line_essence(std::string_view text) {
+  static constexpr std::array<std::string_view, 16> kOfInterest{"iommu",
+                                                                "intel_iommu",
+                                                                "amd_iommu",
+                                                                "pci",
+                                                                "pcie_",
+                                                                "nouveau",
+                                                                "nvidia",
+                                                                "modprobe.blacklist",
+                                                                "module_blacklist",
+                                                                "rd.driver.blacklist",
+                                                                "rdblacklist",
+                                                                "nomodeset",
+                                                                "vfio",
+                                                                "hugepages",
+                                                                "lockdown",
+                                                                "isolcpus"};
+  std::vector<std::string> kept;
+  for (const std::string_view line : base::lines(text)) {
+    for (const std::string_view word : base::words(line)) {
+      if (std::ranges::any_of(kOfInterest,
+                              [word](std::string_view start) { return word.starts_with(start); }))
+        kept.emplace_back(word);
+    }
+  }
+  return base::join(kept, " ") + "\n";
+}
+
 bool is_start_file(std::string_view path) {
   if (path.starts_with("/etc/profile") || path.starts_with("/etc/zsh/") || path == "/etc/environment" ||
       path.ends_with("bashrc"))
@@ -274,6 +303,7 @@ std::string module_file(std::string_view version, std::string_view license, std:
 std::string essence(std::string_view path, std::string content) {
   if (path == "/var/lib/dpkg/status") return dpkg_essence(content);
   if (is_start_file(path)) return start_file_essence(content, std::string(path));
+  if (path == "/proc/cmdline") return command_line_essence(content);
   return content;
 }
 

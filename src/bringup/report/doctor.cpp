@@ -63,10 +63,8 @@ void finding_block(Page& page, const diagnose::Finding& finding) {
   std::vector<Row> rows;
   add_evidence(rows, finding.evidence);
   if (!finding.gpus.empty()) rows.push_back({{"GPUs", Tone::dim}, {plain(base::join(finding.gpus, ", "))}});
+  // The summary is the command; the steps that do the same stand in the document for programs.
   if (!finding.fix.summary.empty()) rows.push_back({{"fix", Tone::dim}, {plain(finding.fix.summary)}});
-  for (const steps::Step& step : finding.fix.steps)
-    rows.push_back(
-        {{""}, {fmt::format("{} {}", steps::kind_name(step.kind), plain(steps::target(step.kind)))}});
   page.table(rows, kSeverityWidth, kPartWidth);
 }
 

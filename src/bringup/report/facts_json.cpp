@@ -77,23 +77,21 @@ class Writer {
   std::vector<Unknown> take_unknown() && { return std::move(unknown_); }
 
  private:
-  ordered_json unknown(std::string fact, const Error& error) {
-    unknown_.push_back({.gpu = gpu_, .fact = std::move(fact), .why = error.message(), .code = error.code()});
+  ordered_json unknown(const std::string& fact, const Error& error) {
+    unknown_.push_back({.gpu = gpu_, .fact = fact, .why = error.message(), .code = error.code()});
     return nullptr;
   }
   template <typename T>
-  ordered_json read(std::string fact, const facts::Reading<T>& reading) {
-    return reading ? value_of(*reading) : unknown(std::move(fact), reading.error());
+  ordered_json read(const std::string& fact, const facts::Reading<T>& reading) {
+    return reading ? value_of(*reading) : unknown(fact, reading.error());
   }
   // A fact without which there is no machine: empty or zero means that it was not read.
-  ordered_json needed(std::string fact, const std::string& text) {
-    return text.empty() ? unknown(std::move(fact), Error(Errc::failed, "it was not read"))
-                        : ordered_json(text);
+  ordered_json needed(const std::string& fact, const std::string& text) {
+    return text.empty() ? unknown(fact, Error(Errc::failed, "it was not read")) : ordered_json(text);
   }
   template <typename N>
-  ordered_json needed(std::string fact, N number) {
-    return number == 0 ? unknown(std::move(fact), Error(Errc::failed, "it was not read"))
-                       : ordered_json(number);
+  ordered_json needed(const std::string& fact, N number) {
+    return number == 0 ? unknown(fact, Error(Errc::failed, "it was not read")) : ordered_json(number);
   }
 
   ordered_json system();
@@ -192,8 +190,7 @@ ordered_json Writer::gpu(const GpuSeen& seen, const std::string& at) {
                                               : unknown(at + ".memory_bytes", no_nvml);
   json["kernel_driver"] = seen.pci != nullptr ? read(at + ".kernel_driver", seen.pci->kernel_driver)
                                               : unknown(at + ".kernel_driver", no_pci);
-  const facts::Reading<facts::PcieLink>& link = seen.pci != nullptr ? seen.pci->link : seen.nvml->link;
-  json["link"] = read(at + ".link", link);
+  json["link"] = read(at + ".link", seen.link());
   json["numa_node"] =
       seen.pci != nullptr ? read(at + ".numa_node", seen.pci->numa_node) : unknown(at + ".numa_node", no_pci);
   json["nvml"] = seen.nvml != nullptr ? nvml_gpu(*seen.nvml, at + ".nvml") : unknown(at + ".nvml", no_nvml);

@@ -26,6 +26,7 @@ std::string kinds_of(const std::vector<GpuSeen>& gpus) {
       ++same->second;
   }
   std::vector<std::string> words;
+  words.reserve(kinds.size());
   for (const auto& [name, count] : kinds) words.push_back(fmt::format("{}x {}", count, name));
   return base::join(words, ", ");
 }
@@ -124,24 +125,28 @@ void disk_section(Page& page, const facts::Machine& machine) {
   page.table(rows, 2, kLabel);
 }
 
+// "https://pypi.org/simple/" -> "pypi.org"
+std::string host_of(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme != std::string_view::npos) url.remove_prefix(scheme + 3);
+  return plain(url.substr(0, url.find('/')));
+}
+
 void source_section(Page& page, const facts::Machine& machine) {
   if (machine.sources.empty()) return;
   page.heading("Sources");
   std::vector<Row> rows;
   for (const facts::Source& source : machine.sources) {
     const auto& answered = source.answered_seconds;
-    const std::string url = plain(source.url);
+    Cell state{"does not answer", Tone::caution};
+    std::string where = host_of(source.url);
     if (answered)
-      rows.push_back({{plain(source.name)},
-                      {fmt::format("answered in {:.0f} ms", *answered * 1000.0), Tone::good},
-                      {url, Tone::dim}});
+      state = {fmt::format("answered in {:.0f} ms", *answered * 1000.0), Tone::good};
     else if (answered.error().code() == Errc::absent)
-      rows.push_back(
-          {{plain(source.name)}, {plain(answered.error().message()), Tone::dim}, {url, Tone::dim}});
+      state = {plain(answered.error().message()), Tone::dim};
     else
-      rows.push_back({{plain(source.name)},
-                      {"does not answer", Tone::caution},
-                      {fmt::format("{}\n{}", url, plain(answered.error().message())), Tone::dim}});
+      where += ": " + plain(answered.error().message());
+    rows.push_back({{plain(source.name)}, std::move(state), {std::move(where), Tone::dim}});
   }
   page.table(rows, 2, kLabel);
 }

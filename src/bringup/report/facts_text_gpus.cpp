@@ -88,9 +88,7 @@ std::vector<Column> columns_of(const std::vector<GpuSeen>& gpus) {
                     }),
           column_of("driver", "kernel driver", gpus, kernel_driver_words),
           column_of("NUMA", "NUMA node", gpus, numa_words),
-          column_of("link", "link", gpus, [](const GpuSeen& gpu) {
-            return link_words(gpu.pci != nullptr ? gpu.pci->link : gpu.nvml->link);
-          })};
+          column_of("link", "link", gpus, [](const GpuSeen& gpu) { return link_words(gpu.link()); })};
 }
 
 std::size_t width_of(const std::vector<Column>& columns) {
@@ -165,9 +163,7 @@ std::vector<std::string> remarks_of(const facts::NvmlGpu& gpu) {
 
 void gpu_remarks(Page& page, const std::vector<GpuSeen>& gpus) {
   for (const GpuSeen& gpu : gpus) {
-    if (gpu.nvml == nullptr) {
-      continue;
-    }
+    if (gpu.nvml == nullptr) continue;
     std::vector<std::string> words = remarks_of(*gpu.nvml);
     if (gpu.pci == nullptr) words.insert(words.begin(), "shown by NVML and not on the PCI bus");
     if (!words.empty()) page.row({{fmt::format("GPU {}:", gpu.nvml->index)}, {base::join(words, "; ")}}, 2);

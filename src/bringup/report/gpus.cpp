@@ -26,6 +26,12 @@ std::string GpuSeen::compute_capability() const {
   return nvml != nullptr ? nvml->compute_capability.value_or("") : "";
 }
 
+facts::Reading<facts::PcieLink> GpuSeen::link() const {
+  if (pci != nullptr) return pci->link;
+  if (nvml != nullptr) return nvml->link;
+  return Error(Errc::absent, "not looked at");
+}
+
 std::vector<GpuSeen> gpus_seen(const facts::Machine& machine) {
   std::vector<GpuSeen> seen;
   for (const facts::PciFunction& function : machine.pci) {

@@ -18,6 +18,7 @@ struct GpuSeen {
   std::string name() const;                // "" when neither the catalog nor NVML has one
   std::string architecture() const;        // "" when unknown
   std::string compute_capability() const;  // "" when unknown
+  facts::Reading<facts::PcieLink> link() const;
 };
 
 // By address of the bus; GPUs that only NVML shows come last.

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kLeastColumns = 40;  // below that a table is no longer one
 constexpr std::size_t kGap = 2;            // between columns
+constexpr std::size_t kAloneIndent = 4;    // of a path that is too long for its column
 constexpr std::size_t kLeastWidth = 4;
 constexpr std::size_t kLeastLast = 24;  // the last column is prose and wants some room
 
@@ -206,7 +207,7 @@ void Page::print_row(const Row& cells, std::span<const std::size_t> widths, std:
 }
 
 // A piece that does not fit in what is left of the line, or into its own column, is a path: it gets a line to
-// itself, and moves left until it fits.
+// itself, and begins further left when it must.
 void Page::print_line(std::span<const Cell> pieces, std::span<const std::size_t> starts) {
   std::string line;
   std::size_t at = 0;
@@ -224,7 +225,9 @@ void Page::print_line(std::span<const Cell> pieces, std::span<const std::size_t>
     const std::size_t end = i + 1 < pieces.size() ? starts[i + 1] - kGap : columns_;
     const bool alone = starts[i] + width > end;
     if (alone) end_line();
-    const std::size_t start = alone ? std::min(starts[i], columns_ - std::min(columns_, width)) : starts[i];
+    const bool fits = starts[i] + width <= columns_;
+    const std::size_t start =
+        fits ? starts[i] : std::min({starts[i], kAloneIndent, columns_ - std::min(columns_, width)});
     line.append(start - at, ' ');
     line += painted(text, pieces[i].tone);
     at = start + width;

@@ -60,11 +60,15 @@ ordered_json reasons_json(const std::vector<resolve::Reason>& reasons) {
 
 std::string plan_json(const resolve::Resolution& resolution, const steps::Plan& plan) {
   const auto* choice = std::get_if<resolve::Choice>(&resolution);
-  const auto* conflict = std::get_if<resolve::Conflict>(&resolution);
-  ordered_json json = {{"schema", "bringup.plan/1"}};
-  json["choice"] = choice != nullptr ? choice_json(*choice) : ordered_json(nullptr);
-  json["conflict"] = conflict != nullptr ? conflict_json(*conflict) : ordered_json(nullptr);
-  json["reasons"] = reasons_json(choice != nullptr ? choice->reasons : conflict->reasons);
+  ordered_json json = {{"schema", "bringup.plan/1"}, {"choice", nullptr}, {"conflict", nullptr}};
+  if (choice != nullptr) {
+    json["choice"] = choice_json(*choice);
+    json["reasons"] = reasons_json(choice->reasons);
+  } else {
+    const auto& conflict = std::get<resolve::Conflict>(resolution);
+    json["conflict"] = conflict_json(conflict);
+    json["reasons"] = reasons_json(conflict.reasons);
+  }
   json["notices"] = ordered_json::array();
   if (choice != nullptr) {
     for (const resolve::Notice& notice : choice->notices)

@@ -170,10 +170,13 @@ void choice_table(Page& page, const resolve::Choice& choice) {
   widths[1] = std::min(widths[1], page.columns() / 2);
   page.row({{"what", Tone::dim}, {"chosen", Tone::dim}, {"from", Tone::dim}}, 2, widths);
   for (const Part& part : parts) {
+    page.blank();
     page.row({{part.what}, {part.chosen, Tone::strong}, {part.from}}, 2, widths);
-    for (const std::string& one : part.because)
-      page.row({{""}, {one, Tone::dim}}, 2, std::span(widths).first(1));
+    for (std::size_t i = 0; i < part.because.size(); ++i)
+      page.row({{i == 0 ? "because" : "", Tone::dim}, {part.because[i], Tone::dim}}, 2,
+               std::span(widths).first(1));
   }
+  page.blank();
   for (const std::string& one : reasons.take_rest()) page.paragraph({one, Tone::dim}, 2);
 }
 

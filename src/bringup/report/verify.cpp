@@ -108,6 +108,7 @@ bool same_checks(const Group& a, const Group& b) {
 // One block for GPUs that passed the same checks: each measured value as its range.
 void print_together(Page& page, const std::vector<const Group*>& groups) {
   std::vector<std::string> gpus;
+  gpus.reserve(groups.size());
   for (const Group* group : groups) gpus.push_back(plain(group->gpus[0]));
   page.heading(fmt::format("{} GPUs, each", groups.size()));
   page.paragraph({base::join(gpus, ", "), Tone::dim}, 2);
@@ -181,7 +182,11 @@ std::string tally(std::span<const facts::Verdict> verdicts) {
   }
   const auto sound =
       std::ranges::count_if(gpus, [verdicts](const std::string& gpu) { return proven(gpu, verdicts); });
-  if (!gpus.empty()) return fmt::format("{} of {} GPUs proven", sound, gpus.size());
+  const bool nothing = std::ranges::none_of(
+      verdicts, [](const facts::Verdict& verdict) { return verdict.measured.has_value(); });
+  if (!gpus.empty())
+    return fmt::format("{} of {} GPUs proven{}", sound, gpus.size(),
+                       nothing ? ": nothing could be measured" : "");
   const auto passed = std::ranges::count_if(verdicts, [](const facts::Verdict& verdict) {
     return verdict.outcome == facts::Outcome::pass && verdict.measured;
   });

@@ -4,6 +4,7 @@
 #include <bringup/resolve/present.hpp>
 
 #include <algorithm>
+#include <compare>
 
 namespace bringup::resolve {
 namespace {
@@ -56,13 +57,15 @@ std::vector<std::string> kernels_to_serve(const facts::Kernel& kernel) {
     running_installed = running_installed || one.release == kernel.running;
     if (one.bootable) bootable.push_back(one.release);
   }
-  std::ranges::sort(
-      bootable, [](const std::string& a, const std::string& b) { return base::compare_releases(a, b) < 0; });
+  std::ranges::sort(bootable, [](const std::string& a, const std::string& b) {
+    return std::is_lt(base::compare_releases(a, b));
+  });
   std::vector<std::string> out;
   if (running_installed) out.push_back(kernel.running);
   if (!bootable.empty() && !has(out, bootable.back())) out.push_back(bootable.back());
-  std::ranges::sort(
-      out, [](const std::string& a, const std::string& b) { return base::compare_releases(a, b) < 0; });
+  std::ranges::sort(out, [](const std::string& a, const std::string& b) {
+    return std::is_lt(base::compare_releases(a, b));
+  });
   return out;
 }
 

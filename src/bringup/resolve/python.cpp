@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <compare>
 #include <span>
 #include <utility>
 
@@ -69,7 +70,7 @@ std::vector<Interpreter> ordered(const Problem& problem, const std::string& want
       return one.version == wanted ? 0 : one.version == own ? 1 : 2;
     };
     if (rank(a) != rank(b)) return rank(a) < rank(b);
-    return base::compare_releases(a.version, b.version) > 0;
+    return std::is_gt(base::compare_releases(a.version, b.version));
   });
   return out;
 }

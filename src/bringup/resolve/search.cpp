@@ -130,7 +130,7 @@ std::optional<Version> cuda_of(const Solution& solution) {
     const std::string variant = env.wheels != nullptr ? env.wheels->variant
                                 : env.kept            ? env.kept->env->variant.value_or("")
                                                       : "";
-    if (const auto cuda = catalog::variant_cuda(variant)) return cuda;
+    if (auto cuda = catalog::variant_cuda(variant)) return cuda;
   }
   return std::nullopt;
 }

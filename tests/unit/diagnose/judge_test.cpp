@@ -72,6 +72,7 @@ TEST(Judge, PassesAMachineOnWhichAllWasMeasured) {
   EXPECT_THAT(verdicts, Each(Field(&Verdict::outcome, Outcome::pass)));
   EXPECT_EQ(overall(verdicts), Outcome::pass);
   std::vector<std::string> checks;
+  checks.reserve(verdicts.size());
   for (const Verdict& verdict : verdicts) checks.push_back(verdict.check);
   EXPECT_THAT(checks,
               ElementsAre("gpu-count", "cuda-kernel", "cuda-copy", "cuda-kernel", "cuda-copy", "env-import",

@@ -41,7 +41,7 @@ std::vector<Case> whole() {
        "--fix-broken install", Severity::warn},
       {"packages-broken", "HeldIsNotBroken", well, [](Setting& s) { package(s, "nvidia-open").held = true; }},
       {"packages-broken", "PackagesCannotBeRead", blind, hide_packages, "permission denied"},
-      {"driver-not-held",
+      {"kernel-not-held",
        "TheKernelsMetapackageIsFree",
        sick,
        [](Setting& s) { package(s, "linux-image-amd64").held = false; },
@@ -50,29 +50,22 @@ std::vector<Case> whole() {
        Severity::info,
        {},
        {"linux-image-amd64"}},
-      {"driver-not-held",
-       "TheDriverIsFree",
-       sick,
-       [](Setting& s) { package(s, "nvidia-open").held = false; },
-       "nvidia-open",
-       "sudo apt-mark hold nvidia-open",
-       Severity::info,
-       {},
-       {"nvidia-open"}},
-      {"driver-not-held", "AKernelOfOneReleaseNeverChanges", well,
+      {"kernel-not-held", "TheDriverMayBeUpdated", well,
+       [](Setting& s) { package(s, "nvidia-open").held = false; }},
+      {"kernel-not-held", "AKernelOfOneReleaseNeverChanges", well,
        [](Setting& s) { package(s, "linux-image-6.1.0-25-amd64").held = false; }},
-      {"driver-not-held", "TheGoalLeavesThemFree", well,
+      {"kernel-not-held", "TheGoalLeavesThemFree", well,
        [](Setting& s) {
          package(s, "nvidia-open").held = false;
          s.goal.kernel = "free";
        }},
-      {"driver-not-held", "NoDriverCameFromPackages", well,
+      {"kernel-not-held", "NoDriverCameFromPackages", well,
        [](Setting& s) {
          s.machine.packages.list = std::vector<facts::Package>{{.name = "linux-image-amd64"}};
        }},
-      {"driver-not-held", "RpmDoesNotTell", blind, [](Setting& s) { s.machine.packages.manager = "rpm"; },
+      {"kernel-not-held", "RpmDoesNotTell", blind, [](Setting& s) { s.machine.packages.manager = "rpm"; },
        "dnf versionlock"},
-      {"driver-not-held", "PackagesCannotBeRead", blind, hide_packages, "permission denied"},
+      {"kernel-not-held", "PackagesCannotBeRead", blind, hide_packages, "permission denied"},
   };
 }
 

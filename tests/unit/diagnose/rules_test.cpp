@@ -45,10 +45,7 @@ std::string test_name(const ::testing::TestParamInfo<Case>& tested) {
   std::string name;
   bool upper = true;
   for (const char c : std::string(tested.param.rule)) {
-    if (c == '-')
-      upper = true;
-    else
-      name += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+    if (c != '-') name += upper ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
     upper = c == '-';
   }
   return name + "_" + tested.param.name;

@@ -53,7 +53,6 @@ fail  the driver has another number of GPUs than the PCI bus (count-pci-driver)
 warn  the driver's branch gets no updates any more (driver-end-of-life)
       new kernels will not build its module
       fix   bringup up
-            load-module nvidia
 
 info  GPUs sit on two NUMA nodes (numa)
 

@@ -78,17 +78,23 @@ resolve::Conflict conflict() {
 
 TEST(PlanText, ShowsTheChoiceThenNoticesThenSteps) {
   EXPECT_EQ(report::plan_text(choice(), two_steps(), kWide), R"(  what           chosen                from
+
   driver         install branch 580    NVIDIA
-                 branch 580 is the newest supported one that serves every GPU
+  because        branch 580 is the newest supported one that serves every GPU
                  NVIDIA's repository answers
+
   kernel module  open                  with the driver
                  for 6.1.0-25-amd64
+
   CUDA toolkit   keep 13.0             here already
+
   Python         3.11 with uv          /usr/bin/python3.11
+
   wheels of dl   install 2 packages    PyTorch index
                  torch 2.14.1 (cu130)  PyPI
                  numpy
-                 torch 2.14.1 is the newest set (inferred, not tried)
+  because        torch 2.14.1 is the newest set (inferred, not tried)
+
   weather: it rains
 
 Notices
@@ -110,19 +116,25 @@ Notices
 TEST(PlanText, ShowsTheSameInSixtyColumns) {
   EXPECT_EQ(report::plan_text(choice(), two_steps(), {.columns = 60, .colour = false}),
             R"(  what           chosen                from
+
   driver         install branch 580    NVIDIA
-                 branch 580 is the newest supported one that
+  because        branch 580 is the newest supported one that
                  serves every GPU
                  NVIDIA's repository answers
+
   kernel module  open                  with the driver
                  for 6.1.0-25-amd64
+
   CUDA toolkit   keep 13.0             here already
+
   Python         3.11 with uv          /usr/bin/python3.11
+
   wheels of dl   install 2 packages    PyTorch index
                  torch 2.14.1 (cu130)  PyPI
                  numpy
-                 torch 2.14.1 is the newest set (inferred,
+  because        torch 2.14.1 is the newest set (inferred,
                  not tried)
+
   weather: it rains
 
 Notices

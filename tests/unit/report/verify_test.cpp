@@ -84,6 +84,13 @@ TEST(VerifyText, NothingMeasuredIsNotAPass) {
             "0 of 0 GPUs: nothing could be measured; overall not measured, 0.0 s");
 }
 
+TEST(VerifyText, GpusOfWhichNothingWasMeasuredAreCountedAndNotProven) {
+  const std::string text =
+      shown({unmeasured("a", Outcome::not_measured, "a recorded machine cannot be measured")},
+            Outcome::not_measured);
+  EXPECT_EQ(last_line(text), "0 of 1 GPUs proven: nothing could be measured; overall not measured, 2.3 s");
+}
+
 TEST(VerifyText, AnEnvironmentOnTheCpuIsNotAGpu) {
   const std::vector<Verdict> cpu{{.check = "env-matmul-cpu",
                                   .outcome = Outcome::pass,
