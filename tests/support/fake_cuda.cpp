@@ -7,15 +7,24 @@
 //                                       hang (the context never comes), lost (the kernel never ends well),
 //                                       memory (none free), wrong (one element); of the whole: nodevice, init
 //                                       (another error), hanginit
-// Without a check against CUDA's headers on purpose: bringup has none either.
+// For the native proof it has 4 MiB of free memory, primary contexts, streams that do everything at once, and
+// the kernels of fake_kernels.hpp. Its faults: flip (a bit of memory changes after it was filled), product
+// (one element of each tensor product), peercopy, peerstore (tagged data arrives wrong), nopeer (none can
+// reach another), slow (memory kernels take ten times as long), phase:KERNEL:N hangs and die:KERNEL:N dies in
+// that kernel on GPU N. Without a check against CUDA's headers on purpose: bringup has none either.
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <set>
 #include <signal.h>
 #include <sstream>
 #include <string>
+#include <support/fake_kernels.hpp>
 #include <unistd.h>
 
 namespace {
@@ -31,6 +40,25 @@ struct State {
   std::set<unsigned long long> own;  // addresses handed out
 };
 State state;
+
+// Of the native proof: contexts are one for each device and current in a thread; every call is made under a
+// lock.
+struct Primary {
+  int device = -1;
+};
+Primary primaries[64];
+thread_local Primary* current = nullptr;
+std::mutex everything;
+std::map<unsigned long long, std::size_t> blocks;  // memory handed out under a primary context
+constexpr std::size_t kFreeBytes = std::size_t{4} << 20U;
+
+// The block that holds all of these bytes.
+bool owned(unsigned long long at, std::size_t bytes) {
+  auto next = blocks.upper_bound(at);
+  if (next == blocks.begin()) return false;
+  --next;
+  return at + bytes <= next->first + next->second;
+}
 
 bool fault(const std::string& name, int device = -1) {
   const char* all = std::getenv("FAKE_CUDA_FAULTS");
@@ -49,6 +77,7 @@ int devices() {
 
 int usable() {
   if (!state.initialised) return kNotInitialized;
+  if (current != nullptr) return kSuccess;
   if (state.device < 0) return kInvalidContext;
   return state.lost ? kLaunchFailed : kSuccess;
 }
@@ -76,7 +105,126 @@ const char* name_of(int code) {
   }
 }
 
+// What goes wrong after a kernel of the native proof.
+void spoil(const std::string& name, int device, void** arguments) {
+  const auto at = [&](int index) { return fake::argument<unsigned char*>(arguments, index); };
+  if (name == "fill" && fault("flip", device)) at(0)[1000] ^= 0x04U;
+  if (name.rfind("product_", 0) == 0 && fault("product", device)) at(0)[5] ^= 0x40U;
+  if (name == "copy" && fault("peerstore", device)) at(0)[64] ^= 1U;
+}
+
+int launch_native(const std::string& name, unsigned blocks_, unsigned threads, void** arguments) {
+  const std::lock_guard lock(everything);
+  const int device = current->device;
+  while (fault("phase:" + name, device)) ::pause();
+  if (fault("die:" + name, device)) ::raise(SIGKILL);
+  fake::kernels().at(name)(arguments, blocks_, threads);
+  spoil(name, device, arguments);
+  return kSuccess;
+}
+
+int copy_bytes(unsigned long long to, unsigned long long from, std::size_t bytes) {
+  const std::lock_guard lock(everything);
+  if (!owned(to, bytes) || !owned(from, bytes)) return kInvalidValue;
+  std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
+  return kSuccess;
+}
+
 }  // namespace
+
+extern "C" {
+
+int cuDevicePrimaryCtxRetain(void** context, int device) {
+  if (!state.initialised) return kNotInitialized;
+  if (fault("busy", device)) return kUnavailable;
+  while (fault("hang", device)) ::pause();
+  if (fault("crash", device)) ::raise(SIGSEGV);
+  primaries[device].device = device;
+  *context = &primaries[device];
+  return kSuccess;
+}
+int cuDevicePrimaryCtxRelease_v2(int /*device*/) {
+  return kSuccess;
+}
+int cuCtxSetCurrent(void* context) {
+  current = static_cast<Primary*>(context);
+  return kSuccess;
+}
+int cuDeviceGetAttribute(int* value, int which, int /*device*/) {
+  const std::map<int, int> known{{16, 2},       {13, 1980000}, {36, 2619000}, {37, 5120},
+                                 {38, 1 << 20}, {75, 9},       {76, 0},       {97, 232448}};
+  const auto found = known.find(which);
+  if (found == known.end()) return kInvalidValue;
+  *value = found->second;
+  return kSuccess;
+}
+int cuMemGetInfo_v2(std::size_t* free_bytes, std::size_t* total) {
+  *free_bytes = fault("memory", current->device) ? 1024 : kFreeBytes;
+  *total = kFreeBytes + (std::size_t{1} << 20U);
+  return kSuccess;
+}
+int cuFuncSetAttribute(void* /*function*/, int which, int value) {
+  return which == 8 && value <= 232448 ? kSuccess : kInvalidValue;
+}
+int cuStreamCreate(void** stream, unsigned /*flags*/) {
+  *stream = current;
+  return kSuccess;
+}
+int cuStreamDestroy_v2(void* /*stream*/) {
+  return kSuccess;
+}
+int cuStreamSynchronize(void* /*stream*/) {
+  return usable();
+}
+int cuStreamWaitEvent(void* /*stream*/, void* /*event*/, unsigned /*flags*/) {
+  return kSuccess;
+}
+int cuEventCreate(void** event, unsigned /*flags*/) {
+  *event = new std::chrono::steady_clock::time_point();
+  return kSuccess;
+}
+int cuEventDestroy_v2(void* event) {
+  delete static_cast<std::chrono::steady_clock::time_point*>(event);
+  return kSuccess;
+}
+int cuEventRecord(void* event, void* /*stream*/) {
+  *static_cast<std::chrono::steady_clock::time_point*>(event) = std::chrono::steady_clock::now();
+  return kSuccess;
+}
+int cuEventSynchronize(void* /*event*/) {
+  return kSuccess;
+}
+int cuEventElapsedTime(float* milliseconds, void* from, void* to) {
+  const auto passed = *static_cast<std::chrono::steady_clock::time_point*>(to) -
+                      *static_cast<std::chrono::steady_clock::time_point*>(from);
+  *milliseconds = std::max(1e-3F, std::chrono::duration<float, std::milli>(passed).count());
+  return kSuccess;
+}
+int cuMemcpyAsync(unsigned long long to, unsigned long long from, std::size_t bytes, void* /*stream*/) {
+  return copy_bytes(to, from, bytes);
+}
+int cuMemcpyPeerAsync(unsigned long long to, void* /*to_context*/, unsigned long long from,
+                      void* from_context, std::size_t bytes, void* /*stream*/) {
+  if (const int code = copy_bytes(to, from, bytes); code != kSuccess) return code;
+  if (fault("peercopy", static_cast<Primary*>(from_context)->device))
+    reinterpret_cast<unsigned char*>(to)[32] ^= 8U;
+  return kSuccess;
+}
+int cuMemsetD8Async(unsigned long long to, unsigned char value, std::size_t bytes, void* /*stream*/) {
+  const std::lock_guard lock(everything);
+  if (!owned(to, bytes)) return kInvalidValue;
+  std::memset(reinterpret_cast<void*>(to), value, bytes);
+  return kSuccess;
+}
+int cuDeviceCanAccessPeer(int* can, int from, int to) {
+  *can = from != to && !fault("nopeer") ? 1 : 0;
+  return kSuccess;
+}
+int cuCtxEnablePeerAccess(void* /*context*/, unsigned /*flags*/) {
+  return fault("nopeer") ? kInvalidValue : kSuccess;
+}
+
+}  // extern "C"
 
 extern "C" {
 
@@ -143,6 +291,11 @@ int cuModuleLoadData(void** module, const void* text) {
 }
 int cuModuleGetFunction(void** function, void* /*module*/, const char* name) {
   if (const int code = usable(); code != kSuccess) return code;
+  const auto native = fake::kernels().find(name);
+  if (native != fake::kernels().end()) {
+    *function = const_cast<std::string*>(&native->first);
+    return kSuccess;
+  }
   if (std::strcmp(name, "check_mix") != 0) return kNotFound;
   *function = &state;
   return kSuccess;
@@ -153,17 +306,28 @@ int cuMemAlloc_v2(unsigned long long* address, std::size_t bytes) {
   void* memory = std::malloc(bytes);
   std::memset(memory, 0xA5, bytes);
   *address = reinterpret_cast<unsigned long long>(memory);
+  if (current != nullptr) {
+    const std::lock_guard lock(everything);
+    blocks[*address] = bytes;
+    return kSuccess;
+  }
   state.own.insert(*address);
   return kSuccess;
 }
 int cuMemFree_v2(unsigned long long address) {
   if (const int code = usable(); code != kSuccess) return code;
-  if (state.own.erase(address) == 0) return kInvalidValue;
+  if (current != nullptr) {
+    const std::lock_guard lock(everything);
+    if (blocks.erase(address) == 0) return kInvalidValue;
+  } else if (state.own.erase(address) == 0) {
+    return kInvalidValue;
+  }
   std::free(reinterpret_cast<void*>(address));
   return kSuccess;
 }
 int cuMemHostAlloc(void** memory, std::size_t bytes, unsigned /*flags*/) {
   if (const int code = usable(); code != kSuccess) return code;
+  if (current != nullptr) return cuMemAlloc_v2(reinterpret_cast<unsigned long long*>(memory), bytes);
   *memory = std::malloc(bytes);
   state.own.insert(reinterpret_cast<unsigned long long>(*memory));
   return kSuccess;
@@ -173,24 +337,26 @@ int cuMemFreeHost(void* memory) {
 }
 int cuMemcpyHtoD_v2(unsigned long long to, const void* from, std::size_t bytes) {
   if (const int code = usable(); code != kSuccess) return code;
-  if (state.own.count(to) == 0) return kInvalidValue;
+  if (current == nullptr ? state.own.count(to) == 0 : !owned(to, bytes)) return kInvalidValue;
   std::memcpy(reinterpret_cast<void*>(to), from, bytes);
   if (fault("copy", state.device)) reinterpret_cast<unsigned char*>(to)[bytes - 3] ^= 0x10U;
   return kSuccess;
 }
 int cuMemcpyDtoH_v2(void* to, unsigned long long from, std::size_t bytes) {
   if (const int code = usable(); code != kSuccess) return code;
-  if (state.own.count(from) == 0) return kInvalidValue;
+  if (current == nullptr ? state.own.count(from) == 0 : !owned(from, bytes)) return kInvalidValue;
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
   return kSuccess;
 }
-int cuLaunchKernel(void* /*function*/, unsigned blocks, unsigned, unsigned, unsigned threads, unsigned,
-                   unsigned, unsigned, void*, void** arguments, void**) {
+int cuLaunchKernel(void* function, unsigned blocks_, unsigned, unsigned, unsigned threads, unsigned, unsigned,
+                   unsigned, void*, void** arguments, void**) {
   if (const int code = usable(); code != kSuccess) return code;
+  if (function != &state)
+    return launch_native(*static_cast<std::string*>(function), blocks_, threads, arguments);
   const auto* in = *static_cast<std::uint32_t**>(arguments[0]);
   auto* out = *static_cast<std::uint32_t**>(arguments[1]);
   const std::uint32_t count = *static_cast<std::uint32_t*>(arguments[2]);
-  for (std::uint32_t i = 0; i < blocks * threads && i < count; ++i) out[i] = mix(in[i] + i * 0x9E3779B9);
+  for (std::uint32_t i = 0; i < blocks_ * threads && i < count; ++i) out[i] = mix(in[i] + i * 0x9E3779B9);
   if (fault("wrong", state.device)) out[count - 1] ^= 1U;
   state.lost = fault("lost", state.device);
   return kSuccess;

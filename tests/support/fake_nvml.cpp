@@ -64,6 +64,17 @@ struct MemoryV2 {
   unsigned long long total, reserved, free, used;
 };
 
+struct Process {
+  unsigned pid;
+  unsigned long long bytes;
+  unsigned instance, compute_instance;
+};
+struct EventData {
+  void* device;
+  unsigned long long type, data;
+  unsigned instance, compute_instance;
+};
+
 }  // namespace
 
 extern "C" {
@@ -127,6 +138,9 @@ int nvmlDeviceGetPciInfo_v3(void* handle, PciInfo* info) {
   std::snprintf(info->bus_id, sizeof info->bus_id, "%08X:%02XB:00.0", gpu == 7 ? 0x10000U : 0U,
                 static_cast<unsigned>(gpu));
   std::memmove(info->bus_id + 9, info->bus_id + 10, std::strlen(info->bus_id + 10) + 1);
+  if (std::getenv("FAKE_NVML_AS_CUDA") != nullptr)  // where fake_cuda has them
+    std::snprintf(info->bus_id, sizeof info->bus_id, "00000000:%02X:00.0",
+                  0xA0U + static_cast<unsigned>(gpu));
   return 0;
 }
 int nvmlDeviceGetMemoryInfo(void* handle, Memory* memory) {
@@ -202,7 +216,51 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void* handle, unsigned* count, void*
   if (const int code = failure("Processes", gpu_of(handle)); code != 0) return code;
   const unsigned room = *count;
   *count = static_cast<unsigned>(number("FAKE_NVML_PROCESSES", 0));
-  return *count > room || (infos == nullptr && *count > 0) ? 7 : 0;
+  const int only = number("FAKE_NVML_HELD", -1);  // the one GPU that they are on
+  if (only >= 0 && only != gpu_of(handle)) *count = 0;
+  if (*count > room || (infos == nullptr && *count > 0)) return 7;
+  for (unsigned i = 0; i < *count; ++i) static_cast<Process*>(infos)[i] = {1U + i, 3ULL << 30U, ~0U, ~0U};
+  return 0;
+}
+int nvmlDeviceGetMemoryBusWidth(void* handle, unsigned* value) {
+  return give("BusWidth", handle, value, 5120);
+}
+int nvmlDeviceGetClockInfo(void* handle, int which, unsigned* value) {
+  return give("Clock", handle, value, which == 1 ? 1755 : which == 2 ? 2600 : 1);
+}
+int nvmlDeviceGetMaxClockInfo(void* handle, int which, unsigned* value) {
+  return give("MaxClock", handle, value, which == 1 ? 1980 : which == 2 ? 2619 : 2);
+}
+int nvmlDeviceGetCurrentClocksEventReasons(void* handle, unsigned long long* reasons) {
+  *reasons = 4;
+  return failure("Reasons", gpu_of(handle));
+}
+int nvmlDeviceGetEnforcedPowerLimit(void* handle, unsigned* value) {
+  return give("EnforcedLimit", handle, value, 640250);
+}
+int nvmlDeviceGetPcieReplayCounter(void* handle, unsigned* value) {
+  return give("Replays", handle, value, 12);
+}
+int nvmlDeviceGetNvLinkVersion(void* handle, unsigned /*link*/, unsigned* value) {
+  return give("NvLinkVersion", handle, value, 6);
+}
+// One Xid of number 79 on the last GPU when FAKE_NVML_XID is set; then silence.
+int nvmlEventSetCreate(void** set) {
+  *set = handles;
+  return failure("Events", -1);
+}
+int nvmlEventSetFree(void* /*set*/) {
+  return 0;
+}
+int nvmlDeviceRegisterEvents(void* handle, unsigned long long events, void* /*set*/) {
+  return events == 8 ? failure("Register", gpu_of(handle)) : 2;
+}
+int nvmlEventSetWait_v2(void* /*set*/, EventData* event, unsigned /*milliseconds*/) {
+  static bool told = false;
+  if (told || number("FAKE_NVML_XID", 0) == 0) return 10;
+  told = true;
+  *event = {handles + number("FAKE_NVML_GPUS", 0) - 1, 8, 79, ~0U, ~0U};
+  return 0;
 }
 int nvmlDeviceGetBAR1MemoryInfo(void* handle, Memory* memory) {
   if (const int code = failure("Bar1", gpu_of(handle)); code != 0) return code;

@@ -15,7 +15,9 @@ struct EmbeddedFile {
 }  // namespace bringup::base
 
 namespace bringup {
-std::span<const base::EmbeddedFile> embedded_catalog_rows();     // data/catalog/*
-std::span<const base::EmbeddedFile> embedded_measure_scripts();  // src/bringup/measure/*.py, *.ptx
-std::span<const base::EmbeddedFile> embedded_cli_pages();        // src/bringup/cli/*.page.md
+std::span<const base::EmbeddedFile> embedded_catalog_rows();  // data/catalog/*
+std::span<const base::EmbeddedFile>
+embedded_measure_scripts();                                // src/bringup/measure/*.py, *.ptx, kernels/*.ptx
+std::span<const base::EmbeddedFile> embedded_cli_pages();  // src/bringup/cli/*.page.md
+std::span<const base::EmbeddedFile> embedded_reference_rows();  // data/reference/*
 }  // namespace bringup

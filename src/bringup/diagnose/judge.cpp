@@ -2,6 +2,7 @@
 // Judges measurements. A pass is only made of something that was measured and found right.
 #include <bringup/base/text.hpp>
 #include <bringup/diagnose/looks.hpp>
+#include <bringup/diagnose/native.hpp>
 
 #include <algorithm>
 #include <array>
@@ -346,6 +347,12 @@ int rank(Outcome outcome) {
 std::vector<Verdict> judge(const Machine& machine, const Measurements& measurements) {
   std::vector<Verdict> out;
   judge_gpus(machine, measurements, out);
+  const bool asked_for =
+      measurements.native || measurements.native.error() != facts::Measurements().native.error();
+  if (asked_for) {
+    for (Verdict& verdict : judge_native(machine, measurements.native, reference()))
+      out.push_back(std::move(verdict));
+  }
   for (const auto& [path, proof] : measurements.envs) judge_env(machine, measurements, path, proof, out);
   return out;
 }

@@ -3,7 +3,7 @@
 // What was measured, and what it was judged to be. A verdict can only be made from a measurement or from the
 // lack of one.
 
-#include <bringup/facts/gpu.hpp>
+#include <bringup/facts/native.hpp>
 
 namespace bringup::facts {
 
@@ -52,6 +52,7 @@ struct EnvProof {
 struct Measurements {
   Reading<CudaProof> cuda = Error(Errc::absent, "not measured");
   std::vector<std::pair<std::string, Reading<EnvProof>>> envs;  // by path
+  Reading<NativeProof> native = Error(Errc::absent, "not measured");
   double elapsed_seconds = 0;
   bool operator==(const Measurements&) const = default;
 };

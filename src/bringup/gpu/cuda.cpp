@@ -31,6 +31,12 @@ Errc kind_of(int code) {
 Result<Cuda> Cuda::open(const std::string& name) {
   Library library = TRY(Library::open(name));
   Api api;
+  TRY(bind_first(library, api));
+  TRY(bind_native(library, api));
+  return Cuda(std::move(library), api);
+}
+
+Result<> Cuda::bind_first(const Library& library, Api& api) {
   TRY(library.bind(api.init, "cuInit"));
   TRY(library.bind(api.error_name, "cuGetErrorName"));
   TRY(library.bind(api.error_string, "cuGetErrorString"));
@@ -50,8 +56,31 @@ Result<Cuda> Cuda::open(const std::string& name) {
   TRY(library.bind(api.to_device, "cuMemcpyHtoD_v2"));
   TRY(library.bind(api.to_host, "cuMemcpyDtoH_v2"));
   TRY(library.bind(api.launch, "cuLaunchKernel"));
-  TRY(library.bind(api.synchronize, "cuCtxSynchronize"));
-  return Cuda(std::move(library), api);
+  return library.bind(api.synchronize, "cuCtxSynchronize");
+}
+
+// The names with the suffix are those whose signature is the one written down here.
+Result<> Cuda::bind_native(const Library& library, Api& api) {
+  TRY(library.bind(api.primary_retain, "cuDevicePrimaryCtxRetain"));
+  TRY(library.bind(api.primary_release, "cuDevicePrimaryCtxRelease_v2"));
+  TRY(library.bind(api.set_current, "cuCtxSetCurrent"));
+  TRY(library.bind(api.attribute, "cuDeviceGetAttribute"));
+  TRY(library.bind(api.memory, "cuMemGetInfo_v2"));
+  TRY(library.bind(api.function_attribute, "cuFuncSetAttribute"));
+  TRY(library.bind(api.stream_create, "cuStreamCreate"));
+  TRY(library.bind(api.stream_destroy, "cuStreamDestroy_v2"));
+  TRY(library.bind(api.stream_synchronize, "cuStreamSynchronize"));
+  TRY(library.bind(api.stream_wait, "cuStreamWaitEvent"));
+  TRY(library.bind(api.event_create, "cuEventCreate"));
+  TRY(library.bind(api.event_destroy, "cuEventDestroy_v2"));
+  TRY(library.bind(api.event_record, "cuEventRecord"));
+  TRY(library.bind(api.event_synchronize, "cuEventSynchronize"));
+  TRY(library.bind(api.event_elapsed, "cuEventElapsedTime"));
+  TRY(library.bind(api.copy, "cuMemcpyAsync"));
+  TRY(library.bind(api.copy_peer, "cuMemcpyPeerAsync"));
+  TRY(library.bind(api.set_bytes, "cuMemsetD8Async"));
+  TRY(library.bind(api.can_access, "cuDeviceCanAccessPeer"));
+  return library.bind(api.enable_peer, "cuCtxEnablePeerAccess");
 }
 
 Result<> Cuda::check(int code, const char* call) const {

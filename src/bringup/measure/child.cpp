@@ -3,6 +3,7 @@
 #include <bringup/host/command.hpp>
 #include <bringup/host/fd.hpp>
 #include <bringup/measure/child.hpp>
+#include <bringup/measure/child_inside.hpp>
 
 #include <fmt/format.h>
 
@@ -14,8 +15,6 @@
 #include <fcntl.h>
 #include <optional>
 #include <poll.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
@@ -37,25 +36,8 @@ struct Child {
   std::optional<int> status;  // once it is gone
 };
 
-// Every file but 0, 1, 2 and `kept`. On kernels before 5.9 they stay open, which costs nothing but a lock
-// held longer.
-void close_all_but(int kept) {
-#ifdef SYS_close_range
-  ::syscall(SYS_close_range, 3U, static_cast<unsigned>(kept - 1), 0U);
-  ::syscall(SYS_close_range, static_cast<unsigned>(kept + 1), ~0U, 0U);
-#else
-  static_cast<void>(kept);
-#endif
-}
-
 [[noreturn]] void work_and_leave(const Work& work, int to) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  to = ::fcntl(to, F_DUPFD_CLOEXEC, 4);  // out of the way of 0, 1, 2
-  if (to < 0) ::_exit(1);
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  for (const int fd : {0, 1, 2}) ::dup2(null, fd);
-  close_all_but(to);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) std::signal(number, SIG_DFL);
+  to = become_child(to);
   const std::string text = work();
   std::string_view left(text);
   while (!left.empty()) {

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The CPUs next to a GPU, as the kernel knows them.
+#include <bringup/base/text.hpp>
+#include <bringup/measure/phases.hpp>
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <sched.h>
+
+namespace bringup::measure {
+namespace {
+
+// "0-3,8" as a set; what is no number ends it.
+cpu_set_t cpus_of(std::string_view list) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const std::string_view part : base::split(base::trim(list), ',')) {
+    const auto ends = base::split(part, '-');
+    const auto from = base::to_integer(ends.front());
+    const auto to = base::to_integer(ends.back());
+    if (!from || !to) break;
+    for (auto cpu = *from; cpu <= *to && cpu < CPU_SETSIZE; ++cpu)
+      CPU_SET(static_cast<std::size_t>(cpu), &set);
+  }
+  return set;
+}
+
+}  // namespace
+
+facts::Reading<bool> go_near(const std::string& pci) {
+  const std::string path = fmt::format("/sys/bus/pci/devices/{}/local_cpulist", pci);
+  std::ifstream file(path);
+  std::string list;
+  if (!std::getline(file, list)) return Error(Errc::absent, path + ": cannot be read");
+  const cpu_set_t local = cpus_of(list);
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return Error(Errc::failed, "the CPUs that this process may use cannot be read");
+  cpu_set_t both;
+  CPU_AND(&both, &local, &allowed);
+  if (CPU_COUNT(&both) == 0) return false;
+  return ::sched_setaffinity(0, sizeof both, &both) == 0;
+}
+
+}  // namespace bringup::measure
