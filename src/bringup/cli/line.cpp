@@ -4,6 +4,7 @@
 #include <bringup/cli/line.hpp>
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/measure/measure.hpp>
+#include <bringup/measure/native.hpp>
 #include <bringup/plan/plan.hpp>
 
 #include <algorithm>
@@ -11,9 +12,9 @@
 namespace bringup::cli {
 namespace {
 
-using std::chrono_literals::operator""s;
-constexpr auto kCudaDeadline = 60s;     // eight contexts on a cold driver take seconds
-constexpr auto kPythonDeadline = 300s;  // the first import of torch from a slow disk takes minutes
+constexpr auto kCudaDeadline = std::chrono::seconds(60);  // eight contexts on a cold driver take seconds
+constexpr auto kPythonDeadline =
+    std::chrono::seconds(300);  // the first import of torch from a slow disk takes minutes
 
 // The names of a goal's packages, without pins.
 std::vector<std::string> modules_of(const goal::Goal& goal) {
@@ -26,6 +27,16 @@ std::vector<std::string> modules_of(const goal::Goal& goal) {
     }
   }
   return modules;
+}
+
+// Libraries come from the environments with PyTorch first: they are what its programs will use.
+measure::NativeRequest native_request(const facts::Machine& machine, std::string_view level) {
+  measure::NativeRequest request{.level = level == "full" ? measure::Level::full : measure::Level::standard,
+                                 .site_packages = {}};
+  for (const facts::PythonEnv& env : machine.envs) {
+    if (env.torch) request.site_packages.push_back(env.site_packages);
+  }
+  return request;
 }
 
 struct Chosen {
@@ -85,13 +96,22 @@ Error no_choice(const facts::Machine& machine) {
   return {Errc::failed, "there is no choice that serves this machine and goal; nothing was changed"};
 }
 
-Proven prove(const facts::Machine& machine, const goal::Goal& goal, const host::Clock& clock, bool recorded) {
+int native_seconds(const facts::Machine& machine, std::string_view level) {
+  const auto gpus = std::ranges::count(machine.pci, facts::PciKind::gpu, &facts::PciFunction::kind);
+  if (level == "quick" || gpus == 0) return 0;
+  return static_cast<int>(
+      measure::native_takes(native_request(machine, level), static_cast<int>(gpus)).count());
+}
+
+Proven prove(const facts::Machine& machine, const goal::Goal& goal, const host::Clock& clock, bool recorded,
+             std::string_view level) {
   const auto began = clock.steady();
   facts::Measurements measurements;
   if (recorded) {
     measurements.cuda = Error(Errc::unsupported, "a recorded machine cannot be measured");
   } else {
     measurements.cuda = measure::prove_cuda(kCudaDeadline);
+    if (level != "quick") measurements.native = measure::prove_native(native_request(machine, level));
     const std::vector<std::string> modules = modules_of(goal);
     for (const facts::PythonEnv& env : machine.envs) {
       if (env.torch)

@@ -8,6 +8,7 @@
 #include <bringup/steps/step.hpp>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bringup::cli {
@@ -33,7 +34,11 @@ struct Proven {
 };
 
 // measure, judge. A recorded machine cannot be measured, and every verdict says so.
-Proven prove(const facts::Machine& machine, const goal::Goal& goal, const host::Clock& clock, bool recorded);
+// `level` is "quick", "standard" or "full"; the last two measure natively as well.
+Proven prove(const facts::Machine& machine, const goal::Goal& goal, const host::Clock& clock, bool recorded,
+             std::string_view level);
+// Seconds that the native part of a level takes on this machine, roughly; 0 when it has none.
+int native_seconds(const facts::Machine& machine, std::string_view level);
 int verify_exit(facts::Outcome overall);
 
 }  // namespace bringup::cli

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <pwd.h>
 #include <unistd.h>
@@ -18,13 +19,10 @@
 namespace bringup::cli {
 namespace {
 
-using std::chrono_literals::operator""ms;
-using std::chrono_literals::operator""s;
-
-constexpr auto kSourcesDeadline = 1500ms;
+constexpr auto kSourcesDeadline = std::chrono::milliseconds(1500);
 constexpr auto kDriverDeadline =
-    10s;  // a wedged driver does not return; a slow one needs up to a few seconds
-constexpr auto kPythonDeadline = 120s;
+    std::chrono::seconds(10);  // a wedged driver does not return; a slow one needs up to a few seconds
+constexpr auto kPythonDeadline = std::chrono::seconds(120);
 
 probe::GpuName name_gpu(std::uint16_t device, std::uint16_t subvendor, std::uint16_t subdevice) {
   const catalog::Catalog& rows = catalog::built_in();
@@ -85,8 +83,8 @@ namespace {
 
 std::string absolute(const std::string& path) {
   if (path.starts_with('/')) return path;
-  std::string here(4096, '\0');
-  return ::getcwd(here.data(), here.size()) == nullptr ? path : std::string(here.c_str()) + "/" + path;
+  std::array<char, 4096> here{};
+  return ::getcwd(here.data(), here.size()) == nullptr ? path : std::string(here.data()) + "/" + path;
 }
 
 facts::Machine look_here(const Options& options, const Doors& doors, Depth depth) {

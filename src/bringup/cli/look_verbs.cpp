@@ -89,7 +89,11 @@ Result<int> run_plan(const Options& options, const Doors& doors) {
 Result<int> run_verify(const Options& options, const Doors& doors) {
   const Looked looked = TRY(look(options, doors, {}));
   const goal::Goal goal = TRY(read_goal(options, *looked.view));
-  const Proven proven = prove(looked.machine, goal, doors.clock, looked.view->recorded());
+  const bool recorded = looked.view->recorded();
+  if (const int seconds = native_seconds(looked.machine, options.level); seconds > 0 && !recorded)
+    say(options, fmt::format("measuring natively at the level {}: about {} s, then each environment",
+                             options.level, seconds));
+  const Proven proven = prove(looked.machine, goal, doors.clock, recorded, options.level);
   TRY(print(options.json ? report::verify_json(proven.verdicts, proven.overall, proven.seconds)
                          : report::verify_text(proven.verdicts, proven.overall, proven.seconds,
                                                output_style(options))));

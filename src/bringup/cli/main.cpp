@@ -25,7 +25,7 @@ void listen_for_interrupts() {
   action.sa_handler = on_interrupt;
   sigemptyset(&action.sa_mask);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaction(signal, &action, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGPIPE, SIG_IGN);
 }
 
 Result<int> run(const std::vector<std::string>& arguments) {
@@ -52,10 +52,10 @@ int main(int argc, char** argv) {
     const auto code = run(std::vector<std::string>(argv + 1, argv + argc));
     if (code) return *code;
     const bool interrupted = host::interrupted();
-    std::fputs(fmt::format("bringup: {}\n", base::harmless(code.error().message())).c_str(), stderr);
+    (void)std::fputs(fmt::format("bringup: {}\n", base::harmless(code.error().message())).c_str(), stderr);
     return interrupted ? cli::exit_interrupted : cli::exit_code(code.error().code());
   } catch (const std::exception& error) {
-    std::fputs(
+    (void)std::fputs(
         fmt::format("bringup: internal error: {}; please report it with what you typed\n", error.what())
             .c_str(),
         stderr);

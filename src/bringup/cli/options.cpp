@@ -28,7 +28,9 @@ constexpr std::array kOptions{
     Option{"--offline", "", "up facts doctor plan apply record", "do not ask which software sources answer",
            &Options::offline},
     Option{"--all", "", "facts", "count GPUs through CUDA and PyTorch too (takes seconds)", &Options::all},
-    Option{"--level", "LEVEL", "verify", "quick: the only level of this version", nullptr, &Options::level},
+    Option{"--level", "LEVEL", "verify",
+           "quick (default); standard and full add memory, bandwidth, matrix rates, pairs and all-reduce",
+           nullptr, &Options::level},
     Option{"--detailed-exitcode", "", "plan", "exit 2 when there is something to do",
            &Options::detailed_exitcode},
     Option{"--dry-run", "", "up apply", "stop after the plan", &Options::dry_run},
@@ -91,9 +93,7 @@ Result<> one_of(std::string_view option, const std::string& value, std::span<con
 
 Result<> check(const Options& options, const Verb& verb) {
   TRY(one_of("--color", options.color, std::array<std::string, 3>{"auto", "always", "never"}));
-  if (options.level != "quick")
-    return Error(Errc::usage,
-                 fmt::format("--level '{}': this version proves at the level quick only", options.level));
+  TRY(one_of("--level", options.level, std::array<std::string, 3>{"quick", "standard", "full"}));
   if (options.words.size() > verb.most_words)
     return Error(Errc::usage,
                  fmt::format("'{}' takes {}; '{}' is too much", verb.name,

@@ -51,7 +51,7 @@ Result<int> tell_proof(const Options& options, const Doors& doors, const goal::G
   again.shape.clear();
   const Looked looked = TRY(look(again, doors, {}));
   say(options, "proving each environment and GPU by running on it");
-  const Proven proven = prove(looked.machine, goal, doors.clock, false);
+  const Proven proven = prove(looked.machine, goal, doors.clock, false, "quick");
   TRY(print(report::verify_text(proven.verdicts, proven.overall, proven.seconds, output_style(options))));
   const bool failed = std::ranges::any_of(
       proven.verdicts, [](const facts::Verdict& verdict) { return verdict.outcome == facts::Outcome::fail; });
@@ -93,8 +93,7 @@ Result<int> run_up(const Options& options, const Doors& doors) {
   const int performed = TRY(perform(options, doors, machine.user, plan));
   if (performed != exit_ok) return performed;
   if (reboot_needed(machine, *choice)) {
-    Options again = options;
-    const Looked now = TRY(look(again, doors, {}));
+    const Looked now = TRY(look(options, doors, {}));
     if (!now.machine.driver.loaded || !*now.machine.driver.loaded) {
       say(options,
           "the driver is installed and takes over at the next boot: reboot, then 'bringup up' proves the "

@@ -9,8 +9,7 @@
 namespace bringup::host {
 namespace {
 
-using std::chrono_literals::operator""min;
-constexpr auto kDeadline = 5min;
+constexpr auto kDeadline = std::chrono::minutes(5);
 
 Error no(const std::string& url, const Outcome& outcome) {
   const auto lines = base::lines(outcome.err);

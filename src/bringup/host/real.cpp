@@ -21,7 +21,7 @@
 namespace bringup::host {
 namespace {
 
-constexpr off_t kReserved = 256 * 1024;
+constexpr off_t kReserved = off_t{256} * 1024;
 
 class RealView final : public View {
  public:

@@ -67,7 +67,7 @@ void set_certificates(const Curl& curl, void* handle) {
 std::string reason(const Curl& curl, void* handle, int code, const char* detail,
                    std::chrono::milliseconds deadline) {
   long number = 0;
-  const std::string words = *detail != '\0' ? detail : curl.words(code);
+  std::string words = *detail != '\0' ? detail : curl.words(code);
   switch (code) {
     case no_proxy_name:
       return "the name of the proxy does not resolve";
