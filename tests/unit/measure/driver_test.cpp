@@ -122,12 +122,12 @@ TEST_F(Driver, WithoutDevicesIsAProofOfNone) {
 TEST_F(Driver, OneBadGpuTakesNoOtherWithIt) {
   devices(4);
   faults("hang:1 crash:2 busy:3");
-  const auto proof = prove_cuda(6s, kFake);
+  const auto proof = prove_cuda(9s, kFake);
   ASSERT_TRUE(proof) << proof.error().message();
   ASSERT_EQ(proof->gpus.size(), 4U);
   EXPECT_TRUE(proof->gpus[0].kernel_elements);
   EXPECT_TRUE(proof->gpus[0].copy_bytes_per_second);
-  EXPECT_EQ(proof->gpus[1].context_seconds.error(), Error(Errc::timeout, "did not answer within 6.0 s"));
+  EXPECT_EQ(proof->gpus[1].context_seconds.error(), Error(Errc::timeout, "did not answer within 9.0 s"));
   EXPECT_EQ(proof->gpus[2].context_seconds.error(),
             Error(Errc::failed, "the child process died of signal 11 (SIGSEGV)"));
   EXPECT_EQ(proof->gpus[3].context_seconds.error().code(), Errc::busy);
