@@ -20,6 +20,8 @@ struct Ran {
 inline Ran bringup_program(std::vector<std::string> words,
                            std::vector<std::pair<std::string, std::string>> environment = {}) {
   words.insert(words.begin(), BRINGUP_PROGRAM);
+  environment.emplace_back("ASAN_OPTIONS",
+                           "detect_leaks=0");  // as for the tests themselves: tests/CMakeLists.txt
   const auto outcome = host::run({.argv = std::move(words),
                                   .deadline = std::chrono::seconds(60),
                                   .environment = std::move(environment)});
