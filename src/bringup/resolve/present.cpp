@@ -72,7 +72,7 @@ std::vector<std::string> kernels_to_serve(const facts::Kernel& kernel) {
 std::optional<Present> present_driver(const facts::Machine& machine) {
   const facts::Driver& driver = machine.driver;
   const std::vector<std::string> kernels = kernels_to_serve(machine.kernel);
-  const auto waiting = kernels.empty() ? std::nullopt : on_disk_for(machine, kernels.back());
+  auto waiting = kernels.empty() ? std::nullopt : on_disk_for(machine, kernels.back());
   if (driver.loaded && *driver.loaded) {
     const facts::LoadedModule& loaded = **driver.loaded;
     const bool whole = driver.libcuda.empty() || has(driver.libcuda, loaded.version);
