@@ -20,4 +20,5 @@ std::span<const base::EmbeddedFile>
 embedded_measure_scripts();                                // src/bringup/measure/*.py, *.ptx, kernels/*.ptx
 std::span<const base::EmbeddedFile> embedded_cli_pages();  // src/bringup/cli/*.page.md
 std::span<const base::EmbeddedFile> embedded_reference_rows();  // data/reference/*
+std::span<const base::EmbeddedFile> embedded_report_style();    // src/bringup/report/page.css
 }  // namespace bringup

@@ -2,6 +2,7 @@
 #include <bringup/base/embedded.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/catalog/catalog.hpp>
+#include <bringup/catalog/signed.hpp>
 #include <bringup/catalog/tables.hpp>
 
 #include <fmt/format.h>
@@ -79,10 +80,23 @@ auto plainness(const Gpu& row, const std::vector<std::string>& wanted) {
                     -row.compute->major, -row.compute->minor);
 }
 
+// Whether each word stands anywhere in one of the names: what most rows fail, before they are cut into words.
+bool may_have_all(const std::vector<std::string>& wanted, const Gpu& row) {
+  const auto stands_in = [](std::string_view text, const std::string& word) {
+    const auto small = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return std::search(text.begin(), text.end(), word.begin(), word.end(),
+                       [small](char a, char b) { return small(a) == b; }) != text.end();
+  };
+  return std::ranges::all_of(wanted, [&](const std::string& word) {
+    return stands_in(row.name, word) || stands_in(row.alias, word);
+  });
+}
+
 const Gpu* by_words(const std::vector<Gpu>& gpus, const std::vector<std::string>& wanted) {
   const Gpu* best = nullptr;
   for (const Gpu& row : gpus) {
-    if (!row.compute || !has_all(wanted, tokens(row.name + " " + row.alias))) continue;
+    if (!row.compute || !may_have_all(wanted, row) || !has_all(wanted, tokens(row.name + " " + row.alias)))
+      continue;
     if (best == nullptr || plainness(row, wanted) < plainness(*best, wanted)) best = &row;
   }
   return best;
@@ -118,11 +132,18 @@ std::string ComputeCapability::text() const {
   return fmt::format("{}.{}", major, minor);
 }
 
+std::string_view known_name(Known known) {
+  constexpr std::array<std::string_view, 3> kNames{"tried", "read", "inferred"};
+  return kNames.at(static_cast<std::size_t>(known));
+}
+
 std::optional<Architecture> parse_architecture(std::string_view name) {
-  for (std::size_t i = 0; i < kArchitectures.size(); ++i) {
-    if (base::lower(kArchitectures.at(i)) == base::lower(name)) return static_cast<Architecture>(i);
-  }
-  return std::nullopt;
+  // Without copies: this is asked for every GPU whenever the catalog is loaded.
+  const auto small = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto* at = std::ranges::find_if(
+      kArchitectures, [&](std::string_view one) { return std::ranges::equal(one, name, {}, small, small); });
+  if (at == kArchitectures.end()) return std::nullopt;
+  return static_cast<Architecture>(at - kArchitectures.begin());
 }
 
 std::string_view architecture_name(Architecture architecture) {
@@ -186,6 +207,31 @@ Result<const Gpu*> Catalog::find_gpu(std::string_view words) const {
                            near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
 }
 
+const PypiToolkit* Catalog::pypi_toolkit(const Version& version) const {
+  const auto at = std::ranges::find_if(pypi_toolkits, [&version](const PypiToolkit& one) {
+    return one.works && one.version.major() == version.major() && one.version.minor() == version.minor();
+  });
+  return at == pypi_toolkits.end() ? nullptr : &*at;
+}
+
+Requirement requirement_of(std::string_view text) {
+  const std::size_t end = std::min(text.find_first_of("=<>"), text.size());
+  const std::size_t version = std::min(text.find_first_not_of("=<>", end), text.size());
+  return {.package = std::string(base::trim(text.substr(0, end))),
+          .relation = std::string(text.substr(end, version - end)),
+          .version = std::string(base::trim(text.substr(version)))};
+}
+
+bool speaks_of(const Requirement& requirement, std::string_view version) {
+  if (requirement.relation.empty()) return true;
+  const auto wanted = Version::parse(requirement.version);
+  const auto there = Version::parse(version);
+  if (!wanted || !there) return false;
+  const std::string& relation = requirement.relation;
+  if (*there == *wanted) return base::contains(relation, "=");
+  return *there < *wanted ? relation.starts_with('<') : relation.starts_with('>');
+}
+
 std::string filled(std::string_view name, std::string_view what, std::string_view with) {
   std::string out(name);
   const std::string place = fmt::format("{{{}}}", what);
@@ -234,16 +280,20 @@ const Files& compiled_in() {
 
 Result<Catalog> load(const Files& files) {
   // In an order in which each file's references are there already.
-  static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 9>
+  static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 13>
       kReaders{{{"branches.toml", read_branches},
                 {"gpus.tsv", read_gpus},
                 {"first_driver.tsv", read_first_drivers},
                 {"subsystems.tsv", read_subsystems},
                 {"toolkits.toml", read_toolkits},
                 {"wheels.toml", read_wheels},
+                {"companions.toml", read_companions},
                 {"archives.toml", read_archives},
+                {"keys.toml", read_keys},
                 {"repos.toml", read_repos},
-                {"sources.toml", read_sources}}};
+                {"sources.toml", read_sources},
+                {"fabric.toml", read_fabric},
+                {"mirrors.toml", read_mirrors}}};
   Catalog catalog;
   for (const auto& [name, read] : kReaders) {
     const auto file = files.find(name);
@@ -253,8 +303,35 @@ Result<Catalog> load(const Files& files) {
   return catalog;
 }
 
+namespace {
+
+// What replaces the compiled-in files; null when nothing does.
+struct Replacement {
+  Files files;
+  std::string origin = "compiled in";
+};
+Replacement& replacement() {
+  static Replacement one;
+  return one;
+}
+
+}  // namespace
+
+void replace_built_in(Files files, std::string origin) {
+  replacement() = {.files = std::move(files), .origin = std::move(origin)};
+}
+
+const std::string& origin() {
+  return replacement().origin;
+}
+
 const Catalog& built_in() {
-  static const Catalog catalog = [] {
+  // Never freed: the system takes the memory back faster than a destructor walks it.
+  static const Catalog& catalog = *new Catalog([] {
+    if (!replacement().files.empty()) {
+      if (auto other = load(replacement().files)) return std::move(other).take();
+      replacement() = {};
+    }
     auto loaded = load(compiled_in());
     if (!loaded) {  // a test loads the same files: this is a broken build, and nothing can be said without
                     // its facts
@@ -264,7 +341,7 @@ const Catalog& built_in() {
       std::abort();
     }
     return std::move(loaded).take();
-  }();
+  }());
   return catalog;
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ namespace bringup::catalog {
 using base::Version;
 
 enum class Known { tried, read, inferred };
+std::string_view known_name(Known known);  // "tried"
 
 // Where a row comes from, when it was so, and how it is known.
 struct Provenance {
@@ -53,6 +55,30 @@ enum class Architecture {
 std::optional<Architecture> parse_architecture(std::string_view name);
 std::string_view architecture_name(Architecture architecture);  // "Hopper"
 
+// The first version of each driver branch that lists a GPU, by branch. Most GPUs share theirs with others,
+// and so does the memory of it.
+class FirstDrivers {
+ public:
+  using Map = std::map<int, Version>;
+  FirstDrivers() = default;
+  explicit FirstDrivers(Map map) : map_(std::make_shared<const Map>(std::move(map))) {}
+
+  bool empty() const { return map().empty(); }
+  bool contains(int branch) const { return map().contains(branch); }
+  Map::const_iterator find(int branch) const { return map().find(branch); }
+  const Version& at(int branch) const { return map().at(branch); }
+  Map::const_iterator begin() const { return map().begin(); }
+  Map::const_iterator end() const { return map().end(); }
+  Map::const_reverse_iterator rbegin() const { return map().rbegin(); }
+
+ private:
+  const Map& map() const {
+    static const Map none;
+    return map_ == nullptr ? none : *map_;
+  }
+  std::shared_ptr<const Map> map_;
+};
+
 struct Gpu {
   std::uint16_t device_id = 0;
   std::string chip;  // "GH100"
@@ -64,8 +90,7 @@ struct Gpu {
   std::optional<std::uint64_t> memory_bytes;  // of the product, when the catalog knows it
   bool nvswitch = false;  // the product comes on NVSwitch boards and needs Fabric Manager there
   bool geforce = false;   // consumer product: no forward compatibility packages, no P2P over PCIe from Ada on
-  std::map<int, Version>
-      first_driver;  // first version of each driver branch that lists this id; empty when nothing is known
+  FirstDrivers first_driver;  // empty when nothing is known
   Provenance from;
 };
 
@@ -161,6 +186,60 @@ struct Source {
   Provenance from;
 };
 
+// A package that goes with torch and breaks beside some of its releases without the resolver's saying so.
+struct Companion {
+  std::string package;  // "torchtune"
+  std::string version;
+  std::vector<std::string> works_with;   // releases of torch that it was tried with
+  std::vector<std::string> breaks_with;  // likewise
+  std::vector<std::string> also;         // installed with it: "torchao==0.15.0", "tokenizers"
+  std::vector<std::string> refuses;      // does not work beside: "torchao>0.15.0", "exllamav3"
+  std::string note;
+  Provenance from;
+};
+
+// The toolkit as PyPI has it: nvcc without root and without NVIDIA's repository.
+struct PypiToolkit {
+  Version version;  // 13.0
+  std::vector<std::string> packages;
+  bool works = true;  // false: resolves, and yet does not compile
+  std::string note;
+  Provenance from;
+};
+
+// A service that GPUs on one NVLink fabric need beside the driver.
+struct FabricService {
+  std::string name;  // "fabricmanager"
+  std::string needed_by;
+  std::string detect;
+  std::vector<std::string> packages;
+  std::vector<std::string> old_packages;  // before `renamed_from`, with {branch}
+  int renamed_from = 0;
+  bool same_version = false;  // as the driver's, exactly
+  std::vector<std::string> modules;
+  std::string service;
+  std::string note;
+  Provenance from;
+};
+
+// A key that signs NVIDIA's repositories.
+struct SigningKey {
+  std::string file;
+  std::string fingerprint;
+  std::string used_by;
+  bool revoked = false;
+  Provenance from;
+};
+
+struct Mirror {
+  std::string profile;  // "tuna"
+  std::string what;     // "pypi", "pytorch", "cuda", "conda", "miniforge", "huggingface"
+  std::string url;
+  std::string form;  // of a place for pip: "index" or "links"
+  std::string note;
+  Provenance from;
+};
+
 struct Catalog {
   std::vector<Gpu> gpus;          // by device id
   std::vector<Branch> branches;   // by number
@@ -171,6 +250,11 @@ struct Catalog {
   std::vector<Archive> archives;  // by os
   std::vector<VendorRepo> repos;  // by os
   std::vector<Source> sources;
+  std::vector<Companion> companions;       // by package, newest first
+  std::vector<PypiToolkit> pypi_toolkits;  // newest first
+  std::vector<FabricService> fabric;       // by name
+  std::vector<SigningKey> keys;            // by file
+  std::vector<Mirror> mirrors;             // by profile and what
   std::map<std::pair<std::uint16_t, std::uint32_t>, std::string>
       subsystem_names;  // (device, subvendor << 16 | subdevice) -> product
 
@@ -184,6 +268,8 @@ struct Catalog {
   const Archive* archive(std::string_view os) const;  // "debian-12"
   const VendorRepo* repo(std::string_view os) const;
   const Source* source(std::string_view name) const;
+  const PypiToolkit* pypi_toolkit(
+      const Version& version) const;  // one that works, of the same major and minor
 
   // The GPU that words such as "RTX 4090", "4090", "V100 SXM2 32GB", "H200", "A100 80GB PCIe", "10de:2684"
   // mean. All letters and digits of the words must occur in one product's name; of several the plainest is
@@ -201,6 +287,16 @@ std::optional<Version> variant_cuda(std::string_view variant);
 // True when the set's code runs on a GPU of this compute capability: machine code of the same major and at
 // most its minor, or PTX from below.
 bool covers(const WheelSet& wheels, ComputeCapability compute);
+
+// "torchao==0.15.0", "numpy>=2.1", "tokenizers": the package and what is said of its version.
+struct Requirement {
+  std::string package;
+  std::string relation;  // "==", ">=", "<=", ">", "<", or "" for any
+  std::string version;
+};
+Requirement requirement_of(std::string_view text);
+// Whether the version is one that the requirement speaks of; a version that is no version is not.
+bool speaks_of(const Requirement& requirement, std::string_view version);
 
 // The texts of the catalog's files by name ("gpus.tsv"), as they stand in data/catalog/.
 using Files = std::map<std::string, std::string, std::less<>>;

@@ -1,146 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
-#include <bringup/catalog/tables.hpp>
+#include <bringup/catalog/row.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <set>
 
 namespace bringup::catalog {
 namespace {
-
-using base::Toml;
-
-// "2026-11-23" or "2026-11".
-bool is_date(std::string_view text) {
-  const auto parts = base::split(text, '-');
-  if (parts.size() < 2 || parts.size() > 3 || parts[0].size() != 4) return false;
-  constexpr std::array<std::int64_t, 3> kMost{2099, 12, 31};
-  constexpr std::array<std::int64_t, 3> kLeast{2000, 1, 1};
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const auto number = base::to_integer(parts[i]);
-    if ((i > 0 && parts[i].size() != 2) || !number || *number < kLeast.at(i) || *number > kMost.at(i))
-      return false;
-  }
-  return true;
-}
-
-// One [[table]] entry: typed reading of its keys; what is left unread at the end is refused.
-class Row {
- public:
-  Row(const Toml& toml, std::string_view file) : toml_(toml), file_(file) {}
-
-  Error bad(std::string_view what) const {
-    return {Errc::malformed, fmt::format("{}:{}: {}", file_, toml_.line, what)};
-  }
-  bool has(std::string_view key) const { return toml_.find(key) != nullptr; }
-
-  Result<std::string> text(std::string_view key) {
-    const Toml* value = take(key);
-    if (value == nullptr) return bad(fmt::format("{} is missing", key));
-    if (value->text() == nullptr) return bad(fmt::format("{} is not a text", key));
-    return *value->text();
-  }
-  Result<std::string> text_or(std::string_view key, std::string other) {
-    return has(key) ? text(key) : Result<std::string>(std::move(other));
-  }
-  Result<int> number(std::string_view key, int least, int most) {
-    const Toml* value = take(key);
-    if (value == nullptr || value->integer() == nullptr)
-      return bad(fmt::format("{} is missing or not a whole number", key));
-    if (*value->integer() < least || *value->integer() > most)
-      return bad(fmt::format("{} = {} is not between {} and {}", key, *value->integer(), least, most));
-    return static_cast<int>(*value->integer());
-  }
-  Result<bool> flag_or(std::string_view key, bool other) {
-    const Toml* value = take(key);
-    if (value == nullptr) return other;
-    if (value->boolean() == nullptr) return bad(fmt::format("{} is not true or false", key));
-    return *value->boolean();
-  }
-  Result<Version> version(std::string_view key, int most_major) {
-    const std::string words = TRY(text(key));
-    const auto version = Version::parse(words);
-    if (!version || version->parts.size() < 2 || version->major() > most_major)
-      return bad(fmt::format("{} = \"{}\" is no version of this kind", key, words));
-    return *version;
-  }
-  Result<ComputeCapability> compute(std::string_view key) {
-    const std::string words = TRY(text(key));
-    const auto value = ComputeCapability::parse(words);
-    if (!value) return bad(fmt::format("{} = \"{}\" is no compute capability", key, words));
-    return *value;
-  }
-  Result<Architecture> architecture(std::string_view key) {
-    const std::string words = TRY(text(key));
-    const auto value = parse_architecture(words);
-    if (!value) return bad(fmt::format("{} = \"{}\" is no architecture", key, words));
-    return *value;
-  }
-  Result<std::vector<std::string>> texts(std::string_view key, bool needed) {
-    const Toml* value = take(key);
-    std::vector<std::string> out;
-    if (value == nullptr && !needed) return out;
-    if (value == nullptr || value->array() == nullptr)
-      return bad(fmt::format("{} is missing or not a list", key));
-    for (const Toml& one : *value->array()) {
-      if (one.text() == nullptr) return bad(fmt::format("{} holds something that is not a text", key));
-      out.push_back(*one.text());
-    }
-    return out;
-  }
-  Result<Provenance> provenance() {
-    Provenance from{.source = TRY(text("source")), .as_of = TRY(text("as_of")), .known = Known::read};
-    from.known = TRY(parse_known(TRY(text("known"))).within(fmt::format("{}:{}", file_, toml_.line)));
-    if (from.source.empty()) return bad("source is empty");
-    if (from.as_of.size() != 10 || !is_date(from.as_of))
-      return bad(fmt::format("as_of = \"{}\" is no date", from.as_of));
-    return from;
-  }
-  // A day or a month: "2026-11-23", "2028-06".
-  Result<std::string> date(std::string_view key) {
-    std::string words = TRY(text(key));
-    if (!is_date(words)) return bad(fmt::format("{} = \"{}\" is neither a day nor a month", key, words));
-    return words;
-  }
-  Result<> end() const {
-    for (const auto& [key, value] : *toml_.table()) {
-      if (!taken_.contains(key))
-        return Error(Errc::malformed, fmt::format("{}:{}: unknown key '{}'", file_, value.line, key));
-    }
-    return ok;
-  }
-
- private:
-  const Toml* take(std::string_view key) {
-    taken_.emplace(key);
-    return toml_.find(key);
-  }
-  const Toml& toml_;
-  std::string_view file_;
-  std::set<std::string, std::less<>> taken_;
-};
-
-// Calls `read` for each entry of [[name]]; tables of other names are refused.
-template <typename F>
-Result<> each(std::string_view text, std::string_view file, std::initializer_list<std::string_view> names,
-              F&& read) {
-  const Toml toml = TRY(base::parse_toml(text, file));
-  for (const auto& [name, entries] : *toml.table()) {
-    if (std::ranges::find(names, name) == names.end() || entries.array() == nullptr)
-      return Error(Errc::malformed, fmt::format("{}:{}: unknown table '{}'", file, entries.line, name));
-    for (const Toml& entry : *entries.array()) {
-      if (entry.table() == nullptr)
-        return Error(Errc::malformed, fmt::format("{}:{}: '{}' is not a table", file, entry.line, name));
-      Row row(entry, file);
-      TRY(read(name, row));
-      TRY(row.end());
-    }
-  }
-  return ok;
-}
 
 Result<> read_branch(Row& row, Catalog& catalog) {
   Branch branch{.number = TRY(row.number("number", 300, 999)),
@@ -264,22 +131,25 @@ Result<> read_branches(std::string_view text, Catalog& catalog) {
 }
 
 Result<> read_toolkits(std::string_view text, Catalog& catalog) {
-  return each(text, "toolkits.toml", {"toolkit"}, [&catalog](std::string_view, Row& row) -> Result<> {
-    Toolkit toolkit{.version = TRY(row.version("version", 99)),
-                    .host_gcc_max = TRY(row.number("host_gcc_max", 4, 40)),
-                    .min_compute = TRY(row.compute("min_compute")),
-                    .max_compute = TRY(row.compute("max_compute")),
-                    .from = TRY(row.provenance())};
-    if (toolkit.max_compute < toolkit.min_compute) return row.bad("max_compute is less than min_compute");
-    if (!catalog.toolkits.empty()) {
-      const Toolkit& before = catalog.toolkits.back();
-      if (before.version >= toolkit.version) return row.bad("toolkits are sorted and unique");
-      if (toolkit.host_gcc_max < before.host_gcc_max)
-        return row.bad(fmt::format("host_gcc_max is less than that of {}", before.version.text));
-    }
-    catalog.toolkits.push_back(std::move(toolkit));
-    return ok;
-  });
+  return each(text, "toolkits.toml", {"toolkit", "pypi"},
+              [&catalog](std::string_view name, Row& row) -> Result<> {
+                if (name == "pypi") return read_pypi_toolkit(row, catalog);
+                Toolkit toolkit{.version = TRY(row.version("version", 99)),
+                                .host_gcc_max = TRY(row.number("host_gcc_max", 4, 40)),
+                                .min_compute = TRY(row.compute("min_compute")),
+                                .max_compute = TRY(row.compute("max_compute")),
+                                .from = TRY(row.provenance())};
+                if (toolkit.max_compute < toolkit.min_compute)
+                  return row.bad("max_compute is less than min_compute");
+                if (!catalog.toolkits.empty()) {
+                  const Toolkit& before = catalog.toolkits.back();
+                  if (before.version >= toolkit.version) return row.bad("toolkits are sorted and unique");
+                  if (toolkit.host_gcc_max < before.host_gcc_max)
+                    return row.bad(fmt::format("host_gcc_max is less than that of {}", before.version.text));
+                }
+                catalog.toolkits.push_back(std::move(toolkit));
+                return ok;
+              });
 }
 
 Result<> read_wheels(std::string_view text, Catalog& catalog) {
@@ -338,10 +208,10 @@ Result<> read_repos(std::string_view text, Catalog& catalog) {
     if (row.has("pin_from_branch")) repo.pin_from_branch = TRY(row.number("pin_from_branch", 300, 999));
     if (repo.manager != "apt" && repo.manager != "dnf")
       return row.bad(fmt::format("manager '{}' is neither apt nor dnf", repo.manager));
-    const bool hex = std::ranges::all_of(
-        repo.fingerprint, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); });
-    if (repo.fingerprint.size() != 40 || !hex)
-      return row.bad("fingerprint is not 40 upper-case hexadecimal digits");
+    TRY(check_fingerprint(row, repo.fingerprint));
+    const auto key = std::ranges::find(catalog.keys, repo.fingerprint, &SigningKey::fingerprint);
+    if (key == catalog.keys.end()) return row.bad("fingerprint is no key of keys.toml");
+    if (key->revoked) return row.bad(fmt::format("key {} was revoked", key->file));
     for (const std::string& url : {repo.url, repo.key_url}) {
       if (!url.starts_with("https://")) return row.bad(fmt::format("{} is not https", url));
     }

@@ -34,12 +34,18 @@ class Table {
   }
 
   bool more() const { return !rest_.empty(); }
-  // The next row, split; refuses a wrong number of columns.
-  Result<std::vector<std::string_view>> row() {
-    auto cells = base::split(take_line(), '\t');
-    if (cells.size() != columns_.size())
-      return bad(fmt::format("{} columns, expected {}", cells.size(), columns_.size()));
-    return cells;
+  // The next row, split; refuses a wrong number of columns. The cells are there until the next call.
+  Result<const std::vector<std::string_view>*> row() {
+    cells_.clear();
+    std::string_view line = take_line();
+    for (std::size_t tab = line.find('\t'); tab != std::string_view::npos; tab = line.find('\t')) {
+      cells_.push_back(line.substr(0, tab));
+      line.remove_prefix(tab + 1);
+    }
+    cells_.push_back(line);
+    if (cells_.size() != columns_.size())
+      return bad(fmt::format("{} columns, expected {}", cells_.size(), columns_.size()));
+    return &cells_;
   }
   Error bad(std::string_view what) const { return {Errc::malformed, fmt::format("{}: {}", here(), what)}; }
   std::string here() const { return fmt::format("{}:{}", name_, line_); }
@@ -65,6 +71,7 @@ class Table {
   int line_ = 0;
   Provenance from_;
   std::vector<std::string> columns_;
+  std::vector<std::string_view> cells_;
 };
 
 constexpr std::array<std::pair<Architecture, std::pair<ComputeCapability, ComputeCapability>>, 10> kCompute{{
@@ -83,6 +90,18 @@ constexpr std::array<std::pair<Architecture, std::pair<ComputeCapability, Comput
 bool agree(Architecture architecture, ComputeCapability compute) {
   const auto* row = std::ranges::find(kCompute, architecture, &decltype(kCompute)::value_type::first);
   return row != kCompute.end() && compute >= row->second.first && compute <= row->second.second;
+}
+
+Result<> check_board(const Table& table, const Gpu& gpu, std::string_view cell) {
+  if (cell != "nvswitch" && cell != "-")
+    return table.bad(fmt::format("nvswitch '{}' is neither nvswitch nor -", cell));
+  // A card in a slot is not on a board of NVSwitches.
+  for (const std::string_view card : {"PCIe", "PCIE", "NVL", "Workstation", "Server Edition"}) {
+    if (gpu.nvswitch && (base::contains(gpu.name, card) || base::contains(gpu.alias, card) || gpu.geforce))
+      return table.bad(
+          fmt::format("'{}' is a card, and yet said to come on a board with NVSwitches", gpu.name));
+  }
+  return ok;
 }
 
 Result<Gpu> gpu_of(const Table& table, const std::vector<std::string_view>& cells) {
@@ -111,6 +130,7 @@ Result<Gpu> gpu_of(const Table& table, const std::vector<std::string_view>& cell
       return table.bad(fmt::format("{} does not have compute capability {}", cells[2], cells[3]));
   }
   if (gpu.name.empty()) return table.bad("name is missing");
+  TRY(check_board(table, gpu, cells[7]));
   if (cells[6] != "-") {
     const auto gib = base::to_integer(cells[6]);
     if (!gib || *gib < 1 || *gib > 1024)
@@ -130,12 +150,25 @@ Result<Version> driver_version(const Table& table, std::string_view text) {
   return *version;
 }
 
+Result<FirstDrivers> first_drivers_of(const Table& table, const std::vector<std::string_view>& cells,
+                                      const std::vector<int>& branches) {
+  FirstDrivers::Map out;
+  for (std::size_t i = 1; i < cells.size(); ++i) {
+    if (cells[i] == "-") continue;
+    Version version = TRY(driver_version(table, cells[i]));
+    if (version.major() != branches[i - 1])
+      return table.bad(fmt::format("{} stands in the column of branch {}", cells[i], branches[i - 1]));
+    out.emplace(branches[i - 1], std::move(version));
+  }
+  return FirstDrivers(std::move(out));
+}
+
 }  // namespace
 
 Result<> read_gpus(std::string_view text, Catalog& catalog) {
   Table table = TRY(Table::open(text, "gpus.tsv"));
   while (table.more()) {
-    Gpu gpu = TRY(gpu_of(table, TRY(table.row())));
+    Gpu gpu = TRY(gpu_of(table, *TRY(table.row())));
     if (!catalog.gpus.empty() && catalog.gpus.back().device_id >= gpu.device_id)
       return table.bad(fmt::format("{:04x} does not come after {:04x}: rows are sorted and unique",
                                    gpu.device_id, catalog.gpus.back().device_id));
@@ -153,20 +186,20 @@ Result<> read_first_drivers(std::string_view text, Catalog& catalog) {
       return table.bad(fmt::format("column '{}' is no driver branch of branches.toml", table.columns()[i]));
     branches.push_back(static_cast<int>(*number));
   }
+  std::map<std::string_view, FirstDrivers> seen;  // rows by what stands behind their id: most are alike
   while (table.more()) {
-    const auto cells = TRY(table.row());
-    const auto id = base::to_hex(cells[0]);
-    const auto gpu =
-        std::ranges::find(catalog.gpus, static_cast<std::uint16_t>(id.value_or(0)), &Gpu::device_id);
-    if (gpu == catalog.gpus.end()) return table.bad(fmt::format("{} is no GPU of gpus.tsv", cells[0]));
+    const auto& cells = *TRY(table.row());
+    const auto id = static_cast<std::uint16_t>(base::to_hex(cells[0]).value_or(0));
+    const auto gpu = std::ranges::lower_bound(catalog.gpus, id, {}, &Gpu::device_id);
+    if (gpu == catalog.gpus.end() || gpu->device_id != id)
+      return table.bad(fmt::format("{} is no GPU of gpus.tsv", cells[0]));
     if (!gpu->first_driver.empty()) return table.bad(fmt::format("{} stands twice", cells[0]));
-    for (std::size_t i = 1; i < cells.size(); ++i) {
-      if (cells[i] == "-") continue;
-      Version version = TRY(driver_version(table, cells[i]));
-      if (version.major() != branches[i - 1])
-        return table.bad(fmt::format("{} stands in the column of branch {}", cells[i], branches[i - 1]));
-      gpu->first_driver.emplace(branches[i - 1], std::move(version));
-    }
+    const std::string_view rest(
+        cells[1].data(),
+        static_cast<std::size_t>(cells.back().data() + cells.back().size() - cells[1].data()));
+    auto known = seen.find(rest);
+    if (known == seen.end()) known = seen.emplace(rest, TRY(first_drivers_of(table, cells, branches))).first;
+    gpu->first_driver = known->second;
   }
   return ok;
 }
@@ -174,7 +207,7 @@ Result<> read_first_drivers(std::string_view text, Catalog& catalog) {
 Result<> read_subsystems(std::string_view text, Catalog& catalog) {
   Table table = TRY(Table::open(text, "subsystems.tsv"));
   while (table.more()) {
-    const auto cells = TRY(table.row());
+    const auto& cells = *TRY(table.row());
     const auto parts = base::split(cells[1], ':');
     const auto device = base::to_hex(cells[0]);
     const auto unreadable = [&table, &cells] {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
 #include <bringup/resolve/search.hpp>
 
 #include <fmt/format.h>
@@ -43,23 +44,6 @@ std::string why_no_driver(const Problem& problem) {
              : best;
 }
 
-int weight(WheelRule rule) {
-  switch (rule) {
-    case WheelRule::gpu:
-      return 0;
-    case WheelRule::driver_floor:
-    case WheelRule::glibc:
-    case WheelRule::python:
-    case WheelRule::arch:
-      return 1;
-    case WheelRule::broken:
-    case WheelRule::no_audio:
-      return 2;
-    default:
-      return 3;
-  }
-}
-
 // A pinned torch that no row of the catalog has.
 const std::string* unknown_pin(const Problem& problem) {
   for (const WantedEnv& env : problem.envs) {
@@ -73,7 +57,8 @@ const std::string* unknown_pin(const Problem& problem) {
   return nullptr;
 }
 
-// What stands against the newest set of wheels that the goal's pins leave.
+}  // namespace
+
 std::string why_no_wheels(const Problem& problem, const DriverCandidate& driver) {
   std::string best;
   int least = 3;
@@ -99,6 +84,8 @@ std::string why_no_wheels(const Problem& problem, const DriverCandidate& driver)
                        problem.catalog->wheels.empty() ? "none" : problem.catalog->wheels.front().torch.text);
   return "no set of wheels that fits the rest can be had";
 }
+
+namespace {
 
 // "Needs a driver" says little: either none can be had, or the wheels are what is missing.
 std::string why_not_with_gpus(const Problem& problem) {
@@ -176,6 +163,45 @@ std::string objection(const Problem& problem, const Solution& solution) {
   return "nothing that fits the rest fits it too";
 }
 
+namespace {
+
+Reason outcome(std::string text) {
+  return {.about = "conflict",
+          .text = std::move(text),
+          .source = "the same search with that demand left out",
+          .known = catalog::Known::tried};
+}
+
+// What each change would lead to. A change that is not enough is told once for all of that kind, with what
+// would be chosen if every place answered when a silent place is part of it.
+void tell_outcomes(const Problem& problem, const std::vector<Constraint>& needed, Conflict& conflict) {
+  std::vector<std::string> futile;
+  bool silent = false;
+  for (const Constraint& constraint : needed) {
+    const Problem easier = without(problem, constraint);
+    const auto other = search(easier);
+    const std::string what = what_of(problem, constraint);
+    silent = silent || constraint.kind == Constraint::Kind::place;
+    if (other)
+      conflict.reasons.push_back(
+          outcome(fmt::format("without '{}' the choice would be: {}", what, summary(easier, *other))));
+    else
+      futile.push_back(fmt::format("'{}'", what));
+  }
+  if (futile.empty()) return;
+  conflict.reasons.push_back(
+      outcome(fmt::format("leaving out {} alone is not enough: something else stands against it too",
+                          base::join(futile, " or "))));
+  if (!silent) return;
+  Problem all = problem;
+  for (Reach& reach : all.reach) reach = {.answers = true, .why = ""};
+  if (const auto other = search(all))
+    conflict.reasons.push_back(
+        outcome("if every place answered, the choice would be: " + summary(all, *other)));
+}
+
+}  // namespace
+
 Conflict smallest_conflict(const Problem& problem) {
   Problem left = problem;
   std::vector<Constraint> needed;
@@ -202,15 +228,8 @@ Conflict smallest_conflict(const Problem& problem) {
     conflict.set.push_back(
         {.what = what, .why = solution ? shortened(objection(left, *solution), problem, constraint) : ""});
     conflict.could_change.push_back(change_of(problem, constraint));
-    const Problem easier = without(problem, constraint);
-    const auto other = search(easier);
-    conflict.reasons.push_back(
-        {.about = "conflict",
-         .text = other ? fmt::format("without '{}' the choice would be: {}", what, summary(easier, *other))
-                       : fmt::format("without '{}' there is another conflict", what),
-         .source = "the same search with that demand left out",
-         .known = catalog::Known::read});
   }
+  tell_outcomes(problem, needed, conflict);
   return conflict;
 }
 

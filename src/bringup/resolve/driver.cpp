@@ -119,12 +119,20 @@ void add_installable(Origin origin, const catalog::Branch* branch, int number, c
                    .evidence = ""});
 }
 
+// Whether what the place has for this system was tried, and not only read.
+bool place_tried(const Problem& problem, const DriverCandidate& candidate) {
+  const bool vendor = candidate.origin == Origin::nvidia;
+  if (vendor) return problem.repo != nullptr && problem.repo->from.known == catalog::Known::tried;
+  return candidate.origin == Origin::distro && problem.archive != nullptr &&
+         problem.archive->from.known == catalog::Known::tried;
+}
+
 // Smaller is better.
 auto rank(const Problem& problem, const DriverCandidate& candidate) {
   const bool production = candidate.branch != nullptr && candidate.branch->type != "NFB";
   return std::tuple(candidate.origin != Origin::none, candidate.origin != Origin::keep,
                     end_of_life(problem, candidate), !production, -candidate.number,
-                    candidate.origin == Origin::distro,
+                    !place_tried(problem, candidate), candidate.origin == Origin::distro,
                     candidate.flavour != recommended(problem, candidate.number));
 }
 

@@ -46,8 +46,8 @@ struct DriverRejection {
 };
 
 // Every candidate in the order of preference: nothing changed, then supported, then production before
-// new-feature branches, then the newest, then NVIDIA's repository before the distribution's archive, then the
-// flavour that NVIDIA recommends.
+// new-feature branches, then the newest, then a place that was tried, then NVIDIA's repository before the
+// distribution's archive, then the flavour that NVIDIA recommends.
 std::vector<DriverCandidate> driver_candidates(const Problem& problem);
 
 // The first rule that the candidate breaks; nullopt when it serves.

@@ -80,7 +80,36 @@ std::vector<WheelChoice> packages_kept(const WantedEnv& wanted, const facts::Pyt
   return out;
 }
 
-std::vector<WheelChoice> packages_made(const WantedEnv& wanted, const catalog::WheelSet* wheels) {
+// The other packages, each companion in the release that goes with this torch, and what it needs beside it.
+void add_others(const Problem& problem, const Wishes& wishes, const catalog::WheelSet* wheels,
+                std::vector<WheelChoice>& out) {
+  for (const WantedPackage* package : wishes.others)
+    out.push_back({.name = package->name, .version = package->pin, .variant = std::nullopt, .index = "pypi"});
+  if (wheels == nullptr) return;
+  for (const WantedPackage* package : wishes.others) {
+    const Beside one = beside(problem, wishes, *package, *wheels);
+    if (one.row == nullptr) continue;
+    std::vector<catalog::Requirement> needs{
+        {.package = package->name, .relation = "==", .version = one.works ? one.row->version : ""}};
+    for (const std::string& text : one.row->also) needs.push_back(catalog::requirement_of(text));
+    for (const catalog::Requirement& need : needs) {
+      auto at = std::ranges::find(out, need.package, &WheelChoice::name);
+      if (at == out.end())
+        at = out.insert(out.end(),
+                        {.name = need.package, .version = "", .variant = std::nullopt, .index = "pypi"});
+      // What the goal pins stays; a companion's demand comes before a companion's own release.
+      const bool pinned = std::ranges::any_of(wishes.others, [&](const WantedPackage* other) {
+        return other->name == need.package && !other->pin.empty();
+      });
+      if (!pinned && need.relation == "==" && !need.version.empty() &&
+          (at->version.empty() || need.package != package->name))
+        at->version = need.version;
+    }
+  }
+}
+
+std::vector<WheelChoice> packages_made(const Problem& problem, const WantedEnv& wanted,
+                                       const catalog::WheelSet* wheels) {
   std::vector<WheelChoice> out;
   const Wishes wishes = wishes_of(wanted);
   if (wheels != nullptr) {
@@ -88,8 +117,7 @@ std::vector<WheelChoice> packages_made(const WantedEnv& wanted, const catalog::W
     if (wishes.torchvision) out.push_back(wheel("torchvision", wheels->torchvision, *wheels));
     if (wishes.torchaudio) out.push_back(wheel("torchaudio", wheels->torchaudio.value_or(""), *wheels));
   }
-  for (const WantedPackage* package : wishes.others)
-    out.push_back({.name = package->name, .version = package->pin, .variant = std::nullopt, .index = "pypi"});
+  add_others(problem, wishes, wheels, out);
   return out;
 }
 
@@ -214,7 +242,7 @@ Reason torch_reason(const Problem& problem, const Solution& solution, std::size_
             .text = fmt::format("the environment {} is here already with torch {}, and does for '{}'",
                                 env.path, env.kept->env->torch.value_or("?"), problem.envs[index].name),
             .source = "this machine: " + env.path,
-            .known = catalog::Known::read};
+            .known = catalog::Known::tried};
   }
   const std::string serves =
       problem.has_gpus() ? "with code for every GPU and for this driver" : "for the CPU";
@@ -223,6 +251,22 @@ Reason torch_reason(const Problem& problem, const Solution& solution, std::size_
                               known_text(env.wheels->from.known), passed_over(problem, solution, index)),
           .source = env.wheels->from.source,
           .known = env.wheels->from.known};
+}
+
+void companion_reasons(const Problem& problem, const Wishes& wishes, const catalog::WheelSet& wheels,
+                       std::vector<Reason>& out) {
+  for (const WantedPackage* package : wishes.others) {
+    const Beside one = beside(problem, wishes, *package, wheels);
+    if (one.row == nullptr) continue;
+    const std::string also = one.row->also.empty() ? "" : ", with " + base::join(one.row->also, " and ");
+    out.push_back({.about = package->name,
+                   .text = one.works ? fmt::format("{} {}{} was tried beside torch {}", package->name,
+                                                   one.row->version, also, wheels.torch.text)
+                                     : fmt::format("{}{}: nobody has tried it beside torch {}", package->name,
+                                                   also, wheels.torch.text),
+                   .source = one.row->from.source,
+                   .known = one.works ? one.row->from.known : catalog::Known::inferred});
+  }
 }
 
 DriverChoice driver_choice(const Problem& problem, const Solution& solution) {
@@ -252,7 +296,7 @@ std::vector<EnvChoice> env_choices(const Problem& problem, const Solution& solut
     const EnvSolution& env = solution.envs[i];
     EnvChoice choice{.name = problem.envs[i].name, .path = env.path, .action = env.action, .packages = {}};
     choice.packages = env.kept ? packages_kept(problem.envs[i], *env.kept->env)
-                               : packages_made(problem.envs[i], env.wheels);
+                               : packages_made(problem, problem.envs[i], env.wheels);
     out.push_back(std::move(choice));
   }
   return out;
@@ -273,8 +317,19 @@ std::vector<Reason> reasons_of(const Problem& problem, const Solution& solution)
   for (std::size_t i = 0; i < solution.envs.size(); ++i) {
     if (solution.envs[i].kept || solution.envs[i].wheels != nullptr)
       out.push_back(torch_reason(problem, solution, i));
+    if (solution.envs[i].wheels != nullptr)
+      companion_reasons(problem, wishes_of(problem.envs[i]), *solution.envs[i].wheels, out);
   }
   return out;
+}
+
+// What stands on this machine or in the goal was seen, whatever the catalog says of its own rows.
+std::vector<Reason> with_what_was_seen(std::vector<Reason> reasons) {
+  for (Reason& reason : reasons) {
+    if (reason.source.starts_with("this machine") || reason.source.starts_with("goal"))
+      reason.known = catalog::Known::tried;
+  }
+  return reasons;
 }
 
 bool component_missing(const Problem& problem, const Choice& choice) {
@@ -294,8 +349,14 @@ Choice choice_of(const Problem& problem, const Solution& solution, bool hold_ker
                 .toolkit = solution.toolkit.choice,
                 .python = solution.python.choice,
                 .envs = env_choices(problem, solution),
-                .reasons = reasons_of(problem, solution),
+                .reasons = with_what_was_seen(reasons_of(problem, solution)),
                 .notices = notices_of(problem, solution)};
+  const bool changes = made_here(solution) || choice.toolkit.action == Action::install ||
+                       std::ranges::any_of(choice.envs, [](const EnvChoice& env) {
+                         return env.action != Action::keep && env.action != Action::none;
+                       });
+  if (auto notice = not_tried(choice.reasons); notice && changes)
+    choice.notices.push_back(std::move(*notice));
   if (hold_kernel && made_here(solution)) choice.driver.hold = kernels_to_hold(*problem.machine);
   choice.needs_component = component_missing(problem, choice);
   return choice;

@@ -157,6 +157,25 @@ void about_silence(const Problem& problem, const Solution& solution, Notices& ou
 
 }  // namespace
 
+std::optional<Notice> not_tried(const std::vector<Reason>& reasons) {
+  std::vector<std::string> read;
+  std::vector<std::string> inferred;
+  for (const Reason& reason : reasons) {
+    auto& list = reason.known == catalog::Known::read ? read : inferred;
+    const std::string about = reason.about.substr(0, reason.about.find(':'));
+    if (reason.known != catalog::Known::tried && std::ranges::find(list, about) == list.end())
+      list.push_back(about);
+  }
+  if (read.empty() && inferred.empty()) return std::nullopt;
+  std::string text;
+  if (!read.empty())
+    text = fmt::format("read in its source, and not tried: why this {}", base::join(read, ", "));
+  if (!inferred.empty())
+    text += fmt::format("{}inferred, neither read nor tried: why this {}", text.empty() ? "" : "; ",
+                        base::join(inferred, ", "));
+  return Notice{.id = "reasons-not-tried", .text = std::move(text)};
+}
+
 std::vector<Notice> notices_of(const Problem& problem, const Solution& solution) {
   Notices out;
   about_branch(problem, solution, out);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 // The search is exhaustive. There are about 20 branches x 2 flavours x 2 places of drivers, a handful of
 // Pythons and 70 sets of wheels for each environment; environments do not depend on each other once driver
@@ -125,16 +126,6 @@ bool choose_envs(const Problem& problem, const std::vector<PythonCandidate>& pyt
   return false;
 }
 
-std::optional<Version> cuda_of(const Solution& solution) {
-  for (const EnvSolution& env : solution.envs) {
-    const std::string variant = env.wheels != nullptr ? env.wheels->variant
-                                : env.kept            ? env.kept->env->variant.value_or("")
-                                                      : "";
-    if (auto cuda = catalog::variant_cuda(variant)) return cuda;
-  }
-  return std::nullopt;
-}
-
 // The CUDA majors that a driver runs: all that environments ask of it.
 std::vector<bool> majors_run(const Problem& problem, const DriverCandidate& driver) {
   std::vector<bool> out;
@@ -164,6 +155,22 @@ std::optional<Solution> search(const Problem& problem) {
     return solution;
   }
   return std::nullopt;
+}
+
+std::optional<Version> cuda_of(const Solution& solution) {
+  for (const EnvSolution& env : solution.envs) {
+    const std::string variant = env.wheels != nullptr ? env.wheels->variant
+                                : env.kept            ? env.kept->env->variant.value_or("")
+                                                      : "";
+    if (auto cuda = catalog::variant_cuda(variant)) return cuda;
+  }
+  return std::nullopt;
+}
+
+std::size_t reasons_before(const Solution& solution, std::size_t env) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(std::span(solution.envs).first(env),
+                            [](const EnvSolution& one) { return one.kept || one.wheels != nullptr; }));
 }
 
 std::string summary(const Problem& problem, const Solution& solution) {

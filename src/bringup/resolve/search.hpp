@@ -29,6 +29,14 @@ std::optional<Solution> search(const Problem& problem);
 // Why a solution of an easier problem is none of this one.
 std::string objection(const Problem& problem, const Solution& solution);
 
+// The CUDA of the first environment that has one.
+std::optional<Version> cuda_of(const Solution& solution);
+// How many of the choice's reasons about torch stand before that of this environment.
+std::size_t reasons_before(const Solution& solution, std::size_t env);
+
+// What stands against the newest set of wheels that the goal's pins leave.
+std::string why_no_wheels(const Problem& problem, const DriverCandidate& driver);
+
 // For a problem without a solution: demands that cannot be met together, each of them needed for that.
 Conflict smallest_conflict(const Problem& problem);
 

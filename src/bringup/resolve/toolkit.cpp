@@ -34,15 +34,6 @@ bool same_release(const Version& a, const Version& b) {
   return a.major() == b.major() && a.minor() == b.minor();
 }
 
-// The version to aim at: the goal's, else the wheels', else the newest that the driver speaks natively.
-std::optional<Version> aim(const Problem& problem, const DriverCandidate& driver,
-                           const std::optional<Version>& cuda) {
-  if (problem.toolkit != "auto") return Version::parse(problem.toolkit);
-  if (cuda) return cuda;
-  if (driver.branch != nullptr) return driver.branch->max_cuda;
-  return std::nullopt;
-}
-
 // The nearest version of one major that fits: the one aimed at, then newer ones, then older ones.
 const catalog::Toolkit* nearest_fit(const Problem& problem, const DriverCandidate& driver,
                                     const Version& aimed) {
@@ -165,13 +156,21 @@ std::optional<ToolkitSolution> from_distribution(const Problem& problem, const D
 
 }  // namespace
 
+std::optional<Version> toolkit_aim(const Problem& problem, const DriverCandidate& driver,
+                                   const std::optional<Version>& cuda) {
+  if (problem.toolkit != "auto") return Version::parse(problem.toolkit);
+  if (cuda) return cuda;
+  if (driver.branch != nullptr) return driver.branch->max_cuda;
+  return std::nullopt;
+}
+
 std::optional<ToolkitSolution> choose_toolkit(const Problem& problem, const DriverCandidate& driver,
                                               const std::optional<Version>& cuda) {
   const bool pinned = problem.toolkit != "auto";
   if (problem.toolkit == "none") return none("the goal asks for no CUDA toolkit", "goal: toolkit", "");
   if (!pinned && !problem.has_gpus())
     return none("without an NVIDIA GPU there is nothing to compile for", "this machine: the PCI bus", "");
-  const auto aimed = aim(problem, driver, cuda);
+  const auto aimed = toolkit_aim(problem, driver, cuda);
   if (aimed) {
     if (const facts::Toolkit* here = present(problem, *aimed, pinned))
       return keep(*here, other_major(*aimed, cuda));
@@ -187,25 +186,36 @@ std::optional<ToolkitSolution> choose_toolkit(const Problem& problem, const Driv
       "no CUDA toolkit is installed: torch brings what it needs to run, and nvcc is missing for extensions");
 }
 
-std::string toolkit_objection(const Problem& problem) {
-  const auto wanted = Version::parse(problem.toolkit);
-  const catalog::Toolkit* row = wanted ? problem.catalog->toolkit(*wanted) : nullptr;
-  if (row == nullptr) return fmt::format("the catalog does not know CUDA toolkit {}", problem.toolkit);
+std::string toolkit_objection(const Problem& problem, const DriverCandidate& driver,
+                              const catalog::Toolkit& row) {
+  const std::string version = major_minor(row.version);
   for (const Wanted& gpu : problem.gpus) {
     if (!gpu.active || gpu.row == nullptr || !gpu.row->compute) continue;
-    if (*gpu.row->compute < row->min_compute || *gpu.row->compute > row->max_compute)
-      return fmt::format("{}: CUDA toolkit {} compiles for {} to {}", gpu_text(gpu), problem.toolkit,
-                         row->min_compute.text(), row->max_compute.text());
+    if (*gpu.row->compute < row.min_compute || *gpu.row->compute > row.max_compute)
+      return fmt::format("{}: CUDA toolkit {} compiles for {} to {}", gpu_text(gpu), version,
+                         row.min_compute.text(), row.max_compute.text());
   }
-  if (problem.gcc && *problem.gcc > row->host_gcc_max)
-    return fmt::format("nvcc {} accepts gcc up to {}, and here is gcc {}", problem.toolkit, row->host_gcc_max,
+  if (problem.gcc && *problem.gcc > row.host_gcc_max)
+    return fmt::format("nvcc {} accepts gcc up to {}, and here is gcc {}", version, row.host_gcc_max,
                        *problem.gcc);
   if (problem.repo == nullptr)
     return fmt::format("NVIDIA's repository has no row for {} in the catalog", problem.os);
   if (!problem.answers(Place::nvidia))
-    return fmt::format("CUDA toolkit {} is in NVIDIA's repository, which does not answer: {}",
-                       problem.toolkit, problem.silence(Place::nvidia));
-  return fmt::format("CUDA toolkit {} does not run on the driver that can be had", problem.toolkit);
+    return fmt::format("CUDA toolkit {} is in NVIDIA's repository, which does not answer: {}", version,
+                       problem.silence(Place::nvidia));
+  return driver_runs(problem, driver, row.version)
+             ? ""
+             : fmt::format("CUDA toolkit {} does not run on the driver that can be had", version);
+}
+
+std::string toolkit_objection(const Problem& problem) {
+  const auto wanted = Version::parse(problem.toolkit);
+  const catalog::Toolkit* row = wanted ? problem.catalog->toolkit(*wanted) : nullptr;
+  if (row == nullptr) return fmt::format("the catalog does not know CUDA toolkit {}", problem.toolkit);
+  std::string text = toolkit_objection(problem, DriverCandidate{}, *row);
+  return text.empty()
+             ? fmt::format("CUDA toolkit {} does not run on the driver that can be had", problem.toolkit)
+             : text;
 }
 
 }  // namespace bringup::resolve

@@ -18,6 +18,12 @@ struct ToolkitSolution {
 // cannot be had.
 std::optional<ToolkitSolution> choose_toolkit(const Problem& problem, const DriverCandidate& driver,
                                               const std::optional<Version>& cuda);
+// The version to aim at: the goal's, else the wheels', else the newest that the driver speaks natively.
+std::optional<Version> toolkit_aim(const Problem& problem, const DriverCandidate& driver,
+                                   const std::optional<Version>& cuda);
+// What stands against a toolkit of NVIDIA's repository; "" when it would do.
+std::string toolkit_objection(const Problem& problem, const DriverCandidate& driver,
+                              const catalog::Toolkit& row);
 // Why a pinned toolkit cannot be had.
 std::string toolkit_objection(const Problem& problem);
 

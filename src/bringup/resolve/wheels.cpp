@@ -36,6 +36,36 @@ std::optional<WheelRule> wish_rule(const Wishes& wishes, const WheelSet& wheels)
   return std::nullopt;
 }
 
+// What of the environment's other wishes a companion does not work beside.
+const WantedPackage* refused_by(const catalog::Companion& row, const Wishes& wishes) {
+  for (const std::string& text : row.refuses) {
+    const catalog::Requirement one = catalog::requirement_of(text);
+    for (const WantedPackage* other : wishes.others) {
+      if (other->name == one.package && (one.relation.empty() || catalog::speaks_of(one, other->pin)))
+        return other;
+    }
+  }
+  return nullptr;
+}
+
+bool holds(const std::vector<std::string>& list, const std::string& text) {
+  return std::ranges::find(list, text) != list.end();
+}
+
+bool companions_ok(const Problem& problem, const Wishes& wishes, const WheelSet& wheels) {
+  return std::ranges::all_of(wishes.others, [&](const WantedPackage* package) {
+    return beside(problem, wishes, *package, wheels).breaks.empty();
+  });
+}
+
+// A companion that nobody has seen beside this torch makes the whole set one that nobody has seen.
+bool companions_unseen(const Problem& problem, const Wishes& wishes, const WheelSet& wheels) {
+  return std::ranges::any_of(wishes.others, [&](const WantedPackage* package) {
+    const Beside one = beside(problem, wishes, *package, wheels);
+    return one.row != nullptr && !one.works;
+  });
+}
+
 // What "works = false" says of a set is about its companions: without the one that breaks, a row of its own
 // serves.
 bool broken(const Wishes& wishes, const WheelSet& wheels) {
@@ -43,6 +73,24 @@ bool broken(const Wishes& wishes, const WheelSet& wheels) {
 }
 
 }  // namespace
+
+int weight(WheelRule rule) {
+  switch (rule) {
+    case WheelRule::gpu:
+      return 0;
+    case WheelRule::driver_floor:
+    case WheelRule::glibc:
+    case WheelRule::python:
+    case WheelRule::arch:
+      return 1;
+    case WheelRule::broken:
+    case WheelRule::no_audio:
+    case WheelRule::companion:
+      return 2;
+    default:
+      return 3;
+  }
+}
 
 Wishes wishes_of(const WantedEnv& env) {
   Wishes out;
@@ -62,6 +110,31 @@ Wishes wishes_of(const WantedEnv& env) {
     out.torchvision = out.torchvision || package.name == "torchvision";
     out.torchaudio = out.torchaudio || package.name == "torchaudio";
   }
+  return out;
+}
+
+Beside beside(const Problem& problem, const Wishes& wishes, const WantedPackage& package,
+              const WheelSet& wheels) {
+  Beside out;
+  for (const catalog::Companion& row : problem.catalog->companions) {
+    if (row.package != package.name || !same_version(package.pin, row.version)) continue;
+    if (const WantedPackage* other = refused_by(row, wishes)) {
+      out.breaks = fmt::format("{} {} does not work beside {}{}: {}", row.package, row.version, other->name,
+                               other->pin.empty() ? "" : " " + other->pin, row.note);
+      continue;
+    }
+    if (holds(row.breaks_with, wheels.torch.text)) {
+      out.breaks = fmt::format("{} {} does not work beside torch {}: {}", row.package, row.version,
+                               wheels.torch.text, row.note);
+      continue;
+    }
+    const bool works = holds(row.works_with, wheels.torch.text);
+    if (out.row == nullptr || (works && !out.works)) {
+      out.row = &row;
+      out.works = works;
+    }
+  }
+  if (out.row != nullptr) out.breaks.clear();
   return out;
 }
 
@@ -91,6 +164,7 @@ std::optional<WheelRejection> wheel_rejection(const Problem& problem, const Driv
         (gpu.row == nullptr || !gpu.row->compute || !catalog::covers(wheels, *gpu.row->compute)))
       return WheelRejection{.rule = WheelRule::gpu, .gpu = i};
   }
+  if (!companions_ok(problem, wishes, wheels)) return WheelRejection{.rule = WheelRule::companion};
   return std::nullopt;
 }
 
@@ -147,6 +221,11 @@ std::string say(const Problem& problem, const DriverCandidate& driver, std::stri
                          floor == nullptr ? "of an unknown version" : floor->driver.text,
                          driver_text(driver));
     }
+    case WheelRule::companion:
+      for (const WantedPackage* package : wishes.others) {
+        if (std::string text = beside(problem, wishes, *package, wheels).breaks; !text.empty()) return text;
+      }
+      return "";
     case WheelRule::gpu:
       return gpu_say(problem.gpus[rejection.gpu], set);
   }
@@ -156,12 +235,16 @@ std::string say(const Problem& problem, const DriverCandidate& driver, std::stri
 const WheelSet* best_wheels(const Problem& problem, const DriverCandidate& driver, std::string_view python,
                             const Wishes& wishes) {
   const WheelSet* best = nullptr;
-  const auto rank = [&problem](const WheelSet& wheels) {
-    return std::pair(!problem.has_gpus() && wheels.variant != "cpu", wheels.from.known == Known::inferred);
+  const auto rank = [&](const WheelSet& set) {
+    return std::pair(!problem.has_gpus() && set.variant != "cpu",
+                     set.from.known == Known::inferred || companions_unseen(problem, wishes, set));
   };
-  for (const WheelSet& wheels : problem.catalog->wheels) {  // in the order of preference within one rank
-    if (best != nullptr && rank(*best) <= rank(wheels)) continue;
-    if (!wheel_rejection(problem, driver, python, wishes, wheels)) best = &wheels;
+  const auto better = [&](const WheelSet& set) {
+    if (best == nullptr || rank(set) != rank(*best)) return best == nullptr || rank(set) < rank(*best);
+    return set.torch == best->torch && set.from.known == Known::tried && best->from.known != Known::tried;
+  };
+  for (const WheelSet& set : problem.catalog->wheels) {  // in the order of preference within one rank
+    if (better(set) && !wheel_rejection(problem, driver, python, wishes, set)) best = &set;
   }
   return best;
 }

@@ -19,8 +19,13 @@ enum class WheelRule {
   python,
   glibc,
   driver_floor,
-  gpu
+  gpu,
+  companion
 };
+
+// How little a rule tells about why a set was not taken: code for the GPUs before what is here, that before
+// what does not work at all, and pins last.
+int weight(WheelRule rule);
 
 struct WheelRejection {
   WheelRule rule = WheelRule::broken;
@@ -45,11 +50,21 @@ std::string say(const Problem& problem, const DriverCandidate& driver, std::stri
 // "torch 2.14.1 (cu130) from PyPI"
 std::string wheels_text(const catalog::WheelSet& wheels);
 
-// The best set for these wishes: one that was tried or read before one that was inferred, without GPUs one
-// for the CPU, then the catalog's order (newest torch first, PyPI before the PyTorch index). Null when none
+// The best set for these wishes: without GPUs one for the CPU, one that was tried or read before one that was
+// inferred, then the newest torch, of one torch what was tried before what was read, then the catalog's order
+// (PyPI before the PyTorch index). Null when none
 // fits.
 const catalog::WheelSet* best_wheels(const Problem& problem, const DriverCandidate& driver,
                                      std::string_view python, const Wishes& wishes);
+
+// What the catalog says of a wanted package beside a torch.
+struct Beside {
+  const catalog::Companion* row = nullptr;  // the release to take; null: the catalog has no rows for it
+  bool works = false;                       // it was tried with this torch; else nobody knows
+  std::string breaks;                       // why none can be had beside it; "" when one can
+};
+Beside beside(const Problem& problem, const Wishes& wishes, const WantedPackage& package,
+              const catalog::WheelSet& wheels);
 
 // An environment that is there and does.
 struct Kept {

@@ -55,6 +55,8 @@ const std::string kF = "first_driver.tsv";
 const std::string kT = "toolkits.toml";
 const std::string kA = "archives.toml";
 const std::string kR = "repos.toml";
+const std::string kC = "companions.toml";
+const std::string kSigners = "signers.toml";  // no table of facts: parse_trusted_keys() reads it
 
 INSTANTIATE_TEST_SUITE_P(
     Branches, Refuses,
@@ -175,16 +177,58 @@ INSTANTIATE_TEST_SUITE_P(
                 "sorted by name and unique"}),
     named);
 
+INSTANTIATE_TEST_SUITE_P(
+    Beside, Refuses,
+    testing::Values(
+        Refusal{"CompanionUnsorted", kC, "package = \"exllamav2\"", "package = \"zzz\"", "sorted by package"},
+        Refusal{"CompanionTwice", kC, "version = \"0.15.0\"", "version = \"0.18.0\"",
+                "the newest first, and unique"},
+        Refusal{"CompanionOfATorchThatIsNone", kC, "works_with = [\"2.11.0\"", "works_with = [\"2.11.9\"",
+                "torch 2.11.9 is in no row"},
+        Refusal{"RequirementThatIsNone", kC, "also = [\"torchao==0.15.0\"]", "also = [\"torchao=0.15.0\"]",
+                "is no package with or without a version"},
+        Refusal{"PypiToolkitWithoutARowOfItsOwn", kT, "version = \"13.4\"\npackages",
+                "version = \"13.9\"\npackages", "toolkit 13.9 is in no row of its own"},
+        Refusal{"PypiToolkitUnsorted", kT, "version = \"13.4\"\npackages", "version = \"12.9\"\npackages",
+                "sorted, the newest first"},
+        Refusal{"BrokenWithoutAReason", kT, "note = \"pip resolves", "note = \"\" # \"",
+                "has a note that says why"},
+        Refusal{"FabricNamedBeforeWithoutTheBranch", "fabric.toml", "renamed_from = 580\n", "",
+                "old_packages and renamed_from go together"},
+        Refusal{"FabricRenamedAtNoBranch", "fabric.toml", "renamed_from = 580", "renamed_from = 581",
+                "is no driver branch"},
+        Refusal{"FabricTwice", "fabric.toml", "name = \"imex\"", "name = \"fabricmanager\"",
+                "sorted by name and unique"},
+        Refusal{"KeyTwice", "keys.toml", "AE09FE4BBD223A84B2CCFCE3F60F4B3D7FA2AF80",
+                "EB693B3035CD5710E231E123A4B469963BF863CC", "stands twice"},
+        Refusal{"RepositoryWithAKeyOfNobody", kR, "EB693B3035CD", "EB693B3035CE", "is no key of keys.toml"},
+        Refusal{"RepositoryWithARevokedKey", kR, "EB693B3035CD5710E231E123A4B469963BF863CC",
+                "AE09FE4BBD223A84B2CCFCE3F60F4B3D7FA2AF80", "was revoked"},
+        Refusal{"MirrorOfNothing", "mirrors.toml", "what = \"cuda\"", "what = \"cudax\"",
+                "is nothing that is mirrored"},
+        Refusal{"MirrorForPipWithoutAForm", "mirrors.toml", "form = \"links\"\n", "",
+                "form is index or links"},
+        Refusal{"MirrorWithoutTls", "mirrors.toml", "url = \"https", "url = \"http", "is not https"},
+        Refusal{"MirrorTwice", "mirrors.toml", "profile = \"ustc\"\nwhat = \"miniforge\"",
+                "profile = \"tuna\"\nwhat = \"conda\"", "sorted by profile and what"},
+        Refusal{"CardOnABoardOfSwitches", kG, "H200 NVL\t141\t-", "H200 NVL\t141\tnvswitch", "is a card"},
+        Refusal{"BoardInOtherWords", kG, "H200 NVL\t141\t-", "H200 NVL\t141\tyes", "neither nvswitch nor -"}),
+    named);
+
 TEST(Refuses, AFileThatIsNotThere) {
-  Files files = compiled_in();
-  files.erase("wheels.toml");
-  const auto loaded = load(files);
-  ASSERT_FALSE(loaded);
-  EXPECT_EQ(loaded.error().message(), "the catalog has no file wheels.toml");
+  for (const auto& [name, text] : compiled_in()) {
+    if (name == kSigners) continue;
+    Files files = compiled_in();
+    files.erase(name);
+    const auto loaded = load(files);
+    ASSERT_FALSE(loaded) << name;
+    EXPECT_EQ(loaded.error().message(), "the catalog has no file " + name);
+  }
 }
 
 TEST(Refuses, AFileThatEndsTooEarly) {
   for (const auto& [name, text] : compiled_in()) {
+    if (name == kSigners) continue;
     Files files = compiled_in();
     files[name] = text.substr(0, text.size() - 20);
     const auto loaded = load(files);

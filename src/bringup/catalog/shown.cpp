@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
+#include <bringup/catalog/refresh.hpp>
+#include <bringup/catalog/shown.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace bringup::catalog {
+namespace {
+
+std::string yes_no(bool value) {
+  return value ? "yes" : "no";
+}
+std::string text_of(const std::optional<Version>& version) {
+  return version ? version->text : "";
+}
+std::string text_of(const std::optional<ComputeCapability>& compute) {
+  return compute ? compute->text() : "";
+}
+std::string listed(const std::vector<std::string>& texts) {
+  return base::join(texts, ", ");
+}
+std::string listed(const std::vector<ComputeCapability>& all) {
+  std::vector<std::string> texts;
+  texts.reserve(all.size());
+  for (const ComputeCapability one : all) texts.push_back(one.text());
+  return listed(texts);
+}
+
+template <typename Rows, typename F>
+std::vector<Shown> each_row(const Rows& rows, F&& shown) {
+  std::vector<Shown> out;
+  out.reserve(rows.size());
+  for (const auto& row : rows) {
+    Shown one = shown(row);
+    one.from = row.from;
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+Shown shown_gpu(const Gpu& gpu) {
+  std::vector<std::string> first;
+  for (const auto& [branch, version] : gpu.first_driver) first.push_back(version.text);
+  return {.key = fmt::format("10de:{:04x}", gpu.device_id),
+          .fields = {{"name", gpu.name},
+                     {"alias", gpu.alias},
+                     {"chip", gpu.chip},
+                     {"architecture", std::string(architecture_name(gpu.architecture))},
+                     {"compute_capability", text_of(gpu.compute)},
+                     {"memory", gpu.memory_bytes ? base::human_bytes(*gpu.memory_bytes) : ""},
+                     {"nvswitch", yes_no(gpu.nvswitch)},
+                     {"geforce", yes_no(gpu.geforce)},
+                     {"first_drivers", listed(first)}},
+          .from = {}};
+}
+
+Shown shown_branch(const Branch& branch) {
+  return {.key = std::to_string(branch.number),
+          .fields = {{"type", branch.type},
+                     {"latest", branch.latest.text},
+                     {"released", branch.released},
+                     {"end_of_life", branch.eol.value_or("")},
+                     {"successor", branch.successor ? std::to_string(*branch.successor) : ""},
+                     {"max_cuda", branch.max_cuda.text},
+                     {"oldest", std::string(architecture_name(branch.oldest))},
+                     {"newest", std::string(architecture_name(branch.newest))},
+                     {"open_modules", yes_no(branch.open_modules)}},
+          .from = {}};
+}
+
+Shown shown_wheels(const WheelSet& set) {
+  return {.key = wheels_key(set),
+          .fields = {{"torchvision", set.torchvision},
+                     {"torchaudio", set.torchaudio.value_or("")},
+                     {"variant", set.variant},
+                     {"index", set.index},
+                     {"pythons", listed(set.pythons)},
+                     {"sm", listed(set.sm)},
+                     {"ptx", text_of(set.ptx)},
+                     {"glibc", set.glibc.text},
+                     {"works", yes_no(set.works)},
+                     {"note", set.note}},
+          .from = {}};
+}
+
+Shown shown_archive(const Archive& archive) {
+  return {.key = archive.os,
+          .fields = {{"codename", archive.codename},
+                     {"component", archive.component},
+                     {"driver", text_of(archive.driver)},
+                     {"driver_packages", listed(archive.driver_packages)},
+                     {"driver_open_packages", listed(archive.driver_open_packages)},
+                     {"headers_package", archive.headers_package},
+                     {"toolkit", text_of(archive.toolkit)},
+                     {"toolkit_packages", listed(archive.toolkit_packages)},
+                     {"python", archive.python},
+                     {"python_packages", listed(archive.python_packages)}},
+          .from = {}};
+}
+
+Shown shown_repo(const VendorRepo& repo) {
+  return {
+      .key = repo.os,
+      .fields = {{"manager", repo.manager},
+                 {"url", repo.url},
+                 {"key_url", repo.key_url},
+                 {"fingerprint", repo.fingerprint},
+                 {"driver_open_packages", listed(repo.driver_open_packages)},
+                 {"driver_proprietary_packages", listed(repo.driver_proprietary_packages)},
+                 {"pin_from_branch", repo.pin_from_branch == 0 ? "" : std::to_string(repo.pin_from_branch)},
+                 {"old_driver_open_packages", listed(repo.old_driver_open_packages)},
+                 {"old_driver_proprietary_packages", listed(repo.old_driver_proprietary_packages)},
+                 {"dnf_module_open", repo.dnf_module_open},
+                 {"dnf_module_proprietary", repo.dnf_module_proprietary},
+                 {"toolkit_packages", listed(repo.toolkit_packages)},
+                 {"headers_package", repo.headers_package}},
+      .from = {}};
+}
+
+Shown shown_companion(const Companion& one) {
+  return {.key = one.package + "==" + one.version,
+          .fields = {{"works_with", listed(one.works_with)},
+                     {"breaks_with", listed(one.breaks_with)},
+                     {"also", listed(one.also)},
+                     {"refuses", listed(one.refuses)},
+                     {"note", one.note}},
+          .from = {}};
+}
+
+Shown shown_fabric(const FabricService& one) {
+  return {.key = one.name,
+          .fields = {{"needed_by", one.needed_by},
+                     {"detect", one.detect},
+                     {"packages", listed(one.packages)},
+                     {"old_packages", listed(one.old_packages)},
+                     {"renamed_from", one.renamed_from == 0 ? "" : std::to_string(one.renamed_from)},
+                     {"same_version", yes_no(one.same_version)},
+                     {"modules", listed(one.modules)},
+                     {"service", one.service},
+                     {"note", one.note}},
+          .from = {}};
+}
+
+constexpr std::array kTables{
+    Table{"gpus", "every NVIDIA GPU by PCI id",
+          [](const Catalog& catalog) { return each_row(catalog.gpus, shown_gpu); }},
+    Table{"branches", "driver branches: what they drive, and until when they have updates",
+          [](const Catalog& catalog) { return each_row(catalog.branches, shown_branch); }},
+    Table{"floors", "the least driver for each CUDA major version",
+          [](const Catalog& catalog) {
+            return each_row(catalog.floors, [](const CudaFloor& one) {
+              return Shown{.key = fmt::format("cuda-{}", one.cuda_major),
+                           .fields = {{"driver", one.driver.text}},
+                           .from = {}};
+            });
+          }},
+    Table{"toolkits", "CUDA toolkits: host compilers and GPUs that they compile for",
+          [](const Catalog& catalog) {
+            return each_row(catalog.toolkits, [](const Toolkit& one) {
+              return Shown{.key = one.version.text,
+                           .fields = {{"host_gcc_max", std::to_string(one.host_gcc_max)},
+                                      {"min_compute", one.min_compute.text()},
+                                      {"max_compute", one.max_compute.text()}},
+                           .from = {}};
+            });
+          }},
+    Table{"pypi-toolkits", "CUDA toolkits as PyPI has them, without root",
+          [](const Catalog& catalog) {
+            return each_row(catalog.pypi_toolkits, [](const PypiToolkit& one) {
+              return Shown{.key = one.version.text,
+                           .fields = {{"packages", listed(one.packages)},
+                                      {"works", yes_no(one.works)},
+                                      {"note", one.note}},
+                           .from = {}};
+            });
+          }},
+    Table{"wheels", "torch with its companions, by CUDA variant and index",
+          [](const Catalog& catalog) { return each_row(catalog.wheels, shown_wheels); }},
+    Table{"companions", "packages that break beside some releases of torch",
+          [](const Catalog& catalog) { return each_row(catalog.companions, shown_companion); }},
+    Table{"archives", "what each distribution's own archive carries",
+          [](const Catalog& catalog) { return each_row(catalog.archives, shown_archive); }},
+    Table{"repos", "NVIDIA's repository for each distribution",
+          [](const Catalog& catalog) { return each_row(catalog.repos, shown_repo); }},
+    Table{"sources", "places that software comes from",
+          [](const Catalog& catalog) {
+            return each_row(catalog.sources, [](const Source& one) {
+              return Shown{.key = one.name, .fields = {{"url", one.url}}, .from = {}};
+            });
+          }},
+    Table{"fabric", "services that NVLink fabrics need beside the driver",
+          [](const Catalog& catalog) { return each_row(catalog.fabric, shown_fabric); }},
+    Table{"keys", "keys that sign NVIDIA's repositories",
+          [](const Catalog& catalog) {
+            return each_row(catalog.keys, [](const SigningKey& one) {
+              return Shown{.key = one.file,
+                           .fields = {{"fingerprint", one.fingerprint},
+                                      {"used_by", one.used_by},
+                                      {"revoked", yes_no(one.revoked)}},
+                           .from = {}};
+            });
+          }},
+    Table{"mirrors", "mirrors of those places",
+          [](const Catalog& catalog) {
+            return each_row(catalog.mirrors, [](const Mirror& one) {
+              return Shown{.key = one.profile + "/" + one.what,
+                           .fields = {{"url", one.url}, {"form", one.form}, {"note", one.note}},
+                           .from = {}};
+            });
+          }},
+};
+
+bool matches(const Shown& row, const std::string& filter) {
+  const std::size_t equals = filter.find('=');
+  if (equals != std::string::npos && filter.find("==") != equals) {
+    const std::string value = base::lower(std::string_view(filter).substr(equals + 1));
+    return std::ranges::any_of(row.fields, [&](const auto& field) {
+      return field.first == std::string_view(filter).substr(0, equals) &&
+             base::contains(base::lower(field.second), value);
+    });
+  }
+  const std::string word = base::lower(filter);
+  return base::contains(base::lower(row.key), word) || row.from.as_of == word ||
+         known_name(row.from.known) == word || std::ranges::any_of(row.fields, [&word](const auto& field) {
+           return base::contains(base::lower(field.second), word);
+         });
+}
+
+}  // namespace
+
+std::span<const Table> tables() {
+  return kTables;
+}
+
+Result<const Table*> find_table(std::string_view name) {
+  const auto* at = std::ranges::find(kTables, name, &Table::name);
+  if (at != kTables.end()) return at;
+  std::vector<std::string> names;
+  for (const Table& table : kTables) names.emplace_back(table.name);
+  const auto near = base::nearest(name, names);
+  return Error(Errc::usage, fmt::format("no table '{}'{}; 'bringup catalog' lists them", base::harmless(name),
+                                        near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
+}
+
+std::vector<Shown> filtered(std::vector<Shown> rows, std::span<const std::string> filters) {
+  std::erase_if(rows, [filters](const Shown& row) {
+    return !std::ranges::all_of(filters, [&row](const std::string& filter) { return matches(row, filter); });
+  });
+  return rows;
+}
+
+Result<std::vector<Shown>> rows_with_key(const Catalog& catalog, const Table& table, std::string_view key) {
+  std::string wanted(key);
+  if (table.name == "gpus") wanted = fmt::format("10de:{:04x}", TRY(catalog.find_gpu(key))->device_id);
+  std::vector<Shown> all = table.rows(catalog);
+  std::vector<std::string> keys;
+  for (const Shown& row : all) keys.push_back(row.key);
+  std::erase_if(all, [&wanted](const Shown& row) { return row.key != wanted; });
+  if (!all.empty()) return all;
+  const auto near = base::nearest(key, keys);
+  return Error(
+      Errc::absent,
+      fmt::format("{} has no row '{}'{}; 'bringup catalog list {}' lists them", table.name,
+                  base::harmless(key), near ? fmt::format(" (did you mean '{}'?)", *near) : "", table.name));
+}
+
+}  // namespace bringup::catalog
