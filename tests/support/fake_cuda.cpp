@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// A libcuda.so for tests, with memory in the heap and a "GPU" that computes what check_mix computes. The
-// environment says what it is and what is wrong with it, so that children see the same:
-//   FAKE_CUDA_DEVICES=3                 how many devices there are; 2 when it is not set
-//   FAKE_CUDA_FAULTS="hang:2 wrong:1"   faults of single devices: busy (exclusive, taken), copy (a byte goes
-//   wrong in memory), crash,
-//                                       hang (the context never comes), lost (the kernel never ends well),
-//                                       memory (none free), wrong (one element); of the whole: nodevice, init
-//                                       (another error), hanginit
-// For the native proof it has 4 MiB of free memory, primary contexts, streams that do everything at once, and
-// the kernels of fake_kernels.hpp. Its faults: flip (a bit of memory changes after it was filled), product
-// (one element of each tensor product), peercopy, peerstore (tagged data arrives wrong), nopeer (none can
-// reach another), slow (memory kernels take ten times as long), phase:KERNEL:N hangs and die:KERNEL:N dies in
-// that kernel on GPU N. Without a check against CUDA's headers on purpose: bringup has none either.
+// A libcuda.so for tests, with memory in the heap, primary contexts, streams that do everything at once, and
+// a "GPU" of 4 MiB that computes on the CPU what the kernels of fake_kernels.hpp say. The environment says
+// what it is and what is wrong with it, so that children see the same:
+//   FAKE_CUDA_DEVICES=3                how many devices there are; 2 when it is not set
+//   FAKE_CUDA_FAULTS="hang:2 flip:1"   faults of single devices: busy (exclusive, taken), crash, hang (the
+//                                      context never comes), memory (none free), flip (a bit changes after it
+//                                      was filled), product (one element of each tensor product), peercopy,
+//                                      peerstore (tagged data arrives wrong), phase:KERNEL:N hangs and
+//                                      die:KERNEL:N dies in that kernel on GPU N; of the whole: nodevice,
+//                                      init (another error), hanginit, nopeer (none can reach another)
+// Without a check against CUDA's headers on purpose: bringup has none either.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -33,16 +31,9 @@ constexpr int kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized
               kNoDevice = 100, kInvalidDevice = 101, kInvalidPtx = 218, kNotFound = 500,
               kInvalidContext = 201, kLaunchFailed = 719, kSystemNotReady = 802;
 
-struct State {
-  bool initialised = false;
-  int device = -1;                   // of the current context
-  bool lost = false;                 // a context that failed once fails for ever
-  std::set<unsigned long long> own;  // addresses handed out
-};
-State state;
+bool initialised = false;
 
-// Of the native proof: contexts are one for each device and current in a thread; every call is made under a
-// lock.
+// Contexts are one for each device and current in a thread; every call is made under a lock.
 struct Primary {
   int device = -1;
 };
@@ -76,16 +67,8 @@ int devices() {
 }
 
 int usable() {
-  if (!state.initialised) return kNotInitialized;
-  if (current != nullptr) return kSuccess;
-  if (state.device < 0) return kInvalidContext;
-  return state.lost ? kLaunchFailed : kSuccess;
-}
-
-std::uint32_t mix(std::uint32_t x) {
-  x = (x ^ x >> 16) * 0x85EBCA6B;
-  x = (x ^ x >> 13) * 0xC2B2AE35;
-  return x ^ x >> 16;
+  if (!initialised) return kNotInitialized;
+  return current != nullptr ? kSuccess : kInvalidContext;
 }
 
 const char* name_of(int code) {
@@ -125,7 +108,10 @@ int launch_native(const std::string& name, unsigned blocks_, unsigned threads, v
 
 int copy_bytes(unsigned long long to, unsigned long long from, std::size_t bytes) {
   const std::lock_guard lock(everything);
-  if (!owned(to, bytes) || !owned(from, bytes)) return kInvalidValue;
+  // As with the real one, memory that CUDA does not know is the host's.
+  const bool ours = owned(to, bytes) || owned(from, bytes);
+  if (!ours || (owned(to, 1) && !owned(to, bytes)) || (owned(from, 1) && !owned(from, bytes)))
+    return kInvalidValue;
   std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
   return kSuccess;
 }
@@ -135,7 +121,7 @@ int copy_bytes(unsigned long long to, unsigned long long from, std::size_t bytes
 extern "C" {
 
 int cuDevicePrimaryCtxRetain(void** context, int device) {
-  if (!state.initialised) return kNotInitialized;
+  if (!initialised) return kNotInitialized;
   if (fault("busy", device)) return kUnavailable;
   while (fault("hang", device)) ::pause();
   if (fault("crash", device)) ::raise(SIGSEGV);
@@ -233,7 +219,7 @@ int cuInit(unsigned flags) {
   while (fault("hanginit")) ::pause();
   if (fault("init")) return kSystemNotReady;
   if (fault("nodevice") || devices() == 0) return kNoDevice;
-  state.initialised = true;
+  initialised = true;
   return kSuccess;
 }
 int cuGetErrorName(int code, const char** text) {
@@ -249,12 +235,12 @@ int cuDriverGetVersion(int* version) {
   return kSuccess;
 }
 int cuDeviceGetCount(int* count) {
-  if (!state.initialised) return kNotInitialized;
+  if (!initialised) return kNotInitialized;
   *count = devices();
   return kSuccess;
 }
 int cuDeviceGet(int* device, int ordinal) {
-  if (!state.initialised) return kNotInitialized;
+  if (!initialised) return kNotInitialized;
   if (ordinal < 0 || ordinal >= devices()) return kInvalidDevice;
   *device = ordinal;
   return kSuccess;
@@ -269,20 +255,6 @@ int cuDeviceGetPCIBusId(char* text, int size, int device) {
                 0xA0 + device);
   return kSuccess;
 }
-int cuCtxCreate_v2(void** context, unsigned /*flags*/, int device) {
-  if (!state.initialised) return kNotInitialized;
-  if (fault("busy", device)) return kUnavailable;
-  while (fault("hang", device)) ::pause();
-  if (fault("crash", device)) ::raise(SIGSEGV);
-  state.device = device;
-  *context = &state;
-  return kSuccess;
-}
-int cuCtxDestroy_v2(void* context) {
-  if (context != &state) return kInvalidContext;
-  state.device = -1;
-  return state.own.empty() || state.lost ? kSuccess : kInvalidValue;  // everything must have been freed
-}
 int cuModuleLoadData(void** module, const void* text) {
   if (const int code = usable(); code != kSuccess) return code;
   if (std::strstr(static_cast<const char*>(text), ".version") == nullptr) return kInvalidPtx;
@@ -296,73 +268,47 @@ int cuModuleGetFunction(void** function, void* /*module*/, const char* name) {
     *function = const_cast<std::string*>(&native->first);
     return kSuccess;
   }
-  if (std::strcmp(name, "check_mix") != 0) return kNotFound;
-  *function = &state;
-  return kSuccess;
+  return kNotFound;
 }
 int cuMemAlloc_v2(unsigned long long* address, std::size_t bytes) {
   if (const int code = usable(); code != kSuccess) return code;
-  if (fault("memory", state.device)) return kOutOfMemory;
+  if (fault("memory", current->device)) return kOutOfMemory;
   void* memory = std::malloc(bytes);
   std::memset(memory, 0xA5, bytes);
   *address = reinterpret_cast<unsigned long long>(memory);
-  if (current != nullptr) {
-    const std::lock_guard lock(everything);
-    blocks[*address] = bytes;
-    return kSuccess;
-  }
-  state.own.insert(*address);
+  const std::lock_guard lock(everything);
+  blocks[*address] = bytes;
   return kSuccess;
 }
 int cuMemFree_v2(unsigned long long address) {
   if (const int code = usable(); code != kSuccess) return code;
-  if (current != nullptr) {
-    const std::lock_guard lock(everything);
-    if (blocks.erase(address) == 0) return kInvalidValue;
-  } else if (state.own.erase(address) == 0) {
-    return kInvalidValue;
-  }
+  const std::lock_guard lock(everything);
+  if (blocks.erase(address) == 0) return kInvalidValue;
   std::free(reinterpret_cast<void*>(address));
   return kSuccess;
 }
 int cuMemHostAlloc(void** memory, std::size_t bytes, unsigned /*flags*/) {
-  if (const int code = usable(); code != kSuccess) return code;
-  if (current != nullptr) return cuMemAlloc_v2(reinterpret_cast<unsigned long long*>(memory), bytes);
-  *memory = std::malloc(bytes);
-  state.own.insert(reinterpret_cast<unsigned long long>(*memory));
-  return kSuccess;
+  return cuMemAlloc_v2(reinterpret_cast<unsigned long long*>(memory), bytes);
 }
 int cuMemFreeHost(void* memory) {
   return cuMemFree_v2(reinterpret_cast<unsigned long long>(memory));
 }
 int cuMemcpyHtoD_v2(unsigned long long to, const void* from, std::size_t bytes) {
   if (const int code = usable(); code != kSuccess) return code;
-  if (current == nullptr ? state.own.count(to) == 0 : !owned(to, bytes)) return kInvalidValue;
+  if (!owned(to, bytes)) return kInvalidValue;
   std::memcpy(reinterpret_cast<void*>(to), from, bytes);
-  if (fault("copy", state.device)) reinterpret_cast<unsigned char*>(to)[bytes - 3] ^= 0x10U;
   return kSuccess;
 }
 int cuMemcpyDtoH_v2(void* to, unsigned long long from, std::size_t bytes) {
   if (const int code = usable(); code != kSuccess) return code;
-  if (current == nullptr ? state.own.count(from) == 0 : !owned(from, bytes)) return kInvalidValue;
+  if (!owned(from, bytes)) return kInvalidValue;
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
   return kSuccess;
 }
 int cuLaunchKernel(void* function, unsigned blocks_, unsigned, unsigned, unsigned threads, unsigned, unsigned,
                    unsigned, void*, void** arguments, void**) {
   if (const int code = usable(); code != kSuccess) return code;
-  if (function != &state)
-    return launch_native(*static_cast<std::string*>(function), blocks_, threads, arguments);
-  const auto* in = *static_cast<std::uint32_t**>(arguments[0]);
-  auto* out = *static_cast<std::uint32_t**>(arguments[1]);
-  const std::uint32_t count = *static_cast<std::uint32_t*>(arguments[2]);
-  for (std::uint32_t i = 0; i < blocks_ * threads && i < count; ++i) out[i] = mix(in[i] + i * 0x9E3779B9);
-  if (fault("wrong", state.device)) out[count - 1] ^= 1U;
-  state.lost = fault("lost", state.device);
-  return kSuccess;
-}
-int cuCtxSynchronize() {
-  return usable();
+  return launch_native(*static_cast<std::string*>(function), blocks_, threads, arguments);
 }
 
 }  // extern "C"

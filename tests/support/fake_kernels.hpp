@@ -16,6 +16,7 @@ namespace fake {
 
 #include <bringup/measure/kernels/exact.cu>
 #include <bringup/measure/kernels/memory.cu>
+#include <bringup/measure/kernels/numbers.cu>
 
 template <typename T>
 T argument(void** arguments, int index) {

@@ -2,8 +2,9 @@
 // NVML as a real shared object that a test drives through the environment:
 //   FAKE_NVML_GPUS=8          GPUs that it counts (0 when unset)
 //   FAKE_NVML_FAIL="name:gpu:code name:*:code"   the function `name` without "nvml" fails on this GPU (or on
-//   all, or has none) with NVML's `code` FAKE_NVML_LINKS=12        NVLinks that each GPU has; the last one is
-//   down FAKE_NVML_PROCESSES=3     compute processes on each GPU
+//   all, or has none) with NVML's `code` FAKE_NVML_SWITCHES=4     NVLinks lead to so many switches, not to
+//   GPUs FAKE_NVML_LINKS=12        NVLinks that each GPU has; the last one is down FAKE_NVML_PROCESSES=3
+//   compute processes on each GPU
 // Values differ between GPUs and between functions, so that a reader that mixes two of them up is seen.
 #include <cstdio>
 #include <cstdlib>
@@ -230,6 +231,31 @@ int nvmlDeviceGetClockInfo(void* handle, int which, unsigned* value) {
 }
 int nvmlDeviceGetMaxClockInfo(void* handle, int which, unsigned* value) {
   return give("MaxClock", handle, value, which == 1 ? 1980 : which == 2 ? 2619 : 2);
+}
+// Links lead to the other GPUs in turn; with FAKE_NVML_SWITCHES=4 to that many NVSwitches.
+int nvmlDeviceGetNvLinkRemoteDeviceType(void* handle, unsigned /*link*/, int* type) {
+  *type = number("FAKE_NVML_SWITCHES", 0) > 0 ? 2 : 0;
+  return failure("RemoteType", gpu_of(handle));
+}
+int nvmlDeviceGetNvLinkRemotePciInfo_v2(void* handle, unsigned link, PciInfo* info) {
+  const int gpu = gpu_of(handle);
+  if (const int code = failure("RemotePci", gpu); code != 0) return code;
+  if (const int switches = number("FAKE_NVML_SWITCHES", 0); switches > 0) {
+    *info = {};
+    std::snprintf(info->bus_id, sizeof info->bus_id, "00000000:C%X:00.0",
+                  link % static_cast<unsigned>(switches));
+    return 0;
+  }
+  const int gpus = number("FAKE_NVML_GPUS", 0);
+  if (gpus < 2) return 3;
+  const int other = (gpu + 1 + static_cast<int>(link) % (gpus - 1)) % gpus;
+  return nvmlDeviceGetPciInfo_v3(handles + other, info);
+}
+// A GPU reads its neighbour's memory (0 and 1, 2 and 3, ...), and can do nothing else of the kind.
+int nvmlDeviceGetP2PStatus(void* from, void* to, int what, int* status) {
+  if (const int code = failure("P2P", gpu_of(from)); code != 0) return code;
+  *status = what == 0 && gpu_of(from) / 2 == gpu_of(to) / 2 ? 0 : 1;
+  return 0;
 }
 int nvmlDeviceGetCurrentClocksEventReasons(void* handle, unsigned long long* reasons) {
   *reasons = 4;

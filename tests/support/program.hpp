@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Runs the real program, as a person would.
+// Runs the real program, as a person would: the one built beside the tests, or BRINGUP_TESTED_PROGRAM.
 
 #include <bringup/host/command.hpp>
 
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <variant>
@@ -19,7 +20,8 @@ struct Ran {
 
 inline Ran bringup_program(std::vector<std::string> words,
                            std::vector<std::pair<std::string, std::string>> environment = {}) {
-  words.insert(words.begin(), BRINGUP_PROGRAM);
+  const char* other = std::getenv("BRINGUP_TESTED_PROGRAM");
+  words.insert(words.begin(), other != nullptr ? other : BRINGUP_PROGRAM);
   environment.emplace_back("ASAN_OPTIONS",
                            "detect_leaks=0");  // as for the tests themselves: tests/CMakeLists.txt
   const auto outcome = host::run({.argv = std::move(words),

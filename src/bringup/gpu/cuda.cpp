@@ -45,8 +45,6 @@ Result<> Cuda::bind_first(const Library& library, Api& api) {
   TRY(library.bind(api.device, "cuDeviceGet"));
   TRY(library.bind(api.name, "cuDeviceGetName"));
   TRY(library.bind(api.pci, "cuDeviceGetPCIBusId"));
-  TRY(library.bind(api.context_create, "cuCtxCreate_v2"));
-  TRY(library.bind(api.context_destroy, "cuCtxDestroy_v2"));
   TRY(library.bind(api.module_load, "cuModuleLoadData"));
   TRY(library.bind(api.function, "cuModuleGetFunction"));
   TRY(library.bind(api.allocate, "cuMemAlloc_v2"));
@@ -56,7 +54,7 @@ Result<> Cuda::bind_first(const Library& library, Api& api) {
   TRY(library.bind(api.to_device, "cuMemcpyHtoD_v2"));
   TRY(library.bind(api.to_host, "cuMemcpyDtoH_v2"));
   TRY(library.bind(api.launch, "cuLaunchKernel"));
-  return library.bind(api.synchronize, "cuCtxSynchronize");
+  return ok;
 }
 
 // The names with the suffix are those whose signature is the one written down here.
@@ -125,14 +123,6 @@ Result<std::string> Cuda::pci_address(Device device) const {
   for (char& c : address) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return address;
 }
-Result<Cuda::Context> Cuda::make_context(Device device) const {
-  Context context = nullptr;
-  TRY(check(api_.context_create(&context, 0, device), "cuCtxCreate"));
-  return context;
-}
-Result<> Cuda::destroy_context(Context context) const {
-  return check(api_.context_destroy(context), "cuCtxDestroy");
-}
 Result<Cuda::Module> Cuda::load_ptx(const std::string& ptx) const {
   Module module = nullptr;
   TRY(check(api_.module_load(&module, ptx.c_str()), "cuModuleLoadData"));
@@ -164,13 +154,6 @@ Result<> Cuda::to_device(Address to, const void* from, std::size_t bytes) const 
 }
 Result<> Cuda::to_host(void* to, Address from, std::size_t bytes) const {
   return check(api_.to_host(to, from, bytes), "cuMemcpyDtoH");
-}
-Result<> Cuda::launch(Function function, unsigned blocks, unsigned threads, void** arguments) const {
-  return check(api_.launch(function, blocks, 1, 1, threads, 1, 1, 0, nullptr, arguments, nullptr),
-               "cuLaunchKernel");
-}
-Result<> Cuda::synchronize() const {
-  return check(api_.synchronize(), "cuCtxSynchronize");
 }
 
 }  // namespace bringup::gpu

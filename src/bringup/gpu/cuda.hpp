@@ -54,8 +54,6 @@ class Cuda {
   Result<std::string> name(Device device) const;
   Result<std::string> pci_address(Device device) const;  // "0000:06:00.0"
 
-  Result<Context> make_context(Device device) const;
-  Result<> destroy_context(Context context) const;
   Result<Module> load_ptx(const std::string& ptx) const;
   Result<Function> function(Module module, const char* name) const;
   Result<Address> allocate(std::size_t bytes) const;
@@ -64,8 +62,6 @@ class Cuda {
   Result<> free_pinned(void* memory) const;
   Result<> to_device(Address to, const void* from, std::size_t bytes) const;
   Result<> to_host(void* to, Address from, std::size_t bytes) const;
-  Result<> launch(Function function, unsigned blocks, unsigned threads, void** arguments) const;
-  Result<> synchronize() const;
 
   // The context that libraries of CUDA's run time work in as well. One per device; current in this thread
   // once it was retained.
@@ -107,8 +103,6 @@ class Cuda {
     int (*device)(Device*, int) = nullptr;
     int (*name)(char*, int, Device) = nullptr;
     int (*pci)(char*, int, Device) = nullptr;
-    int (*context_create)(Context*, unsigned, Device) = nullptr;
-    int (*context_destroy)(Context) = nullptr;
     int (*module_load)(Module*, const void*) = nullptr;
     int (*function)(Function*, Module, const char*) = nullptr;
     int (*allocate)(Address*, std::size_t) = nullptr;
@@ -119,7 +113,6 @@ class Cuda {
     int (*to_host)(void*, Address, std::size_t) = nullptr;
     int (*launch)(Function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void*,
                   void**, void**) = nullptr;
-    int (*synchronize)() = nullptr;
     int (*primary_retain)(Context*, Device) = nullptr;
     int (*primary_release)(Device) = nullptr;
     int (*set_current)(Context) = nullptr;

@@ -3,12 +3,11 @@
 // for what is called and no more.
 #include <bringup/gpu/library.hpp>
 #include <bringup/gpu/nvml.hpp>
+#include <bringup/gpu/nvml_peers.hpp>
 
 #include <fmt/format.h>
 
 #include <array>
-#include <cctype>
-#include <cstring>
 
 namespace bringup::gpu {
 namespace {
@@ -19,11 +18,6 @@ constexpr int kNotSupported = 3;
 constexpr int kNoPermission = 4;
 constexpr unsigned kMostNvlinks = 18;
 
-struct PciInfo {  // nvmlPciInfo_t of version 3
-  std::array<char, 16> bus_id_legacy;
-  unsigned domain, bus, device, pci_device_id, pci_subsystem_id;
-  std::array<char, 32> bus_id;
-};
 struct Memory {
   unsigned long long total, free, used;
 };
@@ -215,14 +209,6 @@ class Reader {
   Handle handle_;
 };
 
-// "00000000:06:00.0" as NVML writes it, "0000:06:00.0" as the kernel does.
-std::string kernel_address(std::string_view bus_id) {
-  if (bus_id.size() == 16 && bus_id.starts_with("0000")) bus_id.remove_prefix(4);
-  std::string address(bus_id);
-  for (char& c : address) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return address;
-}
-
 template <typename T, typename W>
 facts::Reading<T> part(const facts::Reading<W>& whole, T W::*member) {
   if (!whole) return whole.error();
@@ -254,6 +240,8 @@ facts::NvmlGpu unread(int index, const Error& why) {
           .power_watts = why,
           .temperature_celsius = why,
           .nvlinks_active = why,
+          .nvlink_peers = why,
+          .reads_from = why,
           .processes = why,
           .bar1_bytes = why,
           .row_remap_pending = why,
@@ -266,8 +254,7 @@ void read_names(const Api& api, Handle handle, facts::NvmlGpu& gpu) {
   text = {};
   if (api.uuid(handle, text.data(), text.size()) == kSuccess) gpu.uuid = text.data();
   PciInfo pci{};
-  if (api.pci(handle, &pci) == kSuccess)
-    gpu.pci = kernel_address({pci.bus_id.data(), ::strnlen(pci.bus_id.data(), pci.bus_id.size())});
+  if (api.pci(handle, &pci) == kSuccess) gpu.pci = kernel_address(pci);
 }
 
 facts::NvmlGpu read_gpu(const Api& api, int index) {
@@ -294,6 +281,8 @@ facts::NvmlGpu read_gpu(const Api& api, int index) {
                      .power_watts = reader.watts(api.power),
                      .temperature_celsius = reader.temperature(),
                      .nvlinks_active = reader.nvlinks(),
+                     .nvlink_peers = Error(Errc::absent, "not asked"),  // these two when all GPUs are known
+                     .reads_from = Error(Errc::absent, "not asked"),
                      .processes = reader.processes(),
                      .bar1_bytes = reader.bar1(),
                      .row_remap_pending = part(rows, &Reader::Rows::pending),
@@ -332,6 +321,7 @@ facts::Reading<facts::NvmlSnapshot> read_nvml(const std::string& library_name) {
   if (const int code = api.count(&count); code != kSuccess) return Reader(api, nullptr).no(code);
   for (unsigned index = 0; index < count; ++index)
     snapshot.gpus.push_back(read_gpu(api, static_cast<int>(index)));
+  read_peers(library, snapshot.gpus);
   return snapshot;
 }
 

@@ -11,6 +11,20 @@ int pci_generation(std::string_view speed);  // "32.0 GT/s PCIe" -> 5; 0 when un
 facts::PciKind pci_kind(std::uint32_t class_code);
 Result<std::vector<facts::PciFunction>> read_pci(const host::View& view, const NameGpu& name_gpu);
 
+// The kernel shows its buses and PCI is not among them: there are no functions, which is not the same as not
+// to be shown them (sandboxes hide the bus and pass the GPU's device files on).
+bool has_no_pci(const host::View& view);
+facts::Reading<facts::PcieLink> read_pci_link(const host::View& view, const std::string& device);
+
+// topology.cpp: where devices stand below the bridges, NUMA nodes, sockets
+struct PciPlace {
+  std::string root;                  // "pci0000:40"
+  std::vector<std::string> bridges;  // addresses, the one next to the device first
+};
+// "../../../devices/pci0000:40/0000:40:01.1/0000:41:00.0" of 0000:41:00.0
+Result<PciPlace> parse_pci_place(std::string_view target, std::string_view address);
+facts::Wiring read_wiring(const host::View& view);
+
 // driver.cpp: /proc/driver/nvidia, /proc/modules, libraries on disk
 Result<facts::LoadedModule> parse_driver_version(std::string_view text);
 std::vector<std::string> parse_module_names(std::string_view proc_modules);

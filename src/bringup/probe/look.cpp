@@ -53,6 +53,7 @@ facts::Machine look(const host::View& view, const Options& options) {
   auto pci = read_pci(view, options.name_gpu);
   machine.pci_visible = pci ? facts::Reading<bool>(true) : facts::Reading<bool>(pci.error());
   if (pci) machine.pci = std::move(pci).take();
+  machine.wiring = read_wiring(view);
   machine.proc_gpus = read_proc_gpus(view);
   machine.nvml = options.nvml;
   machine.counts = count_all(view, options, machine);

@@ -26,13 +26,6 @@ Result<int> speed_in(const host::View& view, const std::string& path) {
   return pci_generation(TRY(view.read(path)));
 }
 
-facts::Reading<facts::PcieLink> read_link(const host::View& view, const std::string& device) {
-  return facts::PcieLink{.generation = TRY(speed_in(view, device + "/current_link_speed")),
-                         .max_generation = TRY(speed_in(view, device + "/max_link_speed")),
-                         .width = static_cast<int>(TRY(number_in(view, device + "/current_link_width"))),
-                         .max_width = static_cast<int>(TRY(number_in(view, device + "/max_link_width")))};
-}
-
 facts::Reading<std::optional<std::string>> read_bound_driver(const host::View& view,
                                                              const std::string& device) {
   const auto target = view.link(device + "/driver");
@@ -41,15 +34,20 @@ facts::Reading<std::optional<std::string>> read_bound_driver(const host::View& v
   return std::optional<std::string>(target->substr(target->find_last_of('/') + 1));
 }
 
-// The kernel shows its buses and PCI is not among them: there are no functions, which is not the same as not
-// to be shown them (sandboxes hide the bus and pass the GPU's device files on).
+}  // namespace
+
+facts::Reading<facts::PcieLink> read_pci_link(const host::View& view, const std::string& device) {
+  return facts::PcieLink{.generation = TRY(speed_in(view, device + "/current_link_speed")),
+                         .max_generation = TRY(speed_in(view, device + "/max_link_speed")),
+                         .width = static_cast<int>(TRY(number_in(view, device + "/current_link_width"))),
+                         .max_width = static_cast<int>(TRY(number_in(view, device + "/max_link_width")))};
+}
+
 bool has_no_pci(const host::View& view) {
   const auto buses = view.list("/sys/bus");
   return buses && !buses->empty() && std::ranges::find(*buses, "pci") == buses->end() &&
          !view.exists("/dev/nvidiactl");
 }
-
-}  // namespace
 
 int pci_generation(std::string_view speed) {
   // GT/s of each generation; PCIe 6 doubles through PAM4 at 64
@@ -102,7 +100,7 @@ Result<std::vector<facts::PciFunction>> read_pci(const host::View& view, const N
       function.compute_capability = std::move(named.compute_capability);
     }
     function.kernel_driver = read_bound_driver(view, device);
-    function.link = read_link(view, device);
+    function.link = read_pci_link(view, device);
     const auto node = number_in(view, device + "/numa_node");
     function.numa_node =
         node ? facts::Reading<int>(static_cast<int>(*node)) : facts::Reading<int>(node.error());

@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <set>
 
 namespace bringup::probe {
@@ -31,6 +32,18 @@ bool kept_whole(std::string_view directory) {
       "/proc/", "/sys/", "/lib/modules", "/usr/lib/modules", "/var/lib/dpkg/updates", "/etc/apt/"};
   return std::ranges::any_of(kPublic,
                              [directory](std::string_view start) { return directory.starts_with(start); });
+}
+
+constexpr std::string_view kPciDevices = "/sys/bus/pci/devices/";
+
+// A PCI device's place below its bridges is what its link says, so that a recording keeps the link and puts
+// the files where it leads. What stands above the host bridge (a virtual machine's bus of its own, with
+// names that are numbers given once) is left out.
+std::optional<std::string> pci_place_of(std::string_view path, std::string_view target) {
+  if (!path.starts_with(kPciDevices)) return std::nullopt;
+  const std::string_view address = path.substr(kPciDevices.size());
+  if (address.find('/') != std::string_view::npos || !parse_pci_place(target, address)) return std::nullopt;
+  return "/sys/devices" + std::string(target.substr(target.find("/pci")));
 }
 
 class Witness final : public host::View {
@@ -64,7 +77,11 @@ class Witness final : public host::View {
   }
   Result<std::string> link(std::string_view path) const override {
     auto target = view_.link(path);
-    if (target) links_[std::string(path)] = *target;
+    if (!target) return target;
+    if (auto place = pci_place_of(path, *target))
+      places_[std::string(path)] = std::move(*place);
+    else
+      links_[std::string(path)] = *target;
     return target;
   }
   Result<host::DiskSpace> space(std::string_view path) const override { return view_.space(path); }
@@ -80,6 +97,15 @@ class Witness final : public host::View {
   const auto& directories() const { return directories_; }
   const auto& answers() const { return answers_; }
   const auto& modules() const { return modules_; }
+  // PCI devices that stand below bridges: their path on the bus, and where that leads.
+  const auto& places() const { return places_; }
+  // Where what was seen at `path` is written.
+  std::string settled(const std::string& path) const {
+    const std::size_t end = path.find('/', kPciDevices.size());
+    const auto place = places_.find(path.substr(0, end));
+    if (place == places_.end()) return path;
+    return place->second + (end == std::string::npos ? "" : path.substr(end));
+  }
 
  private:
   // That it exists, and what it is.
@@ -117,6 +143,7 @@ class Witness final : public host::View {
   mutable std::map<std::string, ModuleInfo> modules_;
   mutable std::map<std::string, std::string> files_;
   mutable std::map<std::string, std::string> links_;
+  mutable std::map<std::string, std::string> places_;
   mutable std::set<std::string> directories_;
   mutable std::map<std::string, host::Outcome> answers_;
 };
@@ -152,27 +179,28 @@ std::string place_of(const fs::path& root, const Redactor& redactor, const std::
 Result<> write_files(const Witness& witness, Redactor& redactor, const fs::path& root) {
   std::error_code error;
   fs::create_directories(root, error);
+  const auto place = [&](const std::string& path) { return place_of(root, redactor, witness.settled(path)); };
   for (const std::string& directory : witness.directories()) {
-    fs::create_directories(place_of(root, redactor, directory), error);
+    fs::create_directories(place(directory), error);
     if (error) return Error(Errc::io, fmt::format("{}: {}", directory, error.message()));
   }
+  for (const auto& [path, leads_to] : witness.places())
+    TRY(write_file(place_of(root, redactor, path) + ".link", "../../.." + leads_to.substr(4) + "\n"));
   for (const auto& [path, target] : witness.links()) {
     if (!witness.directories().contains(path))
-      TRY(write_file(place_of(root, redactor, path) + ".link", redactor.text(target) + "\n"));
+      TRY(write_file(place(path) + ".link", redactor.text(target) + "\n"));
   }
   for (const auto& [path, content] : witness.files()) {
     if (witness.links().contains(path) || witness.modules().contains(path)) continue;
     const bool binary = content.find('\0') != std::string::npos;
-    TRY(write_file(place_of(root, redactor, path), binary ? content : redactor.text(content)));
+    TRY(write_file(place(path), binary ? content : redactor.text(content)));
   }
   for (const auto& [path, info] : witness.modules()) {
     const char* license = info.flavour == facts::Flavour::open ? "Dual MIT/GPL" : "NVIDIA";
-    TRY(write_file(place_of(root, redactor, path),
-                   module_file(info.version, license, redactor.text(info.signer))));
+    TRY(write_file(place(path), module_file(info.version, license, redactor.text(info.signer))));
   }
   for (const std::string& directory : witness.directories()) {
-    const fs::path place = place_of(root, redactor, directory);
-    if (fs::is_empty(place, error)) TRY(write_file(place / ".keep", ""));
+    if (fs::is_empty(place(directory), error)) TRY(write_file(fs::path(place(directory)) / ".keep", ""));
   }
   return ok;
 }

@@ -57,6 +57,24 @@ bool replace_word(std::string& text, std::string_view word, std::string_view oth
   return any;
 }
 
+// "enx0123456789ab": what a network device is called after its MAC address.
+bool replace_mac_names(std::string& text) {
+  constexpr std::size_t kDigits = 12;
+  bool any = false;
+  for (const std::string_view start : {"enx", "wlx"}) {
+    for (std::size_t at = text.find(start); at != std::string::npos; at = text.find(start, at + 1)) {
+      const std::size_t begin = at + start.size();
+      const std::string_view digits = std::string_view(text).substr(begin, kDigits);
+      if (digits.size() < kDigits || !std::ranges::all_of(digits, is_hex) ||
+          (at > 0 && is_word(text[at - 1])))
+        continue;
+      text.replace(begin, kDigits, kDigits, '0');
+      any = true;
+    }
+  }
+  return any;
+}
+
 // "https://name:secret@host" -> "https://host"
 bool drop_userinfo(std::string& text) {
   bool any = false;
@@ -200,7 +218,8 @@ Redactor::Redactor(std::string user, std::string home, std::string host)
 std::string Redactor::text(std::string_view original) {
   std::string text(original);
   if (number_uuids(text)) done_.insert("UUIDs of GPUs and file systems");
-  if (replace_pattern(text, "xx:xx:xx:xx:xx:xx")) done_.insert("MAC addresses");
+  const bool named = replace_mac_names(text);
+  if (replace_pattern(text, "xx:xx:xx:xx:xx:xx") || named) done_.insert("MAC addresses");
   if (drop_userinfo(text)) done_.insert("names and passwords in URLs");
   const bool values = drop_values(text);
   if (drop_tokens(text) || values) done_.insert("tokens and passwords");
@@ -212,6 +231,7 @@ std::string Redactor::text(std::string_view original) {
 
 std::string Redactor::path(std::string_view path) const {
   std::string text(path);
+  replace_mac_names(text);
   replace_homes(text);
   if (!ordinary(user_)) replace_word(text, user_, "user");
   if (!ordinary(host_)) replace_word(text, host_, "host");
