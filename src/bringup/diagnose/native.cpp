@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The native proof judged: what was right and what was wrong. Speeds are native_speed.cpp's.
 #include <bringup/base/text.hpp>
+#include <bringup/diagnose/judge.hpp>
 #include <bringup/diagnose/native.hpp>
 
 #include <fmt/format.h>
@@ -15,28 +16,6 @@ namespace {
 using facts::NativeGpu;
 using facts::Outcome;
 using facts::Verdict;
-
-Outcome outcome_of(const Error& error) {
-  switch (error.code()) {
-    case Errc::busy:
-    case Errc::denied:
-    case Errc::cancelled:
-    case Errc::refused:
-    case Errc::stale:
-    case Errc::io:
-      return Outcome::inconclusive;
-    case Errc::absent:
-    case Errc::unsupported:
-    case Errc::unreachable:
-    case Errc::usage:
-      return Outcome::not_measured;
-    case Errc::timeout:  // of a child that was given ten times what it needs
-    case Errc::malformed:
-    case Errc::failed:
-      return Outcome::fail;
-  }
-  return Outcome::not_measured;
-}
 
 Verdict judge_kernel(const NativeGpu& gpu) {
   const auto seen = Seen::of(gpu.kernel_elements);
@@ -86,11 +65,11 @@ Verdict judge_host_copies(const NativeGpu& gpu) {
 void judge_results(const NativeGpu& gpu, std::vector<Verdict>& out) {
   for (const facts::MatrixRate& matrix : gpu.matrices) {
     const auto seen = Seen::of(matrix.right);
-    if (!seen && outcome_of(matrix.right.error()) == Outcome::not_measured) continue;  // said with its speed
     const std::string check = fmt::format("gpu-matrix-{}-result", matrix.type);
     if (!seen) {
-      out.push_back(unmeasured(check, {gpu.pci}, matrix.right.error()));
-      continue;
+      Verdict verdict = unmeasured(check, {gpu.pci}, matrix.right.error());
+      if (verdict.outcome != Outcome::not_measured) out.push_back(std::move(verdict));
+      continue;  // what was not measured is said with its speed
     }
     Verdict verdict = passed(*seen, check, {gpu.pci}, "every element is the exact one; by " + matrix.by);
     verdict.measured = facts::Quantity{.value = static_cast<double>(*matrix.right), .unit = "elements"};
@@ -187,6 +166,18 @@ void judge_libraries(const facts::NativeProof& proof, std::vector<Verdict>& out)
   for (const facts::Collective& one : *proof.collectives) look(one.by);
 }
 
+// A proof with faults made on purpose is none.
+void judge_injections(const facts::NativeProof& proof, std::vector<Verdict>& out) {
+  for (const std::string& setting : proof.settings) {
+    if (!setting.starts_with("BRINGUP_INJECT=") || setting == "BRINGUP_INJECT=") continue;
+    Verdict verdict = unmeasured("gpu-injected", {}, Error(Errc::absent, ""));
+    verdict.outcome = Outcome::warn;
+    verdict.why =
+        fmt::format("faults were made on purpose ({}): this proves only that they are found", setting);
+    out.push_back(std::move(verdict));
+  }
+}
+
 Verdict exposure_of(const NativeGpu& gpu) {
   const facts::Exposure& did = gpu.exposure;
   Verdict verdict = unmeasured("gpu-exposure", {gpu.pci}, Error(Errc::absent, ""));
@@ -213,12 +204,10 @@ Verdict passed(const Seen& /*seen*/, std::string check, std::vector<std::string>
 }
 
 Verdict unmeasured(std::string check, std::vector<std::string> gpus, const Error& why) {
-  return {.check = std::move(check),
-          .gpus = std::move(gpus),
-          .outcome = outcome_of(why),
-          .measured = std::nullopt,
-          .expected = std::nullopt,
-          .why = why.message()};
+  Verdict verdict = without_measure(std::move(check), std::move(gpus), why);
+  // Of a child that was given ten times what it needs.
+  if (why.code() == Errc::timeout) verdict.outcome = Outcome::fail;
+  return verdict;
 }
 
 std::vector<Verdict> judge_native(const facts::Machine& machine,
@@ -245,6 +234,7 @@ std::vector<Verdict> judge_native(const facts::Machine& machine,
     out.push_back(judge_throttling(gpu));
     out.push_back(exposure_of(gpu));
   }
+  judge_injections(*proof, out);
   judge_digests(*proof, out);
   judge_libraries(*proof, out);
   judge_speeds(view, out);

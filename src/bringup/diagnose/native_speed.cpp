@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace bringup::diagnose {
 namespace {
@@ -23,6 +24,18 @@ double middle(std::vector<double> values) {
   const std::size_t half = values.size() / 2;
   if (values.empty()) return 0;
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+// How far apart samples lie, as a part of their middle: the scaled median of their distances from it.
+std::optional<double> spread_of(const std::vector<double>& samples) {
+  constexpr std::size_t kLeast = 3;
+  constexpr double kAsDeviation = 1.4826;  // of a normal distribution
+  const double median = middle(samples);
+  if (samples.size() < kLeast || !(median > 0)) return std::nullopt;
+  std::vector<double> distances;
+  distances.reserve(samples.size());
+  for (const double one : samples) distances.push_back(std::abs(one - median));
+  return middle(distances) * kAsDeviation / median;
 }
 
 // What a figure is compared with.
@@ -89,7 +102,7 @@ Verdict judged(std::string check, std::vector<std::string> gpus, const Reading<R
   if (!seen) return unmeasured(std::move(check), std::move(gpus), rate.error());
   const double value = rate->median;
   Verdict verdict = passed(*seen, std::move(check), std::move(gpus), "");
-  verdict.measured = facts::Quantity{.value = value, .unit = unit};
+  verdict.measured = facts::Quantity{.value = value, .unit = unit, .spread = spread_of(rate->samples)};
   if (yard.roof && yard.factor != nullptr) {
     verdict.expected =
         facts::Expectation{.value = yard.roof->value * yard.factor->expected,
@@ -195,6 +208,43 @@ void judge_matrices(const NativeView& view, const NativeGpu& gpu, std::vector<Ve
   }
 }
 
+// What minutes of heat did to the products that were repeated most: the last quarter beside the first.
+void judge_soak(const NativeView& view, const NativeGpu& gpu, std::vector<Verdict>& out) {
+  constexpr std::size_t kLeast = 16;
+  const facts::MatrixRate* longest = nullptr;
+  for (const facts::MatrixRate& one : gpu.matrices) {
+    if (one.operations &&
+        (longest == nullptr || one.operations->samples.size() > longest->operations->samples.size()))
+      longest = &one;
+  }
+  const Reading<Rate> few = Error(Errc::absent, "it was too short to tell its end from its beginning");
+  const bool enough = longest != nullptr && longest->operations->samples.size() >= kLeast;
+  const auto seen = Seen::of(enough ? longest->operations : few);
+  if (!seen) {
+    out.push_back(unmeasured("gpu-soak", {gpu.pci}, gpu.answered ? few.error() : gpu.answered.error()));
+    return;
+  }
+  const std::vector<double>& all = longest->operations->samples;
+  const auto quarter = static_cast<std::ptrdiff_t>(all.size() / 4);
+  const std::vector<double> early(all.begin(), all.begin() + quarter);
+  const std::vector<double> late(all.end() - quarter, all.end());
+  Verdict verdict = passed(*seen, "gpu-soak", {gpu.pci}, "");
+  verdict.measured = facts::Quantity{.value = middle(late), .unit = "FLOP/s", .spread = spread_of(late)};
+  verdict.expected =
+      facts::Expectation{.value = middle(early), .unit = "FLOP/s", .source = "its own first quarter"};
+  const double lost = 1 - middle(late) / std::max(middle(early), 1.0);
+  verdict.why = fmt::format("{} s of load; {} products ended {} {} than they began",
+                            std::lround(view.proof.soak_seconds), longest->type, percent(std::abs(lost)),
+                            lost > 0 ? "slower" : "faster");
+  const SiblingLimit* limit = view.reference.sibling("soak");
+  if (limit != nullptr && lost > limit->warn) {
+    verdict.outcome = lost > limit->fail ? Outcome::fail : Outcome::warn;
+    const std::string why = matrix_cause(gpu);
+    verdict.why += why.empty() ? "; nothing that was read says why" : "; " + why;
+  }
+  out.push_back(std::move(verdict));
+}
+
 const NativeGpu* gpu_at(const NativeView& view, const std::string& pci) {
   const auto found = std::ranges::find(view.proof.gpus, pci, &NativeGpu::pci);
   return found == view.proof.gpus.end() ? nullptr : &*found;
@@ -288,6 +338,7 @@ void judge_speeds(const NativeView& view, std::vector<Verdict>& out) {
     judge_memory(view, gpu, out);
     judge_host(view, gpu, out);
     judge_matrices(view, gpu, out);
+    if (view.proof.soak_seconds > 0) judge_soak(view, gpu, out);
   }
 }
 

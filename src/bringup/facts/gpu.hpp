@@ -43,6 +43,16 @@ struct PciFunction {
   bool operator==(const PciFunction&) const = default;
 };
 
+enum class NvlinkEnd { gpu, nvswitch, other };
+
+// Where NVLinks of a GPU lead.
+struct NvlinkPeer {
+  std::string pci;  // address of the other end
+  NvlinkEnd kind = NvlinkEnd::other;
+  int links = 0;  // active ones
+  bool operator==(const NvlinkPeer&) const = default;
+};
+
 // One GPU as NVML described it; a value that NVML refused is an error with NVML's own words.
 struct NvmlGpu {
   int index = 0;
@@ -62,6 +72,9 @@ struct NvmlGpu {
   Reading<double> power_watts = Error(Errc::absent, "not asked");
   Reading<double> temperature_celsius = Error(Errc::absent, "not asked");
   Reading<int> nvlinks_active = Error(Errc::absent, "not asked");
+  Reading<std::vector<NvlinkPeer>> nvlink_peers = Error(Errc::absent, "not asked");  // by address
+  Reading<std::vector<std::string>> reads_from =
+      Error(Errc::absent, "not asked");  // GPUs whose memory it can read without the host's: addresses
   Reading<int> processes = Error(Errc::absent, "not asked");  // compute processes that hold the GPU
   Reading<std::uint64_t> bar1_bytes = Error(Errc::absent, "not asked");
   Reading<bool> row_remap_pending = Error(Errc::absent, "not asked");

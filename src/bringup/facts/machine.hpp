@@ -4,6 +4,7 @@
 
 #include <bringup/facts/gpu.hpp>
 #include <bringup/facts/software.hpp>
+#include <bringup/facts/topology.hpp>
 
 namespace bringup::facts {
 
@@ -72,6 +73,7 @@ struct Machine {
   Reading<std::int64_t> memlock_bytes = Error(Errc::absent, "not looked at");  // -1: unlimited
   std::vector<PciFunction> pci;                                                // NVIDIA functions by address
   Reading<bool> pci_visible = Error(Errc::absent, "not looked at");            // /sys/bus/pci can be read
+  Wiring wiring;
   std::vector<std::string> proc_gpus;  // addresses in /proc/driver/nvidia/gpus
   Reading<NvmlSnapshot> nvml = Error(Errc::absent, "not looked at");
   Counts counts;

@@ -183,6 +183,8 @@ struct PhaseTime {
 struct NativeProof {
   std::string level;  // "quick", "standard", "full"
   int driver_version = 0;
+  int cuda_count = 0;  // by cuDeviceGetCount
+  Reading<int> nvml_count = Error(Errc::absent, "not counted");
   std::vector<NativeGpu> gpus;
   // Why there is none, or one for each ordered pair.
   Reading<std::vector<NativePair>> pairs = Error(Errc::absent, "not measured");
@@ -191,6 +193,7 @@ struct NativeProof {
   std::vector<std::string> settings;  // of the environment that libraries heed: "NCCL_P2P_DISABLE=1"
   std::vector<std::string> unseen;    // what this level could not have seen
   double seconds = 0;
+  double soak_seconds = 0;  // of them: matrices and memory again and again
   bool operator==(const NativeProof&) const = default;
 };
 

@@ -183,6 +183,8 @@ template <Of<NativeProof> T, typename F>
 void fields(T& part, F&& on) {
   on("level", part.level);
   on("driver_version", part.driver_version);
+  on("cuda_count", part.cuda_count);
+  on("nvml_count", part.nvml_count);
   on("gpus", part.gpus);
   on("pairs", part.pairs);
   on("collectives", part.collectives);
@@ -190,6 +192,7 @@ void fields(T& part, F&& on) {
   on("settings", part.settings);
   on("unseen", part.unseen);
   on("seconds", part.seconds);
+  on("soak_seconds", part.soak_seconds);
 }
 
 }  // namespace bringup::facts

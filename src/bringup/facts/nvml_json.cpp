@@ -29,6 +29,11 @@ void put_value(ordered_json& json, const PcieLink& link) {
           {"width", link.width},
           {"max_width", link.max_width}};
 }
+void put_value(ordered_json& json, const std::vector<NvlinkPeer>& peers) {
+  json = ordered_json::array();
+  for (const NvlinkPeer& peer : peers)
+    json.push_back({{"pci", peer.pci}, {"kind", static_cast<int>(peer.kind)}, {"links", peer.links}});
+}
 template <typename T>
 void put_value(ordered_json& json, const T& value) {
   json = value;
@@ -50,6 +55,26 @@ bool get_value(const ordered_json& json, PcieLink& link) {
                                   {"max_width", &link.max_width}}) {
     if (!json.contains(key) || !json[key].is_number_integer()) return false;
     *into = json[key].get<int>();
+  }
+  return true;
+}
+bool get_value(const ordered_json& json, std::vector<NvlinkPeer>& peers) {
+  if (!json.is_array()) return false;
+  for (const ordered_json& one : json) {
+    if (!one.is_object() || !one.contains("pci") || !one["pci"].is_string()) return false;
+    const int kind = one.value("kind", static_cast<int>(NvlinkEnd::other));
+    const bool known = kind >= 0 && kind <= static_cast<int>(NvlinkEnd::other);
+    peers.push_back({.pci = one["pci"].get<std::string>(),
+                     .kind = known ? static_cast<NvlinkEnd>(kind) : NvlinkEnd::other,
+                     .links = one.value("links", 0)});
+  }
+  return true;
+}
+bool get_value(const ordered_json& json, std::vector<std::string>& values) {
+  if (!json.is_array()) return false;
+  for (const ordered_json& one : json) {
+    if (!one.is_string()) return false;
+    values.push_back(one.get<std::string>());
   }
   return true;
 }
@@ -93,6 +118,8 @@ void each_reading(G& gpu, F&& visit) {
   visit("power_watts", gpu.power_watts);
   visit("temperature_celsius", gpu.temperature_celsius);
   visit("nvlinks_active", gpu.nvlinks_active);
+  visit("nvlink_peers", gpu.nvlink_peers);
+  visit("reads_from", gpu.reads_from);
   visit("processes", gpu.processes);
   visit("bar1_bytes", gpu.bar1_bytes);
   visit("row_remap_pending", gpu.row_remap_pending);

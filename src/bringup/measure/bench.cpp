@@ -14,9 +14,13 @@ using gpu::Cuda;
 // What is asked for at a time when the rest is taken: the driver hands memory out in pieces of 2 MiB.
 constexpr std::size_t kPiece = std::size_t{2} << 20U;
 
+// The driver compiles a file when its first kernel is needed, so each holds what is needed together.
 std::string_view file_of(std::string_view kernel) {
+  constexpr std::array<std::string_view, 7> kMemory{"fill",  "compare", "invert", "read",
+                                                    "write", "copy",    "chains"};
   if (kernel == "exact_product") return "exact.ptx";
-  return kernel.starts_with("product_") ? "matrix.ptx" : "memory.ptx";
+  if (kernel.starts_with("product_")) return "matrix.ptx";
+  return std::ranges::find(kMemory, kernel) != kMemory.end() ? "memory.ptx" : "numbers.ptx";
 }
 
 Result<int> capability_of(const Cuda& cuda, Cuda::Device device) {

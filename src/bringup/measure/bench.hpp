@@ -68,7 +68,7 @@ class Bench {
   // As much as is left, but for a reserve.
   Result<Block> take_rest(std::size_t reserve) const;
 
-  // Runs a kernel of memory.ptx, exact.ptx or matrix.ptx, each loaded when it is first needed.
+  // Runs a kernel of memory.ptx, numbers.ptx, exact.ptx or matrix.ptx, each loaded when it is first needed.
   template <typename... A>
   Result<> run(std::string_view kernel, gpu::Cuda::Grid grid, A... arguments) {
     std::array<void*, sizeof...(A)> pointers{static_cast<void*>(&arguments)...};

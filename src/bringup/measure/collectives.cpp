@@ -53,13 +53,18 @@ facts::Reading<facts::Rate> bus_rate(Bench& bench, std::string_view kind, int ra
 
 }  // namespace
 
+int operations_at(std::uint64_t bytes) {
+  return (kSamples + 1) * times_for(bytes) + 1;
+}
+
 double bus_factor(std::string_view kind, int ranks) {
   const double others = static_cast<double>(ranks - 1) / ranks;
   return kind == "all-reduce" ? 2 * others : others;
 }
 
 std::vector<facts::Collective> Rank::measure(int rank, int ranks, const std::vector<std::uint64_t>& sizes) {
-  const std::string by = "NCCL " + nccl_.version();
+  std::string by = "NCCL " + nccl_.version();
+  if (!passed_over_.empty()) by += fmt::format(" (no NCCL: {})", passed_over_);
   facts::Collective reduce{.kind = "all-reduce", .by = by, .path = nccl_.path(), .ranks = ranks, .steps = {}};
   facts::Collective gather{.kind = "all-gather", .by = by, .path = nccl_.path(), .ranks = ranks, .steps = {}};
   const auto step = [&](std::uint64_t bytes, bool sum) -> Result<facts::CollectiveStep> {

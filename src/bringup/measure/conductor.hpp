@@ -27,7 +27,9 @@ class Conductor {
   Result<> begin();
   // Without NVML nobody has counted: as many as there may be say whether they are there.
   static int most_gpus() { return 16; }
-  Result<> hello(int count, const std::optional<Error>& nvml);
+  void hire(int count);
+  Result<std::string> hello(bool describe);
+  Result<> hear_hello(const std::optional<Error>& nvml);
   static void take_description(facts::NativeGpu& gpu, const std::vector<facts::NativeGpu>& seen);
   void choose_able();
   void start();
@@ -35,20 +37,29 @@ class Conductor {
   // Each GPU (native.cpp).
   template <typename F>
   std::invoke_result_t<F> phase(std::string_view name, F&& work) {
-    if (request_.progress) request_.progress(name, static_cast<double>(proof_.phases.size()) / 12.0);
     const auto began = Steady::now();
+    if (!soaking_) tell(name, static_cast<double>(proof_.phases.size()) / 12.0, {});
     auto result = work();
+    if (!soaking_) note(name, began);
+    return result;
+  }
+  void note(std::string_view name, Steady::time_point began) {
     proof_.phases.push_back({.name = std::string(name),
                              .began_seconds = seconds(began - origin_),
                              .seconds = seconds(Steady::now() - began)});
-    return result;
   }
+  void tell(std::string_view name, double done, const std::vector<facts::NativeGpu>& now) const;
   void together(std::string_view name, const json& question = json::object()) {
     ask_gpus(name, able_, question);
   }
   void ask_gpus(std::string_view name, const std::vector<int>& gpus, json question = json::object());
+  void host_links();
+  void again_where_slow(int position);
   bool take(int position, std::string_view name, const Result<std::string>& answer);
+
+  // Again and again (conductor_soak.cpp).
   void soak();
+  std::vector<std::string> soak_types() const;
 
   // Pairs and all together (conductor_together.cpp).
   void pairs();
@@ -59,6 +70,8 @@ class Conductor {
   facts::Reading<std::vector<facts::Collective>> own_ring(const Error& no_library);
   Result<> join();
   facts::Reading<std::vector<facts::Collective>> ask_ranks();
+  facts::Reading<std::vector<facts::Collective>> ask_ranks(std::uint64_t bytes);
+  static double seconds_for(const std::vector<facts::Collective>& so_far, std::uint64_t bytes);
 
   // After (native.cpp).
   void end();
@@ -106,8 +119,10 @@ class Conductor {
   std::vector<int> able_;     // positions in proof_.gpus of those that still answer
   std::optional<int> peers_;
   std::optional<Error> peers_error_;
-  std::vector<int> peer_positions_;  // able_ as it was when the peers' child opened them
+  std::vector<int> peer_positions_;          // able_ as it was when the peers' child opened them
+  std::vector<Result<std::string>> hellos_;  // one for each of workers_
   std::uint32_t seed_ = 0x1A7E0000U;
+  bool soaking_ = false;
 };
 
 }  // namespace bringup::measure

@@ -4,6 +4,7 @@
 #include <bringup/measure/conductor.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace bringup::measure {
 namespace {
@@ -21,13 +22,20 @@ std::string who(const std::vector<facts::Holder>& holders) {
 
 Result<> Conductor::begin() {
   watcher_ = crew_.hire("NVML", [this] { return watch_duty(request_); });
-  const auto described = phase("look", [this] {
-    return ask(watcher_, {{"do", "describe"}}, milliseconds(15000));
-  });
+  // Starting CUDA takes a third of a second: when it is known how many will be needed, all of them start
+  // while NVML is still describing.
+  const bool at_once = request_.expected > 0;
+  if (at_once) hire(request_.expected);
+  const auto described = hello(true);
   std::vector<facts::NativeGpu> seen;
   if (described) seen = gpus_in(*described);
-  const int count = described ? static_cast<int>(seen.size()) : most_gpus();
-  TRY(hello(count, described ? std::optional<Error>() : described.error()));
+  proof_.nvml_count = described ? facts::Reading<int>(static_cast<int>(seen.size())) : described.error();
+  const auto count = described ? static_cast<int>(seen.size()) : at_once ? 0 : most_gpus();
+  if (std::cmp_greater(count, workers_.size())) {
+    hire(count);
+    static_cast<void>(hello(false));
+  }
+  TRY(hear_hello(described ? std::optional<Error>() : described.error()));
   for (facts::NativeGpu& gpu : proof_.gpus) take_description(gpu, seen);
   if (described) {
     static_cast<void>(ask(watcher_, {{"do", "begin"}, {"origin", since_boot(origin_)}}, milliseconds(5000)));
@@ -37,21 +45,39 @@ Result<> Conductor::begin() {
   return ok;
 }
 
-Result<> Conductor::hello(int count, const std::optional<Error>& nvml) {
-  for (int ordinal = 0; ordinal < count; ++ordinal) {
+// Children for the GPUs up to `count`, and for their pairs.
+void Conductor::hire(int count) {
+  for (int ordinal = static_cast<int>(workers_.size()); ordinal < count; ++ordinal) {
     workers_.push_back(
         crew_.hire(fmt::format("GPU {}", ordinal), [this, ordinal] { return gpu_duty(request_, ordinal); }));
   }
-  if (count > 1 && request_.level != Level::quick)
+  if (count > 1 && !peers_ && request_.level != Level::quick)
     peers_ = crew_.hire("pairs", [this] { return peers_duty(request_); });
+}
+
+// All that have not yet been asked open CUDA, while NVML describes what there is. Returns the description.
+Result<std::string> Conductor::hello(bool describe) {
   std::vector<Crew::Question> questions;
-  for (const int worker : workers_) questions.push_back({worker, json{{"do", "hello"}}.dump()});
-  if (peers_) questions.push_back({*peers_, json{{"do", "hello"}}.dump()});
-  const auto answers =
-      phase("hello", [&] { return crew_.ask(questions, "opening CUDA", milliseconds(60000)); });
+  for (std::size_t i = hellos_.size(); i < workers_.size(); ++i)
+    questions.push_back({workers_[i], json{{"do", "hello"}}.dump()});
+  const std::size_t asked = questions.size();
+  if (peers_ && asked > 0) questions.push_back({*peers_, json{{"do", "hello"}}.dump()});
+  if (describe) questions.push_back({watcher_, json{{"do", "describe"}}.dump()});
+  const auto answers = phase(asked > 0 ? "hello" : "look", [&] {
+    return crew_.ask(questions, asked > 0 ? "opening CUDA and NVML" : "reading NVML", milliseconds(60000));
+  });
+  hellos_.insert(hellos_.end(), answers.begin(), answers.begin() + static_cast<std::ptrdiff_t>(asked));
+  if (!describe) return std::string();
+  if (const Result<std::string>& described = answers.back(); !described) return described;
+  const json told = json::parse(*answers.back(), nullptr, false);
+  if (told.is_object() && told.contains("error")) return error_from_json(told);
+  return answers.back();
+}
+
+Result<> Conductor::hear_hello(const std::optional<Error>& nvml) {
   std::optional<Error> first = nvml;
   for (std::size_t i = 0; i < workers_.size(); ++i) {
-    const auto told = parsed(answers[i]);
+    const auto told = parsed(hellos_[i]);
     facts::NativeGpu gpu{.index = static_cast<int>(i), .pci = "", .name = "", .uuid = ""};
     if (!told) {
       if (!first || nvml) first = told.error();
@@ -61,6 +87,7 @@ Result<> Conductor::hello(int count, const std::optional<Error>& nvml) {
       continue;  // hidden from CUDA, or not there
     } else {
       proof_.driver_version = told->value("driver", 0);
+      proof_.cuda_count = told->value("count", 0);
       gpu.pci = text_in(*told, "pci");
       answered_.insert(gpu.index);
     }

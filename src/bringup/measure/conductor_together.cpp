@@ -79,7 +79,7 @@ Result<> Conductor::open_peers() {
 void Conductor::collectives() {
   auto through_nccl = phase("nccl join", [this] { return join(); });
   if (through_nccl) {
-    proof_.collectives = ask_ranks();
+    proof_.collectives = phase("collectives", [this] { return ask_ranks(); });
     return;
   }
   // No library is a reason for a ring of our own; a library that failed is its own error.
@@ -115,16 +115,48 @@ Result<> Conductor::join() {
   return ok;
 }
 
+// One size after the other, until the memory or the time is too little for the next: over a slow way a few
+// sizes tell enough.
 facts::Reading<std::vector<facts::Collective>> Conductor::ask_ranks() {
+  std::vector<facts::Collective> all;
+  for (const std::uint64_t bytes : extent_.sizes) {
+    if (!all.empty() && seconds_for(all, bytes) > seconds(deadline()) / 3) break;
+    std::vector<facts::Collective> one = TRY(ask_ranks(bytes));
+    const bool full = std::ranges::any_of(one, [](const facts::Collective& kind) {
+      const auto& bus = kind.steps.back().bus;
+      return !bus && bus.error().code() == Errc::busy;
+    });
+    if (full && !all.empty()) break;
+    if (all.empty()) {
+      all = std::move(one);
+      continue;
+    }
+    for (std::size_t kind = 0; kind < std::min(one.size(), all.size()); ++kind)
+      all[kind].steps.push_back(one[kind].steps.back());
+  }
+  return all;
+}
+
+// What `bytes` will take at the rates of the size before. The very first operation opens connections, so that
+// the time it took tells nothing.
+double Conductor::seconds_for(const std::vector<facts::Collective>& so_far, std::uint64_t bytes) {
+  double all = 0;
+  for (const facts::Collective& kind : so_far) {
+    const facts::Reading<facts::Rate>& bus = kind.steps.back().bus;
+    if (bus) all += operations_at(bytes) * static_cast<double>(bytes) / std::max(bus->median, 1.0);
+  }
+  return all;
+}
+
+facts::Reading<std::vector<facts::Collective>> Conductor::ask_ranks(std::uint64_t bytes) {
   std::vector<Crew::Question> questions;
   for (std::size_t rank = 0; rank < able_.size(); ++rank) {
-    const json question{{"do", "collectives"}, {"ranks", able_.size()}, {"rank", rank}};
+    const json question{
+        {"do", "collectives"}, {"ranks", able_.size()}, {"rank", rank}, {"sizes", json::array({bytes})}};
     questions.push_back({worker_of(able_[rank]), question.dump()});
   }
-  const auto answers =
-      phase("collectives", [&] { return crew_.ask(questions, "summing through NCCL", deadline()); });
   std::vector<std::vector<facts::Collective>> ranks;
-  for (const auto& answer : answers) {
+  for (const auto& answer : crew_.ask(questions, "summing through NCCL", deadline())) {
     if (!answer) return answer.error();
     ranks.push_back(TRY(facts::part_from_json<std::vector<facts::Collective>>(*answer)));
   }

@@ -168,6 +168,10 @@ bool Crew::gone(int member) const {
   return members_[static_cast<std::size_t>(member)].end.has_value();
 }
 
+void Crew::let_go(int member) {
+  lose(members_[static_cast<std::size_t>(member)], Error(Errc::stale, "its work was done"));
+}
+
 void Crew::dismiss() {
   for (Member& member : members_) member.line.reset();
   const auto collect = [this](milliseconds patience) {

@@ -44,6 +44,8 @@ class Crew {
 
   pid_t process(int member) const;
   bool gone(int member) const;
+  // Lets one leave without waiting for it; it cannot be asked any more.
+  void let_go(int member);
   // Lets the members leave, all together; kills those that have not after two seconds. Takes their processes'
   // memory back from the GPUs.
   void dismiss();

@@ -1,74 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
+// Runs prove_env.py inside an environment, and keeps what it told before it ended, however it ended.
 #include <bringup/base/embedded.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/host/command.hpp>
-#include <bringup/measure/answer.hpp>
 #include <bringup/measure/child.hpp>
+#include <bringup/measure/env_told.hpp>
 #include <bringup/measure/measure.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdlib>
 
 namespace bringup::measure {
 namespace {
 
-using nlohmann::json;
-// What prove_env.py writes in front of its answer, and in front of what it is about to do.
-constexpr std::string_view kAnswer = "bringup-proof: ";
-constexpr std::string_view kDoing = "bringup-doing: ";
+// What decides how the user's own programs see the GPUs and reach each other; nothing else of the environment
+// is added.
+constexpr std::array kUserVariables{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",  "NVIDIA_VISIBLE_DEVICES",
+                                    "LD_LIBRARY_PATH",      "CUDA_HOME",          "NCCL_NVLS_ENABLE",
+                                    "NCCL_P2P_DISABLE",     "NCCL_P2P_LEVEL",     "NCCL_SHM_DISABLE",
+                                    "NCCL_IB_DISABLE",      "NCCL_CUMEM_ENABLE",  "NCCL_CUMEM_HOST_ENABLE",
+                                    "NCCL_SOCKET_IFNAME",   "GLOO_SOCKET_IFNAME", "NCCL_CONF_FILE"};
 
-// What decides how the user's own programs see the GPUs; nothing else of the environment is added.
-constexpr std::array kGpuVariables{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "NVIDIA_VISIBLE_DEVICES",
-                                   "LD_LIBRARY_PATH",      "CUDA_HOME",         "NCCL_NVLS_ENABLE",
-                                   "NCCL_P2P_DISABLE"};
+std::string_view depth_name(EnvDepth depth) {
+  switch (depth) {
+    case EnvDepth::quick:
+      return "quick";
+    case EnvDepth::standard:
+      return "standard";
+    case EnvDepth::full:
+      return "full";
+  }
+  return "quick";
+}
 
 std::string script() {
   const auto scripts = embedded_measure_scripts();
-  return std::string(std::ranges::find(scripts, "prove_env.py", &base::EmbeddedFile::name)->text);
-}
-
-facts::ImportProof import_of(const json& one) {
-  facts::ImportProof proof{.module = text_in(one, "module")};
-  if (const std::string why = text_in(one, "error"); !why.empty())
-    proof.version = Error(Errc::failed, why);
-  else
-    proof.version = text_in(one, "version");
-  if (const std::string cuda = text_in(one, "cuda"); !cuda.empty()) proof.cuda = cuda;
-  return proof;
-}
-
-// A time that is no time is no proof.
-facts::DeviceProof device_of(const json& one) {
-  facts::DeviceProof proof;
-  if (!one.is_object() || !one.contains("index") || !one["index"].is_number_integer()) {
-    proof.seconds = Error(Errc::malformed, "Python told of a device without its number");
-    return proof;
-  }
-  proof.index = one["index"].get<int>();
-  const std::string why = text_in(one, "error");
-  const auto seconds = one.find("seconds");
-  if (!why.empty())
-    proof.seconds = Error(Errc::failed, why);
-  else if (seconds == one.end() || !seconds->is_number() || !(seconds->get<double>() > 0))
-    proof.seconds = Error(Errc::malformed, "Python gave neither a time nor an error");
-  else
-    proof.seconds = seconds->get<double>();
-  return proof;
-}
-
-std::string_view last_after(std::string_view out, std::string_view marker) {
-  const std::size_t at = out.rfind(std::string("\n").append(marker));
-  if (at == std::string_view::npos) return {};
-  out.remove_prefix(at + 1 + marker.size());
-  return out.substr(0, out.find('\n'));
-}
-
-// " while importing torchaudio", or "".
-std::string while_doing(std::string_view out) {
-  const std::string_view doing = last_after(out, kDoing);
-  return doing.empty() ? "" : fmt::format(" while {}", doing);
+  std::string text;
+  for (const std::string_view name : {"prove_env_parts.py", "prove_env.py"})
+    text += std::ranges::find(scripts, name, &base::EmbeddedFile::name)->text;
+  return text;
 }
 
 // ": the last line of stderr", or "".
@@ -83,56 +56,45 @@ std::string ended(const host::Outcome& outcome) {
   if (const auto* killed = std::get_if<host::Killed>(&outcome.how)) {
     return "was killed by " + signal_words(killed->signal);
   }
-  return host::describe(outcome);
+  return outcome.success() ? "ended without an answer" : host::describe(outcome);
 }
 
-Result<json> answer_in(const host::Outcome& outcome, const std::string& python) {
-  if (!outcome.success()) {
-    const bool late = std::holds_alternative<host::TimedOut>(outcome.how);
-    return Error(
-        late ? Errc::timeout : Errc::failed,
-        fmt::format("{} {}{}{}", python, ended(outcome), while_doing(outcome.out), last_words(outcome.err)));
-  }
-  json answer = json::parse(last_after(outcome.out, kAnswer), nullptr, false);
-  if (!answer.is_object() || !answer.contains("imports") || !answer["imports"].is_array() ||
-      !answer.contains("devices") || !answer["devices"].is_array()) {
-    return Error(Errc::malformed, fmt::format("{} ended without an answer{}{}", python,
-                                              while_doing(outcome.out), last_words(outcome.err)));
-  }
-  return answer;
+// What it is for a part that it began and did not end, or for all when nothing was told; `doing` is what it
+// had begun.
+Error end_of(const host::Outcome& outcome, const std::string& python, std::string_view doing) {
+  const Errc code = std::holds_alternative<host::TimedOut>(outcome.how) ? Errc::timeout
+                    : outcome.success()                                 ? Errc::malformed
+                                                                        : Errc::failed;
+  return {code, fmt::format("{} {}{}{}{}", python, ended(outcome), doing.empty() ? "" : " while ", doing,
+                            last_words(outcome.err))};
 }
 
-facts::Reading<int> device_count(const json& answer) {
-  const auto count = answer.find("device_count");
-  if (count != answer.end() && count->is_number_integer()) return count->get<int>();
-  const std::string why = text_in(answer, "count_error");
-  return Error(Errc::failed, why.empty() ? "torch could not be imported" : why);
+host::Command command_for(const facts::PythonEnv& env, const std::vector<std::string>& modules,
+                          const facts::User& user, Milliseconds deadline, EnvDepth depth) {
+  host::Command command{.argv = {env.python, "-I", "-B", "-c", script(), std::string(depth_name(depth)),
+                                 fmt::format("{:.3f}", static_cast<double>(deadline.count()) / 1000.0)},
+                        .deadline = deadline};
+  command.argv.insert(command.argv.end(), modules.begin(), modules.end());
+  for (const char* name : kUserVariables) {
+    if (const char* value = std::getenv(name)) command.environment.emplace_back(name, value);
+  }
+  if (user.root && user.uid != 0) {
+    command.as = host::RunAs{.uid = user.uid, .gid = user.gid, .name = user.name, .home = user.home};
+  }
+  return command;
 }
 
 }  // namespace
 
 facts::Reading<facts::EnvProof> prove_env(const facts::PythonEnv& env,
                                           const std::vector<std::string>& modules, const facts::User& user,
-                                          Milliseconds deadline) {
-  host::Command command{.argv = {env.python, "-I", "-B", "-c", script()}, .deadline = deadline};
-  command.argv.insert(command.argv.end(), modules.begin(), modules.end());
-  for (const char* name : kGpuVariables) {
-    if (const char* value = std::getenv(name)) command.environment.emplace_back(name, value);
-  }
-  if (user.root && user.uid != 0) {
-    command.as = host::RunAs{.uid = user.uid, .gid = user.gid, .name = user.name, .home = user.home};
-  }
-  const host::Outcome outcome = TRY(host::run(command));
-  const json answer = TRY(answer_in(outcome, env.python));
-  facts::EnvProof proof{.path = env.path, .imports = {}};
-  for (const json& one : answer["imports"]) proof.imports.push_back(import_of(one));
-  proof.device_count = device_count(answer);
-  for (const json& one : answer["devices"]) proof.devices.push_back(device_of(one));
-  // Counted, and then stopped before it had tried them all.
-  if (const std::string why = text_in(answer, "count_error"); !why.empty() && proof.device_count) {
-    proof.devices.push_back({.index = -1, .seconds = Error(Errc::failed, why)});
-  }
-  return proof;
+                                          Milliseconds deadline, EnvDepth depth) {
+  const host::Outcome outcome = TRY(host::run(command_for(env, modules, user, deadline, depth)));
+  EnvTold told = read_told(outcome.out, end_of(outcome, env.python, ""));
+  if (!told.any) return end_of(outcome, env.python, told.doing);
+  told.proof.path = env.path;
+  if (!told.whole) told.proof.cut_short = end_of(outcome, env.python, told.doing);
+  return std::move(told.proof);
 }
 
 }  // namespace bringup::measure

@@ -8,9 +8,11 @@
 #include <bringup/measure/workers.hpp>
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
 #include <thread>
+#include <unistd.h>
 
 namespace bringup::measure {
 namespace {
@@ -56,6 +58,9 @@ class GpuWorker {
   GpuWorker(const NativeRequest& request, int ordinal)
       : request_(request), extent_(extent_of(request.level)) {
     gpu_.index = ordinal;
+    for (const Injection& injection : request.inject) {
+      if (injection.gpu < 0 || injection.gpu == ordinal) extent_.faults.insert(injection.fault);
+    }
   }
 
   Result<std::string> answer(const json& question) {
@@ -67,6 +72,7 @@ class GpuWorker {
     }
     if (!bench_) return Error(Errc::failed, "the GPU was not started");
     wait_until(question);
+    if (phase == "memory rate") fail_on_purpose();
     if (phase == "nccl id") return nccl_id();
     if (phase == "nccl join") return nccl_join(question);
     if (phase == "collectives") return collectives(question);
@@ -76,12 +82,18 @@ class GpuWorker {
     if (phase == "host link together") rate_host_link(*bench_, extent_, true, gpu_);
     if (phase == "matrices") {
       if (question.contains("seconds")) extent_.matrix_seconds = question["seconds"].get<double>();
+      if (question.contains("types")) extent_.types = question["types"].get<std::vector<std::string>>();
       rate_matrices(*bench_, extent_, cublaslt_in(request_.site_packages, request_.elsewhere), gpu_);
     }
     return facts::part_to_json(gpu_);
   }
 
  private:
+  void fail_on_purpose() const {
+    if (extent_.faults.contains("die")) ::raise(SIGKILL);
+    while (extent_.faults.contains("hang")) ::pause();
+  }
+
   Result<std::string> hello() {
     const auto began = Steady::now();
     cuda_ = std::make_unique<gpu::Cuda>(TRY(gpu::Cuda::open(request_.cuda)));
@@ -99,7 +111,12 @@ class GpuWorker {
   }
 
   Result<> start() {
-    gpu_.near = go_near(gpu_.pci);
+    if (extent_.faults.contains("far")) {
+      TRY(go_far(gpu_.pci));
+      gpu_.near = false;
+    } else {
+      gpu_.near = go_near(gpu_.pci);
+    }
     const auto began = Steady::now();
     bench_ = std::make_unique<Bench>(TRY(Bench::open(*cuda_, gpu_.index)));
     gpu_.context_seconds = seconds_since(began);
@@ -121,9 +138,10 @@ class GpuWorker {
   }
 
   Result<> open_nccl() {
-    if (!rank_)
-      rank_ = std::make_unique<Rank>(
-          *bench_, TRY(open_first<gpu::Nccl>(nccl_in(request_.site_packages, request_.elsewhere))));
+    if (rank_) return ok;
+    std::string passed_over;
+    auto nccl = TRY(open_first<gpu::Nccl>(nccl_in(request_.site_packages, request_.elsewhere), &passed_over));
+    rank_ = std::make_unique<Rank>(*bench_, std::move(nccl), std::move(passed_over));
     return ok;
   }
   Result<std::string> nccl_id() {
@@ -138,8 +156,8 @@ class GpuWorker {
   }
   Result<std::string> collectives(const json& question) {
     if (!rank_) return Error(Errc::failed, "NCCL was not opened");
-    return facts::part_to_json(
-        rank_->measure(question.value("rank", 0), question.value("ranks", 0), extent_.sizes));
+    return facts::part_to_json(rank_->measure(question.value("rank", 0), question.value("ranks", 0),
+                                              question["sizes"].get<std::vector<std::uint64_t>>()));
   }
 
   NativeRequest request_;
@@ -217,6 +235,7 @@ Extent extent_of(Level level) {
       extent.rate_samples = 3;
       extent.host_bytes = std::size_t{16} << 20U;
       extent.host_samples = 3;
+      extent.host_both_ways = false;
       break;
     case Level::standard:
       extent.patterns = {"addresses", "inverse"};

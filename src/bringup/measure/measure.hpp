@@ -21,18 +21,21 @@ facts::Count count_cuda(Milliseconds deadline, const std::string& library = "lib
 facts::Reading<facts::NvmlSnapshot> read_nvml(Milliseconds deadline,
                                               const std::string& library = "libnvidia-ml.so.1");
 
-// The first form of the proof, a child for each GPU that CUDA shows, all at once: one context, one kernel
-// whose every result is compared with the CPU's, one copy each way of 64 MiB of random data. A child that
-// hangs or dies is that GPU's own error.
-facts::Reading<facts::CudaProof> prove_cuda(Milliseconds deadline,
-                                            const std::string& library = "libcuda.so.1");
+// How much an environment is made to do.
+enum class EnvDepth {
+  quick,     // imports, counts devices, multiplies matrices on each
+  standard,  // trains, reduces over processes, loads data with workers and compiles as well
+  full       // more of it, and the all-reduce at several sizes
+};
 
-// Runs the environment's own Python as `user`: imports `modules` one by one, counts devices, multiplies
-// random matrices on the CPU and on each GPU and compares the results with float64. A module that is not
-// installed is an error of its own.
+// Runs the environment's own Python as `user`: imports `modules`, counts devices, multiplies random matrices
+// on the CPU and on each GPU and compares the results with float64; from `standard` on it does what PyTorch
+// is there for as well (facts::EnvDeed). Each part is a process of its own and its own error: one that hangs
+// or dies does not take the others along, and what was told before the deadline is kept. A module that is not
+// installed is an error of its own. An Error for the whole: nothing was told.
 facts::Reading<facts::EnvProof> prove_env(const facts::PythonEnv& env,
                                           const std::vector<std::string>& modules, const facts::User& user,
-                                          Milliseconds deadline);
+                                          Milliseconds deadline, EnvDepth depth = EnvDepth::quick);
 
 // Asks whether sources answer, all at once, each in a child, none for longer than the deadline. An answer is
 // HTTP status 200..399; through libcurl when the system has it, else by a connection of our own (plain HTTP

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
 #include <bringup/facts/native_json.hpp>
 #include <bringup/host/command.hpp>
 #include <bringup/measure/conductor.hpp>
@@ -21,7 +22,7 @@ constexpr std::array kSettings{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",  "NV
                                "NCCL_NVLS_ENABLE",     "NCCL_ALGO",          "NCCL_PROTO",
                                "NCCL_MAX_NCHANNELS",   "NCCL_MIN_NCHANNELS", "NCCL_BUFFSIZE",
                                "NCCL_CONF_FILE",       "NCCL_SOCKET_IFNAME", "NCCL_TOPO_FILE",
-                               "CUDA_LAUNCH_BLOCKING", "LD_LIBRARY_PATH"};
+                               "CUDA_LAUNCH_BLOCKING", "LD_LIBRARY_PATH",    "BRINGUP_INJECT"};
 
 // Keeps what was measured; what was not gets the error.
 template <typename T>
@@ -63,6 +64,17 @@ void explain_phase(facts::NativeGpu& gpu, std::string_view phase, const Error& w
   }
 }
 
+// Below what a free link of its generation and width gives.
+bool slow_to_host(const facts::NativeGpu& gpu) {
+  // GB/s of a lane after line coding, generations 1 to 6.
+  constexpr std::array<double, 7> kLane{0, 0.25e9, 0.5e9, 0.985e9, 1.969e9, 3.938e9, 7.563e9};
+  constexpr double kFree = 0.8;
+  if (!gpu.link || !gpu.to_device || !gpu.to_host) return false;
+  const auto generation = static_cast<std::size_t>(std::clamp(gpu.link->max_generation, 0, 6));
+  const double wanted = kLane.at(generation) * gpu.link->max_width * kFree;
+  return gpu.to_device->median < wanted || gpu.to_host->median < wanted;
+}
+
 }  // namespace
 
 Conductor::Conductor(const NativeRequest& request) : request_(request), extent_(extent_of(request.level)) {
@@ -76,8 +88,7 @@ facts::Reading<facts::NativeProof> Conductor::prove() {
   TRY(begin());
   together("memory");
   together("memory rate");
-  for (const int gpu : able_) ask_gpus("host link", {gpu});
-  if (able_.size() > 1) together("host link together");
+  host_links();
   if (!extent_.types.empty()) together("matrices");
   soak();
   if (request_.level == Level::quick) {
@@ -95,6 +106,32 @@ facts::Reading<facts::NativeProof> Conductor::prove() {
   end();
   if (host::interrupted()) return Error(Errc::cancelled, "stopped at your word");
   return std::move(proof_);
+}
+
+// One after the other, as the links are the machine's; then all of them together.
+void Conductor::host_links() {
+  const bool last = request_.level == Level::quick && request_.soak.count() == 0;
+  for (const int gpu : std::vector<int>(able_)) {
+    ask_gpus("host link", {gpu});
+    if (request_.inject.empty()) again_where_slow(gpu);  // what is slow on purpose stays so
+    if (last) crew_.let_go(worker_of(gpu));  // leaving takes the driver as long as all that was measured
+  }
+  if (able_.size() > 1 && request_.level != Level::quick) together("host link together");
+}
+
+// Others on the host may use its memory and links meanwhile: what is slow is measured again, and its best
+// counts. A narrow link stays narrow.
+void Conductor::again_where_slow(int position) {
+  constexpr int kTimes = 2;
+  facts::NativeGpu& gpu = proof_.gpus[static_cast<std::size_t>(position)];
+  for (int time = 0; time < kTimes && slow_to_host(gpu); ++time) {
+    const facts::NativeGpu before = gpu;
+    ask_gpus("host link", {position});
+    for (auto rate :
+         {&facts::NativeGpu::to_device, &facts::NativeGpu::to_host, &facts::NativeGpu::both_ways}) {
+      if (gpu.*rate && before.*rate && (before.*rate)->median > (gpu.*rate)->median) gpu.*rate = before.*rate;
+    }
+  }
 }
 
 // Asks the GPUs with these positions to do a phase, from one moment on.
@@ -141,14 +178,6 @@ bool Conductor::take(int position, std::string_view name, const Result<std::stri
   return true;
 }
 
-void Conductor::soak() {
-  const auto until = Steady::now() + request_.soak;
-  while (Steady::now() < until && !able_.empty() && !host::interrupted()) {
-    together("matrices", {{"seconds", 5.0}});
-    together("memory");
-  }
-}
-
 void Conductor::end() {
   std::vector<std::int64_t> own;
   for (const int worker : workers_) own.push_back(crew_.process(worker));
@@ -184,9 +213,11 @@ void Conductor::end() {
 
 // Of those that were well, what was not asked for at this level or on this machine.
 void Conductor::say_what_was_not_asked() {
+  const bool one = proof_.gpus.size() == 1;
+  const Error why(Errc::absent, one ? "nothing is done together by one GPU" : "not measured at this level");
   for (facts::NativeGpu& gpu : proof_.gpus) {
-    explain_phase(gpu, "host link together", {Errc::absent, "nothing is done together by one GPU"},
-                  extent_.types);
+    explain_phase(gpu, "host link together", why, extent_.types);
+    explain(gpu.both_ways, {Errc::absent, "not measured at this level"});
   }
 }
 
@@ -194,7 +225,9 @@ void Conductor::say_what_was_unseen() {
   auto& unseen = proof_.unseen;
   if (request_.level == Level::quick) {
     unseen.emplace_back(
-        "memory beyond the first 2 GiB, matrix products, pairs of GPUs and all GPUs together");
+        "memory beyond the first 2 GiB, both directions of the host link at once, matrix products, pairs of "
+        "GPUs, all GPUs together, and what Python "
+        "environments do with them");
   }
   if (request_.level != Level::full) {
     unseen.emplace_back(
@@ -246,6 +279,34 @@ void Conductor::explain_all(facts::NativeGpu& gpu, const Error& why) const {
 
 facts::Reading<facts::NativeProof> prove_native(const NativeRequest& request) {
   return Conductor(request).prove();
+}
+
+std::span<const std::string_view> injections() {
+  static constexpr std::array<std::string_view, 6> kFaults{"memory", "product",  "hang",
+                                                           "die",    "pageable", "far"};
+  return kFaults;
+}
+
+Result<std::vector<Injection>> parse_injections(std::string_view text) {
+  std::vector<Injection> all;
+  for (const std::string_view part : base::split(text, ',')) {
+    const std::size_t colon = part.find(':');
+    Injection one{.fault = std::string(base::trim(part.substr(0, colon)))};
+    if (std::ranges::find(injections(), one.fault) == injections().end()) {
+      const std::vector<std::string> known(injections().begin(), injections().end());
+      return Error(Errc::usage, fmt::format("no fault '{}' can be injected; there are {}", one.fault,
+                                            base::join(known, ", ")));
+    }
+    if (colon != std::string_view::npos) {
+      const auto gpu = base::to_integer(base::trim(part.substr(colon + 1)));
+      if (!gpu || *gpu < 0 || *gpu > 1023)
+        return Error(Errc::usage,
+                     fmt::format("'{}': a GPU's CUDA number is expected behind the colon", part));
+      one.gpu = static_cast<int>(*gpu);
+    }
+    all.push_back(std::move(one));
+  }
+  return all;
 }
 
 std::chrono::seconds native_takes(const NativeRequest& request, int gpus) {

@@ -34,17 +34,23 @@ class Peers {
 // One rank's part: the same steps on all ranks, each with its own times and results.
 class Rank {
  public:
-  Rank(Bench& bench, gpu::Nccl nccl) : bench_(&bench), nccl_(std::move(nccl)) {}
+  // `passed_over`: why other libraries before this one could not be opened.
+  Rank(Bench& bench, gpu::Nccl nccl, std::string passed_over)
+      : bench_(&bench), nccl_(std::move(nccl)), passed_over_(std::move(passed_over)) {}
   gpu::Nccl& nccl() { return nccl_; }
   std::vector<facts::Collective> measure(int rank, int ranks, const std::vector<std::uint64_t>& sizes);
 
  private:
   Bench* bench_;
   gpu::Nccl nccl_;
+  std::string passed_over_;
 };
 
 // The collectives of all ranks as one: each sample as slow as the slowest rank's, right only if all are.
 std::vector<facts::Collective> merged(const std::vector<std::vector<facts::Collective>>& ranks);
+
+// How often an operation over so many bytes is done to measure it.
+int operations_at(std::uint64_t bytes);
 
 // Bytes per second that a link carries for each byte per second of the operation.
 double bus_factor(std::string_view kind, int ranks);

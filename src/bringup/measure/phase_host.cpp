@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 
 namespace bringup::measure {
 namespace {
@@ -13,30 +15,40 @@ namespace {
 constexpr std::size_t kQuad = 16;
 constexpr std::uint32_t kSeed = 0x5EED0001U;
 
-// Pinned host memory.
-class Pinned {
+// Pinned host memory; or, as a fault on purpose, memory that is not pinned.
+class HostMemory {
  public:
-  static Result<Pinned> take(const gpu::Cuda& cuda, std::size_t bytes) {
-    return Pinned(cuda, TRY(cuda.allocate_pinned(bytes)));
+  static Result<HostMemory> take(const gpu::Cuda& cuda, std::size_t bytes, bool pinned) {
+    if (pinned) return HostMemory(&cuda, TRY(cuda.allocate_pinned(bytes)));
+    void* memory = std::aligned_alloc(kPage, (bytes + kPage - 1) / kPage * kPage);
+    if (memory == nullptr) return Error(Errc::busy, "the host has too little memory");
+    std::memset(memory, 0, bytes);
+    return HostMemory(nullptr, memory);
   }
-  Pinned(Pinned&& other) noexcept : cuda_(other.cuda_), memory_(std::exchange(other.memory_, nullptr)) {}
-  Pinned& operator=(Pinned&&) = delete;
-  ~Pinned() {
-    if (memory_ != nullptr) static_cast<void>(cuda_->free_pinned(memory_));
+  HostMemory(HostMemory&& other) noexcept
+      : cuda_(other.cuda_), memory_(std::exchange(other.memory_, nullptr)) {}
+  HostMemory& operator=(HostMemory&&) = delete;
+  ~HostMemory() {
+    if (memory_ == nullptr) return;
+    if (cuda_ != nullptr)
+      static_cast<void>(cuda_->free_pinned(memory_));
+    else
+      std::free(memory_);
   }
   gpu::Cuda::Address at() const { return reinterpret_cast<gpu::Cuda::Address>(memory_); }
 
  private:
-  Pinned(const gpu::Cuda& cuda, void* memory) : cuda_(&cuda), memory_(memory) {}
-  const gpu::Cuda* cuda_;
+  static constexpr std::size_t kPage = 4096;
+  HostMemory(const gpu::Cuda* cuda, void* memory) : cuda_(cuda), memory_(memory) {}
+  const gpu::Cuda* cuda_;  // null: not pinned
   void* memory_;
 };
 
 struct Buffers {
   Block device;
   Block device_too;
-  Pinned host;
-  Pinned host_too;
+  HostMemory host;
+  HostMemory host_too;
 };
 
 // Tagged memory to the host, from there to another place on the GPU, and compared there.
@@ -76,10 +88,11 @@ Result<> both_ways(Bench& bench, const Buffers& buffers, std::size_t bytes, int 
 Result<> all_of_it(Bench& bench, const Extent& extent, bool together, facts::NativeGpu& gpu) {
   const gpu::Cuda& cuda = bench.cuda();
   const std::size_t bytes = std::min(extent.host_bytes, TRY(cuda.memory()).free / 8 / kQuad * kQuad);
+  const bool pinned = !extent.faults.contains("pageable");
   const Buffers buffers{.device = TRY(bench.take(bytes)),
                         .device_too = TRY(bench.take(bytes)),
-                        .host = TRY(Pinned::take(cuda, bytes)),
-                        .host_too = TRY(Pinned::take(cuda, bytes))};
+                        .host = TRY(HostMemory::take(cuda, bytes, pinned)),
+                        .host_too = TRY(HostMemory::take(cuda, bytes, pinned))};
   const double amount = static_cast<double>(bytes) * extent.host_copies;
   const auto copies = [&](gpu::Cuda::Address to, gpu::Cuda::Address from) -> Result<> {
     for (int i = 0; i < extent.host_copies; ++i) TRY(cuda.copy(to, from, bytes, bench.stream()));
@@ -94,7 +107,7 @@ Result<> all_of_it(Bench& bench, const Extent& extent, bool together, facts::Nat
       amount, extent.host_samples, [&] { return copies(buffers.host.at(), buffers.device.at()); });
   gpu.exposure.bytes_from_host += bytes * times;
   gpu.exposure.bytes_to_host += bytes * times;
-  if (together) return ok;
+  if (together || !extent.host_both_ways) return ok;
   const auto other = TRY(cuda.make_stream());
   const auto began = TRY(cuda.make_event());
   const auto ended = TRY(cuda.make_event());

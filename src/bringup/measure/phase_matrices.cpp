@@ -23,7 +23,7 @@ constexpr std::size_t kScratchBytes = std::size_t{64} << 20U;
 constexpr int kSamples = 5;
 constexpr std::uint64_t kQuad = 16;
 
-// The kernels' numbers of types, in kernels/memory.cu.
+// The kernels' numbers of types, in kernels/numbers.cu.
 enum Kernel : std::uint32_t { kBf16, kFp16, kTf32, kFp32, kFp8, kInt8, kInt32 };
 
 struct Kind {
@@ -56,7 +56,7 @@ struct Operands {
 class Matrices {
  public:
   Matrices(Bench& bench, const Extent& extent, const std::vector<std::string>& libraries)
-      : bench_(bench), extent_(extent), library_(open_first<CublasLt>(libraries)) {}
+      : bench_(bench), extent_(extent), library_(open_first<CublasLt>(libraries, &passed_over_)) {}
 
   facts::MatrixRate of(const Kind& kind, facts::Exposure& exposure) {
     facts::MatrixRate rate{.type = kind.name, .by = "", .path = ""};
@@ -68,6 +68,7 @@ class Matrices {
     }
     if (library_) {
       rate.by = "cuBLASLt " + library_->version();
+      if (!passed_over_.empty()) rate.by += fmt::format(" (no cuBLASLt: {})", passed_over_);
       rate.path = library_->path();
     } else if (kind.own != nullptr && bench_.capability() >= 80) {
       rate.by = fmt::format("own mma kernel (no cuBLASLt: {})", library_.error().message());
@@ -105,7 +106,7 @@ class Matrices {
     const Operands operands{.a = TRY(bench_.take(elements * kind.in_bytes)),
                             .b = TRY(bench_.take(elements * kind.in_bytes)),
                             .out = TRY(bench_.take(elements * out_bytes)),
-                            .scratch = TRY(bench_.take(std::min(kScratchBytes, elements)))};
+                            .scratch = TRY(bench_.take(std::min(kScratchBytes, elements * 4)))};
     const Multiply multiply = TRY(way(kind, n, operands));
     TRY(fill(kind, operands.a.at(), operands.b.at(), n, false));
     rate.operations = rate_of_products(n, multiply, exposure);
@@ -114,6 +115,7 @@ class Matrices {
     TRY(fill(kind, operands.a.at(), operands.b.at(), n, true));
     TRY(bench_.cuda().set_bytes(operands.out.at(), 0xA5, operands.out.bytes(), bench_.stream()));
     TRY(multiply());
+    if (extent_.faults.contains("product")) TRY(spoil(operands.out));
     rate.right = compare(kind, operands, n);
     if (rate.right) exposure.results_compared += *rate.right;
     return ok;
@@ -176,6 +178,15 @@ class Matrices {
   facts::Reading<std::string> digest(const Block& out) {
     const auto sum = TRY(bench_.sum("digest", bench_.wide(), out.at(), std::uint64_t{out.bytes() / kQuad}));
     return fmt::format("{:016x}", sum);
+  }
+
+  // A fault on purpose, in the product's first element.
+  Result<> spoil(const Block& out) {
+    std::uint32_t word = 0;
+    TRY(bench_.synchronize());
+    TRY(bench_.cuda().to_host(&word, out.at(), sizeof word));
+    word ^= 0x00800080U;  // another number in every type
+    return bench_.cuda().to_device(out.at(), &word, sizeof word);
   }
 
   facts::Reading<std::uint64_t> compare(const Kind& kind, const Operands& operands, int n) {
@@ -258,6 +269,7 @@ class Matrices {
 
   Bench& bench_;
   const Extent& extent_;
+  std::string passed_over_;
   Result<CublasLt> library_;
   std::map<int, Block> exact_;
 };

@@ -44,14 +44,25 @@ void note(facts::MemoryPass& pass, const Found& found) {
   pass.first_error = std::min(pass.first_error.value_or(at), at);
 }
 
+// A fault on purpose: one bit in the piece of 16 bytes that begins at byte 992.
+Result<> flip_a_bit(const Bench& bench, const Block& block) {
+  constexpr std::size_t kByte = 1000;
+  std::uint8_t byte = 0;
+  TRY(bench.synchronize());
+  TRY(bench.cuda().to_host(&byte, block.at() + kByte, 1));
+  byte ^= 1U;
+  return bench.cuda().to_device(block.at() + kByte, &byte, 1);
+}
+
 Result<facts::MemoryPass> one_pass(Bench& bench, const Block& block, const std::string& name,
-                                   const Pattern& pattern) {
+                                   const Pattern& pattern, bool flip) {
   const std::uint64_t count = block.bytes() / kQuad;
   const std::uint64_t first = 0;
   facts::MemoryPass pass{.pattern = name, .bytes = count * kQuad};
   pass.seconds = TRY(bench.time([&] {
     return bench.run("fill", Bench::tiles(count), block.at(), count, first, pattern.seed, pattern.mask);
   }));
+  if (flip) TRY(flip_a_bit(bench, block));
   std::uint32_t mask = pattern.mask;
   const auto began = std::chrono::steady_clock::now();
   if (pattern.inverted) {
@@ -72,7 +83,8 @@ Result<facts::MemoryTest> all_passes(Bench& bench, const Extent& extent, std::ui
   facts::MemoryTest test{
       .total_bytes = memory.total, .free_bytes = memory.free, .taken_bytes = block.bytes()};
   for (const std::string& name : extent.patterns) {
-    test.passes.push_back(TRY(one_pass(bench, block, name, pattern_of(name, seed))));
+    test.passes.push_back(
+        TRY(one_pass(bench, block, name, pattern_of(name, seed), extent.faults.contains("memory"))));
   }
   return test;
 }

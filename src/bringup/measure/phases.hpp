@@ -6,6 +6,8 @@
 #include <bringup/measure/bench.hpp>
 #include <bringup/measure/native.hpp>
 
+#include <set>
+
 namespace bringup::measure {
 
 // How much of each is done at a level.
@@ -17,11 +19,13 @@ struct Extent {
   std::size_t host_bytes = std::size_t{64} << 20U;  // of pinned memory each way
   int host_copies = 4;                              // in one sample
   int host_samples = 5;
+  bool host_both_ways = true;      // at once, as well
   std::vector<std::string> types;  // of matrices
   double matrix_seconds = 0.1;     // of each type
   int matrix_size = 8192;
   std::size_t pair_bytes = std::size_t{256} << 20U;  // of one copy between two GPUs
   std::vector<std::uint64_t> sizes;                  // of collectives, bytes
+  std::set<std::string, std::less<>> faults;         // to be made on purpose
 };
 Extent extent_of(Level level);
 
@@ -37,5 +41,7 @@ void rate_matrices(Bench& bench, const Extent& extent, const std::vector<std::st
 
 // Binds this process to the CPUs next to the GPU at `pci`. False: it may run on none of them.
 facts::Reading<bool> go_near(const std::string& pci);
+// The same with the CPUs that are not next to it. Errc::unsupported: all of them are.
+Result<> go_far(const std::string& pci);
 
 }  // namespace bringup::measure

@@ -22,6 +22,7 @@ class Watcher {
     const std::string phase = text_in(question, "do");
     if (phase == "describe") return describe();
     if (!watch_) return opened_.error();
+    if (phase == "now") return now();
     if (phase == "begin") {
       origin_ = Steady::time_point(std::chrono::nanoseconds(question["origin"].get<std::int64_t>()));
       return dumped({{"began", true}});
@@ -30,15 +31,37 @@ class Watcher {
   }
 
   void look() {
-    if (!watch_ || !origin_) return;
-    for (std::size_t i = 0; i < samples_.size(); ++i) {
-      facts::LoadSample sample = watch_->sample(static_cast<int>(i));
-      sample.at_seconds = std::chrono::duration<double>(Steady::now() - *origin_).count();
-      samples_[i].push_back(sample);
-    }
+    if (!watch_ || !origin_ || looks_++ % every_ != 0) return;
+    for (std::size_t i = 0; i < samples_.size(); ++i) samples_[i].push_back(sample(static_cast<int>(i)));
+    if (!samples_.empty() && samples_[0].size() >= kMostSamples) thin_out();
   }
 
  private:
+  facts::LoadSample sample(int i) const {
+    facts::LoadSample sample = watch_->sample(i);
+    sample.at_seconds = std::chrono::duration<double>(Steady::now() - *origin_).count();
+    return sample;
+  }
+
+  // A long proof is looked at less often, so that its beginning is not forgotten.
+  void thin_out() {
+    every_ *= 2;
+    for (auto& all : samples_) {
+      for (std::size_t i = 0; i < all.size() / 2; ++i) all[i] = all[i * 2];
+      all.resize(all.size() / 2);
+    }
+  }
+
+  // How each GPU is doing at this moment.
+  Result<std::string> now() {
+    if (!origin_) return Error(Errc::absent, "the proof has not begun");
+    return listed([this](int i) {
+      facts::NativeGpu gpu{.pci = pcis_[static_cast<std::size_t>(i)]};
+      gpu.load = std::vector{sample(i)};
+      return gpu;
+    });
+  }
+
   Result<std::string> describe() {
     auto opened = gpu::NvmlWatch::open(library_);
     if (!opened) {
@@ -48,7 +71,12 @@ class Watcher {
     watch_ = std::make_unique<gpu::NvmlWatch>(std::move(*opened));
     samples_.resize(static_cast<std::size_t>(watch_->count()));
     listening_ = watch_->listen();
-    return listed([this](int i) { return watch_->describe(i); });
+    pcis_.clear();
+    return listed([this](int i) {
+      facts::NativeGpu gpu = watch_->describe(i);
+      pcis_.push_back(gpu.pci);
+      return gpu;
+    });
   }
 
   // `own`: the processes that load the GPUs for us.
@@ -95,7 +123,11 @@ class Watcher {
   Result<> opened_ = Error(Errc::absent, "NVML was not asked for");
   Result<> listening_ = Error(Errc::absent, "not tried");
   std::optional<Steady::time_point> origin_;
+  std::vector<std::string> pcis_;
+  static constexpr std::size_t kMostSamples = 4096;
   std::vector<std::vector<facts::LoadSample>> samples_;
+  std::size_t looks_ = 0;
+  std::size_t every_ = 1;  // of so many looks one is a sample
 };
 
 constexpr std::chrono::milliseconds kBetweenSamples{40};

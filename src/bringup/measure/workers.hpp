@@ -13,7 +13,7 @@ namespace bringup::measure {
 Duty gpu_duty(const NativeRequest& request, int ordinal);
 // Phases: hello, open {ordinals}, pairs {pairs}, ring.
 Duty peers_duty(const NativeRequest& request);
-// Phases: describe, begin {origin}, end {processes}.
+// Phases: describe, begin {origin}, now, end {processes}.
 Duty watch_duty(const NativeRequest& request);
 
 }  // namespace bringup::measure

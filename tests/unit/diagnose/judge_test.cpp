@@ -8,7 +8,11 @@
 #include <rapidcheck.h>
 #endif
 
+#include <bringup/facts/native_json.hpp>
+
 #include <algorithm>
+#include <fstream>
+#include <sstream>
 
 namespace bringup::diagnose::testing {
 namespace {
@@ -23,13 +27,18 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-facts::GpuProof proof_of(int index, const char* pci) {
-  return {.index = index,
-          .pci = pci,
-          .name = "NVIDIA H200",
-          .context_seconds = 0.1,
-          .kernel_elements = std::uint64_t{4194304},
-          .copy_bytes_per_second = 54e9};
+// Two H200 that are well, as they were recorded, in this machine's slots.
+facts::NativeProof native_proof() {
+  std::stringstream text;
+  text << std::ifstream(BRINGUP_SOURCE_DIR "/tests/measurements/h200x2.json").rdbuf();
+  facts::NativeProof proof = *facts::native_from_json(text.str());
+  const auto here = [first = proof.gpus[0].pci](std::string& pci) { pci = pci == first ? kFirst : kSecond; };
+  for (facts::NativePair& pair : *proof.pairs) {
+    here(pair.from);
+    here(pair.to);
+  }
+  for (facts::NativeGpu& gpu : proof.gpus) here(gpu.pci);
+  return proof;
 }
 
 facts::EnvProof env_proof(const std::string& path) {
@@ -44,10 +53,14 @@ facts::EnvProof env_proof(const std::string& path) {
 
 Measurements all_well() {
   const std::string path = env_with_torch().path;
-  return {
-      .cuda = facts::CudaProof{.driver_version = 13000, .gpus = {proof_of(0, kFirst), proof_of(1, kSecond)}},
-      .envs = {{path, env_proof(path)}},
-      .elapsed_seconds = 1};
+  return {.native = native_proof(), .envs = {{path, env_proof(path)}}, .elapsed_seconds = 1};
+}
+
+void hide_second(Measurements& measured) {
+  measured.native->gpus.pop_back();
+  measured.native->cuda_count = 1;
+  measured.native->pairs = Error(Errc::absent, "one GPU: there are no pairs");
+  measured.native->collectives = measured.native->pairs.error();
 }
 
 std::vector<Verdict> of_check(const std::vector<Verdict>& verdicts, std::string_view check) {
@@ -69,31 +82,34 @@ Verdict the(const std::vector<Verdict>& verdicts, std::string_view check, const 
 
 TEST(Judge, PassesAMachineOnWhichAllWasMeasured) {
   const auto verdicts = judge(healthy_machine(), all_well());
-  EXPECT_THAT(verdicts, Each(Field(&Verdict::outcome, Outcome::pass)));
+  for (const Verdict& verdict : verdicts)
+    EXPECT_TRUE(verdict.outcome == Outcome::pass || verdict.outcome == Outcome::info)
+        << verdict.check << ": " << verdict.why;
   EXPECT_EQ(overall(verdicts), Outcome::pass);
-  std::vector<std::string> checks;
-  checks.reserve(verdicts.size());
-  for (const Verdict& verdict : verdicts) checks.push_back(verdict.check);
-  EXPECT_THAT(checks,
-              ElementsAre("gpu-count", "cuda-kernel", "cuda-copy", "cuda-kernel", "cuda-copy", "env-import",
-                          "env-import", "env-devices", "env-matmul-cpu", "env-matmul-gpu", "env-matmul-gpu"));
+  EXPECT_EQ(verdicts[0].check, "gpu-count");
   EXPECT_THAT(verdicts[0].why, HasSubstr("PCI bus 2, driver 2, NVML 2, CUDA 2, PyTorch 2"));
+  EXPECT_THAT(of_check(verdicts, "gpu-kernel"), SizeIs(2));
+  EXPECT_THAT(of_check(verdicts, "env-import"), SizeIs(2));
+  EXPECT_THAT(of_check(verdicts, "env-matmul-gpu"), SizeIs(2));
 }
 
 TEST(Judge, EveryPassHasItsMeasurement) {
-  for (const Verdict& verdict : judge(healthy_machine(), all_well()))
-    EXPECT_TRUE(verdict.measured.has_value()) << verdict.check;
+  for (const Verdict& verdict : judge(healthy_machine(), all_well())) {
+    const bool counted = verdict.measured.has_value() || verdict.check == "gpu-errors" ||
+                         verdict.check == "gpu-throttling";  // these count looks, which their words tell
+    EXPECT_TRUE(verdict.outcome != Outcome::pass || counted) << verdict.check;
+  }
 }
 
 TEST(Judge, FailsTheCountWhenCudaShowsFewer) {
   Measurements measured = all_well();
-  measured.cuda->gpus.pop_back();
+  hide_second(measured);
   const auto verdicts = judge(healthy_machine(), measured);
   const Verdict count = the(verdicts, "gpu-count", kFirst);
   EXPECT_EQ(count.outcome, Outcome::fail);
   EXPECT_EQ(count.measured->value, 1);
   EXPECT_EQ(count.expected->value, 2);
-  const Verdict lost = the(verdicts, "cuda-kernel", kSecond);
+  const Verdict lost = the(verdicts, "gpu-kernel", kSecond);
   EXPECT_EQ(lost.outcome, Outcome::not_measured);
   EXPECT_THAT(lost.why, HasSubstr("CUDA does not show this GPU"));
   EXPECT_EQ(overall(verdicts), Outcome::fail);
@@ -109,7 +125,7 @@ TEST(Judge, WarnsWhenALayerBelowCountsFewer) {
 
 TEST(Judge, OnlyWarnsOfGpusThatAreHiddenOnPurpose) {
   Measurements measured = all_well();
-  measured.cuda->gpus.pop_back();
+  hide_second(measured);
   measured.envs[0].second->device_count = 1;
   facts::Machine machine = healthy_machine();
   machine.shells.environment = {in_process("CUDA_VISIBLE_DEVICES", "0")};
@@ -121,7 +137,7 @@ TEST(Judge, OnlyWarnsOfGpusThatAreHiddenOnPurpose) {
 
 TEST(Judge, CountsNoGpuThatIsReservedForVirtualMachines) {
   Measurements measured = all_well();
-  measured.cuda->gpus.pop_back();
+  hide_second(measured);
   measured.envs[0].second->device_count = 1;
   facts::Machine machine = healthy_machine();
   machine.pci[1].kernel_driver = std::optional<std::string>("vfio-pci");
@@ -134,14 +150,13 @@ TEST(Judge, CountsNoGpuThatIsReservedForVirtualMachines) {
 
 TEST(Judge, ACountOfGpusThatDoNotAnswerIsNoPass) {
   Measurements measured = all_well();
-  for (facts::GpuProof& proof : measured.cuda->gpus) {
-    proof.context_seconds = Error(Errc::busy, "out of memory");
-    proof.kernel_elements = Error(Errc::absent, "not measured");
-    proof.copy_bytes_per_second = Error(Errc::absent, "not measured");
+  for (facts::NativeGpu& gpu : measured.native->gpus) {
+    gpu.context_seconds = Error(Errc::busy, "out of memory");
+    gpu.kernel_elements = Error(Errc::absent, "not measured");
   }
   const auto verdicts = judge(healthy_machine(), measured);
   EXPECT_EQ(the(verdicts, "gpu-count", kFirst).outcome, Outcome::inconclusive);
-  EXPECT_EQ(the(verdicts, "cuda-kernel", kFirst).why, "out of memory");
+  EXPECT_EQ(the(verdicts, "gpu-kernel", kFirst).why, "out of memory");
 }
 
 struct ErrorCase {
@@ -151,56 +166,29 @@ struct ErrorCase {
 class AnError : public ::testing::TestWithParam<ErrorCase> {};
 TEST_P(AnError, BecomesTheOutcomeThatItMeans) {
   Measurements measured = all_well();
-  measured.cuda->gpus[1].kernel_elements = Error(GetParam().code, "no kernel");
-  measured.cuda->gpus[1].copy_bytes_per_second = Error(GetParam().code, "no copy");
+  measured.native->gpus[1].kernel_elements = Error(GetParam().code, "no kernel");
   const auto verdicts = judge(healthy_machine(), measured);
-  EXPECT_EQ(the(verdicts, "cuda-kernel", kSecond).outcome, GetParam().outcome);
-  EXPECT_EQ(the(verdicts, "cuda-kernel", kSecond).why, "no kernel");
-  EXPECT_EQ(the(verdicts, "cuda-copy", kSecond).outcome, GetParam().outcome);
-  EXPECT_EQ(the(verdicts, "cuda-kernel", kFirst).outcome, Outcome::pass);
+  EXPECT_EQ(the(verdicts, "gpu-kernel", kSecond).outcome, GetParam().outcome);
+  EXPECT_EQ(the(verdicts, "gpu-kernel", kSecond).why, "no kernel");
+  EXPECT_EQ(the(verdicts, "gpu-kernel", kFirst).outcome, Outcome::pass);
   EXPECT_EQ(overall(verdicts), GetParam().outcome);
 }
 INSTANTIATE_TEST_SUITE_P(Codes, AnError,
                          ::testing::Values(ErrorCase{Errc::busy, Outcome::inconclusive},
                                            ErrorCase{Errc::denied, Outcome::inconclusive},
-                                           ErrorCase{Errc::timeout, Outcome::inconclusive},
+                                           ErrorCase{Errc::timeout, Outcome::fail},
                                            ErrorCase{Errc::cancelled, Outcome::inconclusive},
                                            ErrorCase{Errc::absent, Outcome::not_measured},
                                            ErrorCase{Errc::unsupported, Outcome::not_measured},
                                            ErrorCase{Errc::malformed, Outcome::fail},
                                            ErrorCase{Errc::failed, Outcome::fail}));
 
-TEST(Judge, ComparesCopiesWithHalfOfTheLink) {
-  Measurements measured = all_well();
-  measured.cuda->gpus[1].copy_bytes_per_second = 12e9;
-  const auto verdicts = judge(healthy_machine(), measured);
-  const Verdict slow = the(verdicts, "cuda-copy", kSecond);
-  EXPECT_EQ(slow.outcome, Outcome::warn);
-  ASSERT_TRUE(slow.expected);
-  EXPECT_NEAR(slow.expected->value, 31.5e9, 0.1e9);
-  EXPECT_THAT(slow.expected->source, HasSubstr("PCIe 5.0 x16"));
-  EXPECT_EQ(the(verdicts, "cuda-copy", kFirst).outcome, Outcome::pass);
-}
-
-TEST(Judge, ExpectsNoSpeedOfALinkThatItCannotSee) {
-  facts::Machine machine = healthy_machine();
-  machine.nvml->gpus[0].link = Error(Errc::unsupported, "NVML: Not Supported (3)");
-  machine.nvml->gpus[1].link = facts::PcieLink{};
-  const auto verdicts = judge(machine, all_well());
-  for (const char* gpu : {kFirst, kSecond}) {
-    const Verdict copy = the(verdicts, "cuda-copy", gpu);
-    EXPECT_EQ(copy.outcome, Outcome::info);
-    EXPECT_FALSE(copy.expected);
-    EXPECT_EQ(copy.measured->value, 54e9);
-  }
-}
-
 TEST(Judge, SaysOfAMachineWithoutGpusThatNothingWasMeasured) {
   facts::Machine machine = healthy_machine();
   machine.pci.clear();
   machine.counts.pci.gpus = 0;
   Measurements measured = all_well();
-  measured.cuda = facts::CudaProof{};
+  measured.native = Error(Errc::absent, "libcuda.so.1: not there");
   measured.envs[0].second->device_count = 0;
   measured.envs[0].second->devices.resize(1);
   const auto verdicts = judge(machine, measured);
@@ -215,11 +203,11 @@ TEST(Judge, SaysOfAMachineWithoutGpusThatNothingWasMeasured) {
 }
 
 TEST(Judge, MeasuresNothingOfARecording) {
-  const Measurements measured{.cuda = Error(Errc::unsupported, "a recorded machine cannot be measured"),
+  const Measurements measured{.native = Error(Errc::unsupported, "a recorded machine cannot be measured"),
                               .envs = {}};
   const auto verdicts = judge(healthy_machine(), measured);
   EXPECT_THAT(verdicts, Each(Field(&Verdict::outcome, Outcome::not_measured)));
-  EXPECT_EQ(the(verdicts, "cuda-copy", kSecond).why, "a recorded machine cannot be measured");
+  EXPECT_EQ(the(verdicts, "gpu-kernel", kSecond).why, "a recorded machine cannot be measured");
   EXPECT_EQ(overall(verdicts), Outcome::not_measured);
 }
 
@@ -229,7 +217,7 @@ TEST(Judge, MeasuresNothingOfGpusThatAreNotHere) {
   const auto verdicts = judge(machine, all_well());
   ASSERT_THAT(of_check(verdicts, "gpu"), SizeIs(1));
   EXPECT_THAT(of_check(verdicts, "gpu")[0].why, HasSubstr("--for"));
-  EXPECT_THAT(of_check(verdicts, "cuda-kernel"), IsEmpty());
+  EXPECT_THAT(of_check(verdicts, "gpu-kernel"), IsEmpty());
 }
 
 TEST(Judge, FailsWhatCannotBeImported) {
@@ -296,18 +284,18 @@ TEST(Overall, IsNotMeasuredWithoutAVerdictAboutAGpu) {
 
 TEST(Overall, IsTheWorstAndWhatWasNotDoneIsNoPass) {
   const auto of = [](Outcome other) {
-    const std::vector<Verdict> verdicts{{.check = "cuda-kernel", .outcome = Outcome::pass},
-                                        {.check = "cuda-copy", .outcome = other}};
+    const std::vector<Verdict> verdicts{{.check = "gpu-kernel", .outcome = Outcome::pass},
+                                        {.check = "gpu-memory", .outcome = other}};
     return overall(verdicts);
   };
   for (const Outcome outcome : {Outcome::pass, Outcome::info, Outcome::warn, Outcome::fail,
                                 Outcome::inconclusive, Outcome::not_measured})
-    EXPECT_EQ(of(outcome), outcome) << outcome_name(outcome);
+    EXPECT_EQ(of(outcome), outcome == Outcome::info ? Outcome::pass : outcome) << outcome_name(outcome);
 }
 
 TEST(Overall, WarnsWhenAnotherGpuWasOnlyBusy) {
-  const std::vector<Verdict> verdicts{{.check = "cuda-kernel", .outcome = Outcome::inconclusive},
-                                      {.check = "cuda-copy", .outcome = Outcome::warn}};
+  const std::vector<Verdict> verdicts{{.check = "gpu-kernel", .outcome = Outcome::inconclusive},
+                                      {.check = "gpu-memory", .outcome = Outcome::warn}};
   EXPECT_EQ(overall(verdicts), Outcome::warn);
 }
 
@@ -342,17 +330,17 @@ facts::Machine any_machine() {
 // Measurements in which nothing succeeded.
 Measurements any_failure() {
   Measurements measured;
-  measured.cuda = any_error();
+  measured.native = any_error();
   if (*rc::gen::arbitrary<bool>()) {
-    facts::CudaProof proof;
-    for (int i = *rc::gen::inRange(0, 3); i > 0; --i)
-      proof.gpus.push_back({.index = i - 1,
-                            .pci = i == 1 ? kFirst : kSecond,
-                            .name = "",
-                            .context_seconds = any_error(),
-                            .kernel_elements = any_error(),
-                            .copy_bytes_per_second = any_error()});
-    measured.cuda = proof;
+    facts::NativeProof proof;
+    for (int i = *rc::gen::inRange(0, 3); i > 0; --i) {
+      facts::NativeGpu gpu{.index = i - 1, .pci = i == 1 ? kFirst : kSecond};
+      gpu.context_seconds = any_error();
+      gpu.kernel_elements = any_error();
+      proof.gpus.push_back(std::move(gpu));
+      ++proof.cuda_count;
+    }
+    measured.native = proof;
   }
   facts::EnvProof env{.path = env_with_torch().path, .imports = {}, .device_count = any_error()};
   for (int i = *rc::gen::inRange(0, 3); i > 0; --i)
@@ -374,12 +362,14 @@ TEST(Overall, IsNeverBetterThanAnyOfThem) {
   EXPECT_TRUE(rc::check("one failure fails all", [] {
     std::vector<Verdict> verdicts;
     for (int i = *rc::gen::inRange(0, 5); i > 0; --i)
-      verdicts.push_back({.check = *rc::gen::element(std::string("cuda-kernel"), std::string("env-import")),
+      verdicts.push_back({.check = *rc::gen::element(std::string("gpu-kernel"), std::string("env-import")),
                           .outcome = static_cast<Outcome>(*rc::gen::inRange(0, 6))});
     const Outcome whole = overall(verdicts);
-    const bool all_pass = std::ranges::all_of(
-        verdicts, [](const Verdict& verdict) { return verdict.outcome == Outcome::pass; });
-    RC_ASSERT(whole != Outcome::pass || (all_pass && !verdicts.empty()));
+    const bool all_well = std::ranges::all_of(verdicts, [](const Verdict& verdict) {
+      return verdict.outcome == Outcome::pass || verdict.outcome == Outcome::info;
+    });
+    const bool one_passed = std::ranges::count(verdicts, Outcome::pass, &Verdict::outcome) > 0;
+    RC_ASSERT(whole != Outcome::pass || (all_well && one_passed));
     verdicts.push_back({.check = "env-import", .outcome = Outcome::fail});
     RC_ASSERT(overall(verdicts) == Outcome::fail);
   }));

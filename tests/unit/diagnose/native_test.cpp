@@ -411,8 +411,80 @@ TEST(ReferenceTable, HasEveryFigureThatIsJudged) {
         "all-reduce-nvlink", "all-gather-nvlink", "all-reduce-pcie", "all-gather-pcie"})
     EXPECT_NE(reference().factor(figure), nullptr) << figure;
   EXPECT_NE(reference().factor("matrix", "own"), reference().factor("matrix", "library"));
-  for (const char* figure : {"memory", "host-link", "matrix", "pair"})
+  for (const char* figure : {"memory", "host-link", "matrix", "pair", "soak"})
     EXPECT_NE(reference().sibling(figure), nullptr) << figure;
+}
+
+// A soak of ten minutes whose products on one GPU end at `part` of the speed that they began with.
+NativeProof soaked(double part) {
+  NativeProof proof = eight();
+  proof.level = "full";
+  proof.soak_seconds = 600;
+  for (NativeGpu& gpu : proof.gpus) {
+    for (facts::MatrixRate& matrix : gpu.matrices) {
+      if (matrix.type != "bf16") continue;
+      const double rate = matrix.operations->median;
+      const bool fades = gpu.index == 3;
+      matrix.operations->samples.clear();
+      for (int i = 0; i < 80; ++i)
+        matrix.operations->samples.push_back(rate * (fades && i >= 50 ? part : 1.0) *
+                                             (i % 2 == 0 ? 1.002 : 0.998));
+    }
+  }
+  return proof;
+}
+
+TEST(NativeJudge, SaysWhatMinutesOfLoadDid) {
+  const auto verdicts = judged(soaked(1.0));
+  EXPECT_EQ(std::ranges::count(verdicts, "gpu-soak", &Verdict::check), 8);
+  EXPECT_THAT(complaints(verdicts), IsEmpty()) << told(complaints(verdicts));
+}
+
+TEST(NativeJudge, NamesTheGpuThatFadesUnderLoad) {
+  NativeProof proof = soaked(0.85);
+  proof.gpus[3].load->back().reasons = 0x40;
+  proof.gpus[3].load->back().celsius = 91;
+  const auto found = complaints(judged(proof));
+  const auto soak = std::ranges::find(found, "gpu-soak", &Verdict::check);
+  ASSERT_NE(soak, found.end()) << told(found);
+  EXPECT_EQ(soak->outcome, Outcome::warn);
+  EXPECT_THAT(soak->gpus, ElementsAre("0000:03:00.0"));
+  EXPECT_THAT(soak->why,
+              HasSubstr("bf16 products ended 15 % slower than they began; heat lowered its clock"));
+  EXPECT_NEAR(soak->measured->value / soak->expected->value, 0.85, 0.01);
+  const auto dead = complaints(judged(soaked(0.5)));
+  EXPECT_EQ(std::ranges::find(dead, "gpu-soak", &Verdict::check)->outcome, Outcome::fail);
+}
+
+TEST(NativeJudge, ASoakTooShortToTellIsNotMeasured) {
+  NativeProof proof = eight();
+  proof.soak_seconds = 1;
+  const auto verdicts = judged(proof);
+  const auto soak = std::ranges::find(verdicts, "gpu-soak", &Verdict::check);
+  ASSERT_NE(soak, verdicts.end());
+  EXPECT_EQ(soak->outcome, Outcome::not_measured);
+}
+
+TEST(NativeJudge, AProofWithFaultsMadeOnPurposeIsNone) {
+  NativeProof proof = eight();
+  proof.settings = {"BRINGUP_INJECT=memory:1"};
+  const Verdict verdict = only(proof);
+  EXPECT_EQ(verdict.check, "gpu-injected");
+  EXPECT_EQ(verdict.outcome, Outcome::warn);
+  EXPECT_THAT(verdict.why, HasSubstr("memory:1"));
+}
+
+TEST(NativeJudge, KnowsHowFarSamplesLieApart) {
+  NativeProof proof = eight();
+  proof.gpus[0].memory_read->samples = {3.0e12, 3.0e12, 3.03e12, 2.97e12, 3.0e12, 3.03e12, 2.97e12};
+  proof.gpus[0].memory_read->median = 3.0e12;
+  for (const Verdict& verdict : judged(proof)) {
+    if (verdict.check != "gpu-memory-read" || verdict.gpus[0] != proof.gpus[0].pci) continue;
+    ASSERT_TRUE(verdict.measured && verdict.measured->spread);
+    EXPECT_NEAR(*verdict.measured->spread, 0.01 * 1.4826, 1e-4);
+    return;
+  }
+  FAIL() << "no verdict on memory-read";
 }
 
 TEST(Rooflines, AreTheDatasheets) {

@@ -44,7 +44,7 @@ TEST(Cuda, CopiesThereAndBack) {
   const Variable faults("FAKE_CUDA_FAULTS", std::nullopt);
   const auto cuda = Cuda::open(BRINGUP_FAKE_CUDA);
   ASSERT_TRUE(cuda && cuda->init());
-  const auto context = cuda->make_context(0);
+  const auto context = cuda->retain_primary(0);
   ASSERT_TRUE(context);
   const auto address = cuda->allocate(16);
   ASSERT_TRUE(address);
@@ -56,7 +56,7 @@ TEST(Cuda, CopiesThereAndBack) {
   EXPECT_FALSE(cuda->load_ptx("no PTX"));
   EXPECT_FALSE(cuda->free(*address + 1));
   EXPECT_TRUE(cuda->free(*address));
-  EXPECT_TRUE(cuda->destroy_context(*context));
+  EXPECT_TRUE(cuda->release_primary(0));
 }
 
 }  // namespace

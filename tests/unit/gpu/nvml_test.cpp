@@ -15,7 +15,8 @@ using namespace bringup;
 class Nvml : public testing::Test {
  protected:
   void TearDown() override {
-    for (const char* name : {"FAKE_NVML_GPUS", "FAKE_NVML_FAIL", "FAKE_NVML_LINKS", "FAKE_NVML_PROCESSES"})
+    for (const char* name :
+         {"FAKE_NVML_GPUS", "FAKE_NVML_FAIL", "FAKE_NVML_LINKS", "FAKE_NVML_PROCESSES", "FAKE_NVML_SWITCHES"})
       ::unsetenv(name);
   }
   static void given(const char* name, const std::string& value) {
@@ -64,6 +65,9 @@ TEST_F(Nvml, EveryFactComesFromItsOwnFunction) {
       .power_watts = 80.49,
       .temperature_celsius = 36.0,
       .nvlinks_active = 11,
+      .nvlink_peers =
+          std::vector{facts::NvlinkPeer{.pci = "0000:0b:00.0", .kind = facts::NvlinkEnd::gpu, .links = 11}},
+      .reads_from = std::vector<std::string>{"0000:0b:00.0"},
       .processes = 3,
       .bar1_bytes = 128ULL << 30U,
       .row_remap_pending = false,
@@ -132,6 +136,51 @@ TEST_F(Nvml, ACardWithoutNvlinkSaysSoAndIsNotACardWithLinksDown) {
   snapshot = gpu::read_nvml(BRINGUP_FAKE_NVML);
   ASSERT_TRUE(snapshot);
   EXPECT_EQ(snapshot->gpus[0].nvlinks_active, facts::Reading<int>(0));
+}
+
+TEST_F(Nvml, CountsTheLinksToEachOtherEnd) {
+  given("FAKE_NVML_GPUS", "3");
+  given("FAKE_NVML_LINKS", "6");
+  auto snapshot = gpu::read_nvml(BRINGUP_FAKE_NVML);
+  ASSERT_TRUE(snapshot);
+  using facts::NvlinkPeer;
+  ASSERT_TRUE(snapshot->gpus[1].nvlink_peers);
+  EXPECT_EQ(*snapshot->gpus[1].nvlink_peers,
+            (std::vector<NvlinkPeer>{{.pci = "0000:0b:00.0", .kind = facts::NvlinkEnd::gpu, .links = 2},
+                                     {.pci = "0000:2b:00.0", .kind = facts::NvlinkEnd::gpu, .links = 3}}))
+      << "the sixth link is down";
+  given("FAKE_NVML_SWITCHES", "2");
+  snapshot = gpu::read_nvml(BRINGUP_FAKE_NVML);
+  ASSERT_TRUE(snapshot);
+  ASSERT_TRUE(snapshot->gpus[0].nvlink_peers);
+  EXPECT_EQ(
+      *snapshot->gpus[0].nvlink_peers,
+      (std::vector<NvlinkPeer>{{.pci = "0000:c0:00.0", .kind = facts::NvlinkEnd::nvswitch, .links = 3},
+                               {.pci = "0000:c1:00.0", .kind = facts::NvlinkEnd::nvswitch, .links = 2}}));
+}
+
+TEST_F(Nvml, WhereLinksLeadIsUnknownWhenTheCallFailsAndNotNowhere) {
+  given("FAKE_NVML_GPUS", "2");
+  given("FAKE_NVML_LINKS", "4");
+  given("FAKE_NVML_FAIL", "RemotePci:0:4 P2P:1:999");
+  const auto snapshot = gpu::read_nvml(BRINGUP_FAKE_NVML);
+  ASSERT_TRUE(snapshot);
+  ASSERT_FALSE(snapshot->gpus[0].nvlink_peers);
+  EXPECT_EQ(snapshot->gpus[0].nvlink_peers.error().code(), Errc::denied);
+  EXPECT_TRUE(snapshot->gpus[0].reads_from);
+  EXPECT_TRUE(snapshot->gpus[1].nvlink_peers);
+  EXPECT_FALSE(snapshot->gpus[1].reads_from);
+}
+
+TEST_F(Nvml, WhoIsJoinedToWhomIsTheSameAfterARecording) {
+  given("FAKE_NVML_GPUS", "4");
+  given("FAKE_NVML_LINKS", "12");
+  const auto snapshot = gpu::read_nvml(BRINGUP_FAKE_NVML);
+  ASSERT_TRUE(snapshot);
+  ASSERT_EQ(snapshot->gpus[2].reads_from, facts::Reading<std::vector<std::string>>({"0000:3b:00.0"}));
+  const auto again = facts::nvml_from_json(facts::nvml_to_json(snapshot));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(*again, *snapshot);
 }
 
 TEST_F(Nvml, AnOldLibraryLeavesOnlyWhatItLacks) {

@@ -1,100 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The script runs in a real Python with modules that are made up: a torch that counts and multiplies, well or
-// badly, without being one.
+// The script runs in a real Python with modules that are made up: what it imports, counts and multiplies.
 #include <bringup/measure/measure.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <support/environment.hpp>
-#include <unistd.h>
+#include "fake_torch.hpp"
 
-namespace bringup::measure {
+namespace bringup::measure::testing {
 namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-using testing::AllOf;
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::StartsWith;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
 using testing_support::Variable;
-
-// Matrices that are only their size; the product on a device named in BRINGUP_TEST_WRONG is off by what it
-// says.
-constexpr const char* kTorch = R"(
-import os, types
-print("noise that a module prints when it is imported", end="")
-__version__ = "2.10.0+cu130"
-version = types.SimpleNamespace(cuda="13.0")
-
-class Number:
-    def __init__(self, value): self.value = value
-    def item(self): return self.value
-class Matrix:
-    def __init__(self, device="cpu", off=0.0): self.device, self.off = device, off
-    def to(self, device):
-        if device == "cuda:2": raise RuntimeError("CUDA error: out of memory\nsecond line \udc80")
-        return Matrix(device, self.off)
-    def cpu(self): return Matrix("cpu", self.off)
-    def double(self): return self
-    def __getitem__(self, rows): return self
-    def __sub__(self, other): return Matrix("cpu", self.off - other.off)
-    def abs(self): return Matrix("cpu", abs(self.off))
-    def max(self): return Number(self.off)
-class Generator:
-    def __init__(self, device): pass
-    def manual_seed(self, seed): return self
-def randn(rows, columns, generator): return Matrix()
-def randint(low, high, shape, generator): return Matrix()
-def matmul(left, right):
-    assert not backends.cuda.matmul.allow_tf32
-    return Matrix(left.device, {"cuda:1": float("nan"), "cuda:3": 0.01}.get(left.device, 0.0001 if left.device != "cpu" else 0.0))
-visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-cuda = types.SimpleNamespace(device_count=lambda: len(visible.split(",")) if visible else 0, synchronize=lambda device: None)
-backends = types.SimpleNamespace(cuda=types.SimpleNamespace(matmul=types.SimpleNamespace(allow_tf32=True)))
-)";
-
-class Env : public testing::Test {
- protected:
-  void SetUp() override {
-    if (::access(kPython, X_OK) != 0) GTEST_SKIP() << kPython << " is not there";
-    std::string form = (fs::temp_directory_path() / "bringup-env-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(form.data()), nullptr);
-    directory_ = form;
-    // "python -I" looks only where the interpreter itself says; a launcher adds our modules to that
-    put("python", std::string("#!") + kPython + R"( -IB
-import runpy, sys
-sys.path.insert(0, ")" +
-                      (directory_ / "modules").string() + R"(")
-assert sys.argv[1:4] == ["-I", "-B", "-c"], sys.argv
-text = sys.argv[4]
-sys.argv = ["-c"] + sys.argv[5:]
-exec(compile(text, "<string>", "exec"), {"__name__": "__main__"})
-)");
-    fs::permissions(directory_ / "python", fs::perms::owner_all);
-    fs::create_directory(directory_ / "modules");
-  }
-  void TearDown() override {
-    if (!directory_.empty()) fs::remove_all(directory_);
-  }
-  void put(const std::string& name, const std::string& text) const {
-    std::ofstream(directory_ / name) << text;
-  }
-  void module(const std::string& name, const std::string& text) const {
-    put("modules/" + name + ".py", text);
-  }
-  facts::Reading<facts::EnvProof> prove(const std::vector<std::string>& modules,
-                                        std::chrono::milliseconds deadline = 60s) const {
-    return prove_env({.path = "/env", .python = (directory_ / "python").string()}, modules, {}, deadline);
-  }
-
-  static constexpr const char* kPython = "/usr/bin/python3";
-  fs::path directory_;
-  Variable visible_{"CUDA_VISIBLE_DEVICES", std::nullopt};
-};
 
 TEST_F(Env, ImportsCountsAndMultiplies) {
   module("torch", kTorch);
@@ -126,7 +47,7 @@ TEST_F(Env, KeepsEachGpusErrorApart) {
   EXPECT_EQ(proof->devices[2].seconds.error().message(),
             "ArithmeticError: wrong result: off by nan, at most 0.002048 is rounding");
   EXPECT_EQ(proof->devices[3].seconds.error().message(),
-            "RuntimeError: CUDA error: out of memory\nsecond line \\udc80");
+            "RuntimeError: CUDA error: no such thing\nsecond line \\udc80");
   EXPECT_EQ(proof->devices[4].seconds.error().message(),
             "ArithmeticError: wrong result: off by 0.01, at most 0.002048 is rounding");
 }
@@ -180,15 +101,41 @@ TEST_F(Env, KeepsTheErrorOfCounting) {
 }
 
 TEST_F(Env, ThatCrashesNamesTheSignalAndTheDeed) {
-  module("torch", kTorch);
-  module("torchaudio",
+  module("torch",
          "import os, signal, sys\nprint('last words', file=sys.stderr, flush=True)\nos.kill(os.getpid(), "
          "signal.SIGSEGV)");
   const auto proof = prove({"torch", "torchaudio"});
   ASSERT_FALSE(proof);
   EXPECT_EQ(proof.error().code(), Errc::failed);
   EXPECT_THAT(proof.error().message(),
-              HasSubstr("was killed by signal 11 (SIGSEGV) while importing torchaudio: last words"));
+              HasSubstr("was killed by signal 11 (SIGSEGV) while importing torch: last words"));
+}
+
+TEST_F(Env, KeepsAllElseWhenAModuleCrashes) {
+  torch();
+  module("torchaudio",
+         "import os, signal, sys\nprint('last words', file=sys.stderr, flush=True)\nos.kill(os.getpid(), "
+         "signal.SIGSEGV)");
+  const auto proof = prove({"torch", "torchaudio", "json"});
+  ASSERT_TRUE(proof) << proof.error().message();
+  ASSERT_EQ(proof->imports.size(), 3U);
+  EXPECT_EQ(proof->imports[1].version.error(),
+            Error(Errc::failed, "was killed by signal 11 (SIGSEGV): last words"));
+  EXPECT_TRUE(proof->imports[2].version);
+  EXPECT_EQ(proof->device_count, facts::Reading<int>(0));
+  EXPECT_FALSE(proof->cut_short);
+}
+
+TEST_F(Env, KeepsAllElseWhenAModuleHangs) {
+  torch();
+  module("torchaudio", "import time\ntime.sleep(600)");
+  const auto proof = prove({"torch", "torchaudio"}, 4s);
+  ASSERT_TRUE(proof) << proof.error().message();
+  ASSERT_EQ(proof->imports.size(), 2U);
+  EXPECT_EQ(proof->imports[1].version.error().code(), Errc::timeout);
+  EXPECT_THAT(proof->imports[1].version.error().message(), HasSubstr("did not end within"));
+  EXPECT_EQ(proof->device_count, facts::Reading<int>(0));
+  EXPECT_FALSE(proof->cut_short);
 }
 
 TEST_F(Env, ThatHangsIsATimeoutWithTheDeed) {
@@ -225,23 +172,23 @@ TEST_F(Env, RunsTheSystemsPython) {
 }
 
 // Programs that only pretend to be Python.
-class Impostor : public Env, public testing::WithParamInterface<const char*> {};
+class Impostor : public Env, public ::testing::WithParamInterface<const char*> {};
 TEST_P(Impostor, ProvesNothing) {
   put("python", std::string("#!/bin/sh\n") + GetParam());
   const auto proof = prove({"torch"});
   if (!proof) return;
+  EXPECT_TRUE(proof->cut_short);
   EXPECT_FALSE(proof->device_count);
   for (const auto& device : proof->devices) EXPECT_FALSE(device.seconds);
   for (const auto& import : proof->imports) EXPECT_FALSE(import.version && *import.version != "");
 }
 INSTANTIATE_TEST_SUITE_P(
     Answers, Impostor,
-    testing::Values(
-        "exit 0", "exit 1", "echo", "echo; echo 'bringup-proof: '", "echo; echo 'bringup-proof: {'",
-        "echo; echo 'bringup-proof: 7'", R"(echo; echo 'bringup-proof: {"imports":{},"devices":[]}')",
-        R"(echo; echo 'bringup-proof: {"imports":[7,null,[]],"devices":[7,{},{"index":"0","seconds":1}],"device_count":"2"}')",
-        R"(echo; echo 'bringup-proof: {"imports":[{"module":1,"version":2,"cuda":3,"error":4}],"devices":[]}')",
-        R"(echo; echo 'bringup-proof: {"imports":[],"devices":[{"index":0,"seconds":0},{"index":1,"seconds":-1},{"index":2,"seconds":null}]}')"));
+    ::testing::Values("exit 0", "exit 1", "echo", "echo; echo 'bringup-proof: '",
+                      "echo; echo 'bringup-proof: {'", "echo; echo 'bringup-proof: 7'",
+                      R"(echo; echo 'bringup-proof: {"import": "torch", "begun": true}')",
+                      R"(echo 'bringup-proof: {"device": -1, "seconds": 0}')",
+                      R"(echo 'bringup-proof: {"counting": true, "count": "2"}'; exit 3)"));
 
 TEST_F(Env, IsRunAsTheUserWhoAskedForIt) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can run as somebody else";
@@ -259,4 +206,4 @@ TEST_F(Env, IsRunAsTheUserWhoAskedForIt) {
 }
 
 }  // namespace
-}  // namespace bringup::measure
+}  // namespace bringup::measure::testing

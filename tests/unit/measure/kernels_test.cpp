@@ -25,7 +25,7 @@ TEST(Kernels, AreWhatTheirSourcesSay) {
   fs::create_directories(folder);
   const auto made = host::run({.argv = {BRINGUP_SOURCE_DIR "/tools/kernels", folder.string()}});
   ASSERT_TRUE(made && made->success()) << (made ? made->err : made.error().message());
-  for (const char* name : {"memory.ptx", "exact.ptx", "matrix.ptx"}) {
+  for (const char* name : {"memory.ptx", "numbers.ptx", "exact.ptx", "matrix.ptx"}) {
     std::stringstream text;
     text << std::ifstream(folder / name).rdbuf();
     EXPECT_FALSE(text.str().empty()) << name;
@@ -51,9 +51,10 @@ TEST_P(KernelsFor, AreTakenByNvidiasAssembler) {
 }
 INSTANTIATE_TEST_SUITE_P(Ptxas, KernelsFor,
                          testing::Values(std::pair("memory.ptx", "sm_75"), std::pair("memory.ptx", "sm_120"),
-                                         std::pair("exact.ptx", "sm_75"), std::pair("exact.ptx", "sm_90"),
-                                         std::pair("matrix.ptx", "sm_80"), std::pair("matrix.ptx", "sm_86"),
-                                         std::pair("matrix.ptx", "sm_90"),
+                                         std::pair("numbers.ptx", "sm_75"),
+                                         std::pair("numbers.ptx", "sm_120"), std::pair("exact.ptx", "sm_75"),
+                                         std::pair("exact.ptx", "sm_90"), std::pair("matrix.ptx", "sm_80"),
+                                         std::pair("matrix.ptx", "sm_86"), std::pair("matrix.ptx", "sm_90"),
                                          std::pair("matrix.ptx", "sm_120")));
 
 TEST(Pattern, IsAnotherForEachIndexEvenFarApart) {

@@ -257,9 +257,85 @@ TEST_F(Native, NamesALibraryThatCannotBeOpened) {
 TEST_F(Native, SoaksUntilItsTimeIsOver) {
   NativeRequest soak = request(Level::quick);
   soak.soak = std::chrono::seconds(1);
+  std::vector<NativeProgress> told;
+  soak.progress = [&told](const NativeProgress& progress) {
+    if (progress.phase == "soak") told.push_back(progress);
+  };
   const auto proof = prove_native(soak);
   ASSERT_TRUE(proof);
-  EXPECT_GT(proof->gpus[0].memory->passes.size(), 1U);
+  EXPECT_GE(proof->soak_seconds, 1.0);
+  EXPECT_TRUE(matrix(proof->gpus[1], "bf16").right) << "quick alone multiplies nothing";
+  EXPECT_EQ(std::ranges::count(proof->phases, "soak", &facts::PhaseTime::name), 1);
+  ASSERT_FALSE(told.empty());
+  ASSERT_EQ(told.back().gpus.size(), 2U);
+  EXPECT_TRUE(told.back().gpus[1].now && told.back().gpus[1].now->watts);
+  EXPECT_EQ(told.back().gpus[1].errors, 0U);
+  EXPECT_TRUE(told.back().gpus[1].operations);
+}
+
+TEST_F(Native, BeginsWithAsManyAsAreExpectedAndTakesTheRest) {
+  for (const int expected : {1, 2, 4}) {
+    NativeRequest some = request(Level::quick);
+    some.expected = expected;
+    const auto proof = prove_native(some);
+    ASSERT_TRUE(proof) << proof.error().message();
+    ASSERT_EQ(proof->gpus.size(), 2U) << expected;
+    EXPECT_TRUE(proof->gpus[0].memory && proof->gpus[1].memory) << expected;
+  }
+}
+
+// ---- faults on purpose ---------------------------------------------------------------------------------
+
+class Injected : public Native {
+ protected:
+  static NativeProof with(std::string_view fault, Level level = Level::quick) {
+    NativeRequest wrong = request(level);
+    wrong.inject = *parse_injections(fault);
+    const auto proof = prove_native(wrong);
+    EXPECT_TRUE(proof) << proof.error().message();
+    return proof ? *proof : NativeProof{};
+  }
+};
+
+TEST_F(Injected, AFlippedBitIsFoundOnItsGpuAlone) {
+  const NativeProof proof = with("memory:1");
+  EXPECT_EQ(proof.gpus[0].memory->passes[0].errors, 0U);
+  EXPECT_EQ(proof.gpus[1].memory->passes[0].errors, 1U);
+  EXPECT_EQ(proof.gpus[1].memory->passes[0].first_error, 992U);
+}
+
+TEST_F(Injected, AWrongProductIsFoundInEveryType) {
+  const NativeProof proof = with("product:0", Level::standard);
+  for (const char* type : {"bf16", "fp16", "tf32", "int8"}) {
+    EXPECT_EQ(matrix(proof.gpus[0], type).right.error().code(), Errc::failed) << type;
+    EXPECT_TRUE(matrix(proof.gpus[1], type).right) << type;
+  }
+}
+
+TEST_F(Injected, AChildThatDiesIsNamed) {
+  const NativeProof proof = with("die:0");
+  EXPECT_THAT(proof.gpus[0].answered.error().message(), HasSubstr("SIGKILL"));
+  EXPECT_TRUE(proof.gpus[1].answered);
+}
+
+TEST_F(Injected, AChildThatHangsIsNamed) {
+  const NativeProof proof = with("hang:1");
+  EXPECT_EQ(proof.gpus[1].answered.error().code(), Errc::timeout);
+  EXPECT_TRUE(proof.gpus[0].answered);
+}
+
+TEST_F(Injected, CopiesFromMemoryThatIsNotPinnedAreStillRight) {
+  const NativeProof proof = with("pageable");
+  EXPECT_TRUE(proof.gpus[0].host_copies_right);
+  EXPECT_TRUE(proof.gpus[0].to_device);
+}
+
+TEST(Injections, AreReadOrRefusedWithTheirNames) {
+  const std::vector<Injection> two{{"memory", 1}, {"far", -1}};
+  EXPECT_EQ(*parse_injections("memory:1, far"), two);
+  for (const char* wrong : {"", "memroy", "memory:", "memory:-1", "memory:x", "memory,,far"})
+    EXPECT_EQ(parse_injections(wrong).error().code(), Errc::usage) << wrong;
+  EXPECT_THAT(parse_injections("memroy").error().message(), HasSubstr("memory, product"));
 }
 
 }  // namespace
