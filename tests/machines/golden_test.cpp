@@ -56,6 +56,12 @@ TEST_P(EveryMachine, PlanText) {
 TEST_P(EveryMachine, PlanJson) {
   expect("plan", true);
 }
+TEST_P(EveryMachine, TopoText) {
+  expect("topo", false);
+}
+TEST_P(EveryMachine, TopoJson) {
+  expect("topo", true);
+}
 // A recording cannot be measured, so verify never passes there.
 TEST_P(EveryMachine, VerifyIsNotMeasured) {
   const Ran ran = bringup_program({"verify", "--json", "--root", folder().string()});

@@ -118,8 +118,8 @@ TEST_F(Words, AStateDirectoryThatIsAFileIsNamed) {
 TEST_F(Words, EveryVerbHasAPage) {
   const Ran help = bringup_program({"--help"});
   EXPECT_EQ(help.code, 0);
-  for (const char* verb : {"up", "facts", "doctor", "explain", "plan", "verify", "record", "history",
-                           "status", "apply", "resume", "undo"}) {
+  for (const char* verb : {"up", "facts", "doctor", "explain", "plan", "verify", "topo", "catalog", "record",
+                           "history", "status", "apply", "resume", "undo"}) {
     EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + verb));
     const Ran page = bringup_program({verb, "--help"});
     EXPECT_EQ(page.code, 0);

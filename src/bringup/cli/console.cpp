@@ -33,6 +33,18 @@ bool colour_on(const Options& options, int fd) {
   return ::isatty(fd) == 1 && term != nullptr && std::string_view(term) != "dumb";
 }
 
+// Whether the locale names a character set that has no box characters. Where it names none, UTF-8 is the
+// likelier, as everywhere else.
+bool plain_locale() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(name);
+    if (value == nullptr || *value == '\0') continue;
+    const std::string text = base::lower(value);
+    return !base::contains(text, "utf-8") && !base::contains(text, "utf8");
+  }
+  return false;
+}
+
 void put(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t wrote = ::write(fd, text.data(), text.size());
@@ -105,11 +117,22 @@ class Terminal final : public apply::Observer {
 
 report::Style output_style(const Options& options) {
   return {.columns = ::isatty(STDOUT_FILENO) == 1 ? columns_of(STDOUT_FILENO) : 80,
-          .colour = colour_on(options, STDOUT_FILENO)};
+          .colour = colour_on(options, STDOUT_FILENO),
+          .ascii = ::isatty(STDOUT_FILENO) == 1 && plain_locale()};
 }
 
 void say(const Options& options, std::string_view line) {
   if (!options.quiet) put(STDERR_FILENO, fmt::format("{}\n", line));
+}
+
+std::size_t error_columns() {
+  const char* term = std::getenv("TERM");
+  const bool moving = ::isatty(STDERR_FILENO) == 1 && term != nullptr && std::string_view(term) != "dumb";
+  return moving ? columns_of(STDERR_FILENO) : 0;
+}
+
+void draw(std::string_view text) {
+  put(STDERR_FILENO, text);
 }
 
 Result<> print(std::string_view text) {

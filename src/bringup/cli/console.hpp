@@ -17,6 +17,11 @@ report::Style output_style(const Options& options);
 // A line of talk on standard error; nothing with --quiet.
 void say(const Options& options, std::string_view line);
 
+// Columns of the terminal that standard error is; 0: it is none, or only lines are wanted.
+std::size_t error_columns();
+// Text for that terminal as it is, movements of the cursor included.
+void draw(std::string_view text);
+
 // Text or a JSON document on standard output. An error when it could not be written (a full disk, a closed
 // pipe).
 Result<> print(std::string_view text);

@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/measure/measure.hpp>
-#include <bringup/measure/native.hpp>
 #include <bringup/plan/plan.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <map>
 
 namespace bringup::cli {
 namespace {
 
-constexpr auto kCudaDeadline = std::chrono::seconds(60);  // eight contexts on a cold driver take seconds
 constexpr auto kPythonDeadline =
-    std::chrono::seconds(300);  // the first import of torch from a slow disk takes minutes
+    std::chrono::seconds(600);  // the first import of torch from a slow disk takes minutes
+
+int gpus_on_bus(const facts::Machine& machine) {
+  return static_cast<int>(std::ranges::count(machine.pci, facts::PciKind::gpu, &facts::PciFunction::kind));
+}
 
 // The names of a goal's packages, without pins.
 std::vector<std::string> modules_of(const goal::Goal& goal) {
@@ -30,13 +37,30 @@ std::vector<std::string> modules_of(const goal::Goal& goal) {
 }
 
 // Libraries come from the environments with PyTorch first: they are what its programs will use.
-measure::NativeRequest native_request(const facts::Machine& machine, std::string_view level) {
-  measure::NativeRequest request{.level = level == "full" ? measure::Level::full : measure::Level::standard,
-                                 .site_packages = {}};
+measure::NativeRequest native_request(const facts::Machine& machine, const Extent& extent) {
+  measure::NativeRequest request{.level = extent.level == "full"    ? measure::Level::full
+                                          : extent.level == "quick" ? measure::Level::quick
+                                                                    : measure::Level::standard,
+                                 .expected = gpus_on_bus(machine),
+                                 .site_packages = {},
+                                 .soak = extent.soak,
+                                 .inject = extent.inject,
+                                 .progress = extent.progress};
   for (const facts::PythonEnv& env : machine.envs) {
     if (env.torch) request.site_packages.push_back(env.site_packages);
   }
   return request;
+}
+
+// "90", "90s", "10m", "1h".
+std::optional<std::chrono::seconds> duration_of(std::string_view text) {
+  const std::map<char, int> units{{'s', 1}, {'m', 60}, {'h', 3600}};
+  const auto unit = text.empty() ? units.end() : units.find(text.back());
+  const auto number = base::to_integer(unit == units.end() ? text : text.substr(0, text.size() - 1));
+  constexpr std::int64_t kMost = std::int64_t{7} * 24 * 3600;
+  if (!number || *number <= 0 || *number > kMost) return std::nullopt;
+  const std::int64_t seconds = *number * (unit == units.end() ? 1 : unit->second);
+  return seconds > kMost ? std::nullopt : std::optional(std::chrono::seconds(seconds));
 }
 
 struct Chosen {
@@ -96,33 +120,52 @@ Error no_choice(const facts::Machine& machine) {
   return {Errc::failed, "there is no choice that serves this machine and goal; nothing was changed"};
 }
 
-int native_seconds(const facts::Machine& machine, std::string_view level) {
-  const auto gpus = std::ranges::count(machine.pci, facts::PciKind::gpu, &facts::PciFunction::kind);
-  if (level == "quick" || gpus == 0) return 0;
-  return static_cast<int>(
-      measure::native_takes(native_request(machine, level), static_cast<int>(gpus)).count());
+Result<Extent> extent_of(const Options& options) {
+  Extent extent{.level = options.level, .environments = options.level != "quick" && !options.gpus_only};
+  if (!options.duration.empty()) {
+    const auto duration = duration_of(options.duration);
+    if (!duration)
+      return Error(Errc::usage,
+                   fmt::format("--duration '{}': expected a time such as 90s, 10m or 1h, at most a week",
+                               options.duration));
+    if (options.level != "full")
+      return Error(Errc::usage, "--duration belongs to --level full: it is how long the GPUs are soaked");
+    extent.soak = *duration;
+  }
+  if (const char* faults = std::getenv("BRINGUP_INJECT"); faults != nullptr && *faults != '\0')
+    extent.inject = TRY(measure::parse_injections(faults).within("BRINGUP_INJECT"));
+  return extent;
 }
 
-Proven prove(const facts::Machine& machine, const goal::Goal& goal, const host::Clock& clock, bool recorded,
-             std::string_view level) {
+int native_seconds(const facts::Machine& machine, const Extent& extent) {
+  const int gpus = gpus_on_bus(machine);
+  if (gpus == 0) return 0;
+  return static_cast<int>(measure::native_takes(native_request(machine, extent), gpus).count());
+}
+
+Proven prove(const Looked& looked, const goal::Goal& goal, const host::Clock& clock, const Extent& extent) {
   const auto began = clock.steady();
-  facts::Measurements measurements;
-  if (recorded) {
-    measurements.cuda = Error(Errc::unsupported, "a recorded machine cannot be measured");
+  const facts::Machine& machine = looked.machine;
+  Proven proven;
+  facts::Measurements& measurements = proven.measurements;
+  if (looked.view->recorded()) {
+    measurements.native = Error(Errc::unsupported, "a recorded machine cannot be measured");
   } else {
-    measurements.cuda = measure::prove_cuda(kCudaDeadline);
-    if (level != "quick") measurements.native = measure::prove_native(native_request(machine, level));
+    measurements.native = measure::prove_native(native_request(machine, extent));
     const std::vector<std::string> modules = modules_of(goal);
+    const auto depth = extent.level == "full" ? measure::EnvDepth::full : measure::EnvDepth::standard;
     for (const facts::PythonEnv& env : machine.envs) {
-      if (env.torch)
-        measurements.envs.emplace_back(env.path,
-                                       measure::prove_env(env, modules, machine.user, kPythonDeadline));
+      if (!env.torch || !extent.environments) continue;
+      if (extent.progress) extent.progress({.phase = env.path, .done = 1.0, .gpus = {}});
+      measurements.envs.emplace_back(env.path,
+                                     measure::prove_env(env, modules, machine.user, kPythonDeadline, depth));
     }
   }
   measurements.elapsed_seconds = std::chrono::duration<double>(clock.steady() - began).count();
-  Proven proven{.verdicts = diagnose::judge(machine, measurements),
-                .overall = {},
-                .seconds = measurements.elapsed_seconds};
+  facts::Machine judged = machine;
+  if (!judged.counts.nvml.gpus && measurements.native)
+    judged.counts.nvml = {.gpus = measurements.native->nvml_count, .how = "NVML"};
+  proven.verdicts = diagnose::judge(judged, measurements);
   proven.overall = diagnose::overall(proven.verdicts);
   return proven;
 }

@@ -4,9 +4,12 @@
 
 #include <bringup/cli/look.hpp>
 #include <bringup/facts/measurement.hpp>
+#include <bringup/measure/native.hpp>
 #include <bringup/resolve/resolve.hpp>
 #include <bringup/steps/step.hpp>
 
+#include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,18 +30,27 @@ Result<Decided> decide(const Options& options, const Doors& doors);
 // script can tell a missing network from a machine that cannot be served.
 Error no_choice(const facts::Machine& machine);
 
+// How much is to be proven.
+struct Extent {
+  std::string level = "standard";  // "quick": the GPUs alone; "standard", "full": environments as well
+  bool environments = true;        // at all; the level quick has none anyway
+  std::chrono::seconds soak{0};    // level full
+  std::vector<measure::Injection> inject = {};
+  std::function<void(const measure::NativeProgress&)> progress = nullptr;
+};
+// From --level, --duration and BRINGUP_INJECT; an error says what is wrong with them.
+Result<Extent> extent_of(const Options& options);
+
 struct Proven {
+  facts::Measurements measurements;
   std::vector<facts::Verdict> verdicts;
   facts::Outcome overall = facts::Outcome::not_measured;
-  double seconds = 0;
 };
 
 // measure, judge. A recorded machine cannot be measured, and every verdict says so.
-// `level` is "quick", "standard" or "full"; the last two measure natively as well.
-Proven prove(const facts::Machine& machine, const goal::Goal& goal, const host::Clock& clock, bool recorded,
-             std::string_view level);
-// Seconds that the native part of a level takes on this machine, roughly; 0 when it has none.
-int native_seconds(const facts::Machine& machine, std::string_view level);
+Proven prove(const Looked& looked, const goal::Goal& goal, const host::Clock& clock, const Extent& extent);
+// Seconds that the native part takes on this machine, roughly; 0 when it has no GPU.
+int native_seconds(const facts::Machine& machine, const Extent& extent);
 int verify_exit(facts::Outcome overall);
 
 }  // namespace bringup::cli

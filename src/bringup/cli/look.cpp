@@ -73,13 +73,10 @@ probe::Options options_here(bool ask_nvml) {
   probe::Options options;
   probe::fill_from_process(options);
   options.nvml = ask_nvml ? measure::read_nvml(kDriverDeadline)
-                          : facts::Reading<facts::NvmlSnapshot>(
-                                Error(Errc::absent, "not asked: the GPUs are those given with --for"));
+                          : facts::Reading<facts::NvmlSnapshot>(Error(Errc::absent, "not asked"));
   options.user = current_user();
   return options;
 }
-
-namespace {
 
 std::string absolute(const std::string& path) {
   if (path.starts_with('/')) return path;
@@ -87,8 +84,10 @@ std::string absolute(const std::string& path) {
   return ::getcwd(here.data(), here.size()) == nullptr ? path : std::string(here.data()) + "/" + path;
 }
 
+namespace {
+
 facts::Machine look_here(const Options& options, const Doors& doors, Depth depth) {
-  probe::Options how = options_here(options.shape.empty());
+  probe::Options how = options_here(depth.nvml && options.shape.empty());
   how.name_gpu = name_gpu;
   how.cuda =
       depth.cuda

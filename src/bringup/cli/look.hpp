@@ -13,6 +13,7 @@
 namespace bringup::cli {
 
 struct Depth {
+  bool nvml = true;      // read NVML, in a child
   bool sources = false;  // ask which software sources answer
   bool cuda = false;     // count through CUDA, in a child
   bool pytorch = false;  // count through PyTorch, in the environments that have it
@@ -38,6 +39,9 @@ void ask_sources(facts::Machine& machine);
 
 // The goal of --goal, ./bringup.toml, /etc/bringup/bringup.toml, or the default.
 Result<goal::Goal> read_goal(const Options& options, const host::View& view);
+
+// A path as seen from where the program was called.
+std::string absolute(const std::string& path);
 
 // What a probe of this machine needs beside its files; NVML is read in a child, unless other GPUs are the
 // question.

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The verbs that look: facts, doctor, explain, plan, verify, record.
+// The verbs that look: facts, doctor, explain, plan, record.
 #include <bringup/base/text.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
 #include <bringup/cli/look.hpp>
 #include <bringup/diagnose/diagnose.hpp>
-#include <bringup/measure/measure.hpp>
 #include <bringup/probe/probe.hpp>
 #include <bringup/report/report.hpp>
+#include <bringup/report/why.hpp>
 
 #include <fmt/format.h>
 
@@ -79,25 +79,17 @@ Result<int> run_explain(const Options& options, const Doors& /*doors*/) {
 
 Result<int> run_plan(const Options& options, const Doors& doors) {
   const Decided decided = TRY(decide(options, doors));
+  if (!options.why.empty() && std::holds_alternative<resolve::Choice>(decided.resolution)) {
+    const resolve::Why why = TRY(resolve::why(decided.looked.machine, decided.goal, catalog::built_in(),
+                                              decided.looked.today, options.why));
+    TRY(print(options.json ? report::why_json(why) : report::why_text(why, output_style(options))));
+    return exit_ok;
+  }
   const bool changes = !decided.plan.steps.empty();
   TRY(print(options.json ? report::plan_json(decided.resolution, decided.plan)
                          : report::plan_text(decided.resolution, decided.plan, output_style(options))));
   if (std::holds_alternative<resolve::Conflict>(decided.resolution)) return exit_failed;
   return options.detailed_exitcode && changes ? exit_changes : exit_ok;
-}
-
-Result<int> run_verify(const Options& options, const Doors& doors) {
-  const Looked looked = TRY(look(options, doors, {}));
-  const goal::Goal goal = TRY(read_goal(options, *looked.view));
-  const bool recorded = looked.view->recorded();
-  if (const int seconds = native_seconds(looked.machine, options.level); seconds > 0 && !recorded)
-    say(options, fmt::format("measuring natively at the level {}: about {} s, then each environment",
-                             options.level, seconds));
-  const Proven proven = prove(looked.machine, goal, doors.clock, recorded, options.level);
-  TRY(print(options.json ? report::verify_json(proven.verdicts, proven.overall, proven.seconds)
-                         : report::verify_text(proven.verdicts, proven.overall, proven.seconds,
-                                               output_style(options))));
-  return verify_exit(proven.overall);
 }
 
 Result<int> run_record(const Options& options, const Doors& doors) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
+#include <bringup/cli/catalog.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/help.hpp>
@@ -40,6 +41,7 @@ Result<int> run(const std::vector<std::string>& arguments) {
   }
   const cli::Verb* verb = cli::find_verb(options.verb);
   const auto view = host::real_view();
+  cli::take_catalog(options, *view);
   const auto control = verb->access == cli::Access::changes ? host::real_control() : nullptr;
   return verb->run(options, {.view = *view, .control = control.get(), .clock = host::real_clock()});
 }

@@ -12,12 +12,12 @@
 namespace bringup::cli {
 namespace {
 
-constexpr std::string_view kLooking = "facts doctor plan verify record";
+constexpr std::string_view kLooking = "facts doctor plan verify topo record";
 constexpr std::string_view kAsking = "up apply resume undo";
 
 constexpr std::array kOptions{
-    Option{"--json", "", "facts doctor plan verify history status", "one JSON document on standard output",
-           &Options::json},
+    Option{"--json", "", "facts doctor plan verify topo history status catalog",
+           "one JSON document on standard output", &Options::json},
     Option{"--goal", "FILE", "up plan doctor verify apply status", "what is wanted (bringup.toml)", nullptr,
            &Options::goal},
     Option{"--for", "SHAPE", "up plan",
@@ -28,19 +28,34 @@ constexpr std::array kOptions{
     Option{"--offline", "", "up facts doctor plan apply record", "do not ask which software sources answer",
            &Options::offline},
     Option{"--all", "", "facts", "count GPUs through CUDA and PyTorch too (takes seconds)", &Options::all},
-    Option{"--level", "LEVEL", "verify",
-           "quick (default); standard and full add memory, bandwidth, matrix rates, pairs and all-reduce",
+    Option{"--level", "LEVEL", "verify", "quick (GPUs alone, under a second), standard (default) or full",
            nullptr, &Options::level},
+    Option{"--gpus-only", "", "verify", "leave the Python environments out", &Options::gpus_only},
+    Option{"--duration", "TIME", "verify", "level full: load all GPUs for so long (90s, 10m, 1h)", nullptr,
+           &Options::duration},
+    Option{"--compare", "OLD.json", "verify", "tell what differs from an older verify --json", nullptr,
+           &Options::compare},
+    Option{"--html", "FILE", "verify up", "keep the proof as one page that needs nothing else", nullptr,
+           &Options::html},
+    Option{"--junit", "FILE", "verify", "keep it as JUnit XML", nullptr, &Options::junit},
+    Option{"--prometheus", "FILE", "verify", "keep it for node_exporter's textfile collector", nullptr,
+           &Options::prometheus},
     Option{"--detailed-exitcode", "", "plan", "exit 2 when there is something to do",
            &Options::detailed_exitcode},
+    Option{"--why", "PART", "plan",
+           "only the reasons for one part and its nearest alternatives: driver, flavour, source, toolkit, "
+           "python, torch, torchvision, torchaudio or an environment's name",
+           nullptr, &Options::why},
+    Option{"--key", "FILE", "catalog", "use: a file of keys that may sign catalogs", nullptr, &Options::key},
+    Option{"--write", "FILE", "catalog", "refresh: write the rows that are new", nullptr, &Options::write},
     Option{"--dry-run", "", "up apply", "stop after the plan", &Options::dry_run},
     Option{"--require-gpu", "", "up", "a machine without an NVIDIA GPU is a failure", &Options::require_gpu},
     Option{"--user-only", "", "up apply", "only the steps that need no root; say what is left",
            &Options::user_only},
     Option{"--yes", "", kAsking, "do not ask", &Options::yes},
     Option{"--no-input", "", kAsking, "never prompt; what would be asked is refused", &Options::no_input},
-    Option{"--state", "DIR", "up apply resume undo history status", "where the journal is kept", nullptr,
-           &Options::state},
+    Option{"--state", "DIR", "up apply resume undo history status catalog", "where the journal is kept",
+           nullptr, &Options::state},
     Option{"--color", "WHEN", "*", "auto, always or never (NO_COLOR is obeyed)", nullptr, &Options::color},
     Option{"--quiet", "", "*", "no progress and no hints", &Options::quiet},
     Option{"--verbose", "", "*", "show what children print", &Options::verbose},

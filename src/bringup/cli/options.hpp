@@ -25,6 +25,7 @@ struct Options {
   bool dry_run = false;
   bool require_gpu = false;
   bool user_only = false;
+  bool gpus_only = false;
   bool detailed_exitcode = false;
   bool help = false;
   bool version = false;
@@ -32,8 +33,16 @@ struct Options {
   std::string goal;   // path; "" for ./bringup.toml, /etc/bringup/bringup.toml or the compiled-in default
   std::string shape;  // --for
   std::string root;   // --root: a recording
-  std::string level = "quick";
-  std::string state;  // --state: where the journal is, "" for the default
+  std::string level = "standard";
+  std::string duration;    // of the soak: "10m"
+  std::string compare;     // an older verify --json
+  std::string html;        // where the proof is kept as a page
+  std::string junit;       // ... as JUnit XML
+  std::string prometheus;  // ... for node_exporter
+  std::string key;         // catalog use: file of trusted keys
+  std::string write;       // catalog refresh: where the new rows go
+  std::string why;         // plan --why: the part of the choice to give reasons for
+  std::string state;       // --state: where the journal is, "" for the default
 };
 
 // One option: which verbs take it (a blank-separated list; "*" for all), and what it sets.

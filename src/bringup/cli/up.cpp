@@ -4,7 +4,9 @@
 #include <bringup/cli/change.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
+#include <bringup/cli/kept.hpp>
 #include <bringup/cli/line.hpp>
+#include <bringup/cli/live.hpp>
 #include <bringup/diagnose/diagnose.hpp>
 
 #include <fmt/format.h>
@@ -51,8 +53,13 @@ Result<int> tell_proof(const Options& options, const Doors& doors, const goal::G
   again.shape.clear();
   const Looked looked = TRY(look(again, doors, {}));
   say(options, "proving each environment and GPU by running on it");
-  const Proven proven = prove(looked.machine, goal, doors.clock, false, "quick");
-  TRY(print(report::verify_text(proven.verdicts, proven.overall, proven.seconds, output_style(options))));
+  Extent extent = TRY(extent_of(options));
+  extent.progress = live_screen(options);
+  const Proven proven = prove(looked, goal, doors.clock, extent);
+  extent.progress = nullptr;
+  TRY(keep(options, looked, goal, proven, doors.clock));
+  TRY(print(report::verify_text(proven.verdicts, proven.overall, proven.measurements.elapsed_seconds,
+                                output_style(options))));
   const bool failed = std::ranges::any_of(
       proven.verdicts, [](const facts::Verdict& verdict) { return verdict.outcome == facts::Outcome::fail; });
   if (failed) return exit_failed;
@@ -70,6 +77,7 @@ Result<steps::Plan> part_to_do(const Options& options, const Decided& decided) {
 }  // namespace
 
 Result<int> run_up(const Options& options, const Doors& doors) {
+  TRY(keepable(options));
   const Decided decided = TRY(decide(options, doors));
   const facts::Machine& machine = decided.looked.machine;
   const std::size_t gpus = gpus_of(machine);

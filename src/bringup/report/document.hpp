@@ -8,6 +8,9 @@
 #include <string>
 #include <string_view>
 
+namespace bringup::facts {
+struct Quantity;
+}
 namespace bringup::steps {
 struct Step;
 }
@@ -27,6 +30,9 @@ template <typename T>
 ordered_json value_or_null(const std::optional<T>& value) {
   return value ? ordered_json(*value) : ordered_json(nullptr);
 }
+
+// What was measured as `verify` shows it.
+ordered_json quantity_or_null(const std::optional<facts::Quantity>& quantity);
 
 // A step as `plan` and the fixes of `doctor` show it.
 ordered_json step_json(const steps::Step& step);

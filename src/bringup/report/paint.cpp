@@ -172,6 +172,25 @@ void Page::paragraph(const Cell& cell, std::size_t indent) {
   row({cell}, indent);
 }
 
+void Page::drawn(const Row& pieces) {
+  std::string line;
+  std::size_t left = columns_;
+  std::size_t blanks = 0;  // written when something follows them
+  for (const Cell& piece : pieces) {
+    std::string text = plain(piece.text);
+    if (base::display_width(text) + blanks > left) text = base::fit(text, left - std::min(left, blanks));
+    const std::size_t end = text.find_last_not_of(' ') + 1;
+    if (end == 0 || left <= blanks) {
+      blanks += text.size();
+      continue;
+    }
+    line += std::string(blanks, ' ') + painted(text.substr(0, end), piece.tone);
+    left -= std::min(left, blanks + base::display_width(text.substr(0, end)));
+    blanks = text.size() - end;
+  }
+  text_ += line + '\n';
+}
+
 void Page::row(const Row& cells, std::size_t indent, std::span<const std::size_t> least) {
   table({&cells, 1}, indent, least);
 }

@@ -44,6 +44,8 @@ class Page {
   // Cells below each other are aligned; each wraps within its column. `least` are widths that the columns
   // have at least, so that several tables line up.
   void table(std::span<const Row> rows, std::size_t indent = 2, std::span<const std::size_t> least = {});
+  // One line of these pieces side by side, their blanks kept, cut at the width: of a drawing.
+  void drawn(const Row& pieces);
   void row(const Row& cells, std::size_t indent, std::span<const std::size_t> least = {});
 
   std::string take() && { return std::move(text_); }

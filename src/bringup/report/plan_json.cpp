@@ -52,7 +52,10 @@ ordered_json conflict_json(const resolve::Conflict& conflict) {
 ordered_json reasons_json(const std::vector<resolve::Reason>& reasons) {
   ordered_json json = ordered_json::array();
   for (const resolve::Reason& reason : reasons)
-    json.push_back({{"about", reason.about}, {"text", reason.text}, {"source", text_or_null(reason.source)}});
+    json.push_back({{"about", reason.about},
+                    {"text", reason.text},
+                    {"source", text_or_null(reason.source)},
+                    {"known", catalog::known_name(reason.known)}});
   return json;
 }
 

@@ -5,8 +5,11 @@
 
 #include <bringup/catalog/catalog.hpp>
 #include <bringup/diagnose/diagnose.hpp>
+#include <bringup/diagnose/topology.hpp>
 #include <bringup/facts/machine.hpp>
 #include <bringup/facts/measurement.hpp>
+#include <bringup/report/compare.hpp>
+#include <bringup/report/proof.hpp>
 #include <bringup/resolve/resolve.hpp>
 #include <bringup/steps/step.hpp>
 
@@ -20,10 +23,15 @@ namespace bringup::report {
 struct Style {
   std::size_t columns = 80;
   bool colour = false;
+  bool ascii = false;  // lines of drawings in ASCII, for a terminal that does not show others
 };
 
 std::string facts_text(const facts::Machine& machine, const Style& style);
 std::string facts_json(const facts::Machine& machine);
+
+// The drawing of how things hang together, who is how far from whom, and the order to use.
+std::string topo_text(const diagnose::Topology& topology, const Style& style);
+std::string topo_json(const diagnose::Topology& topology);
 
 std::string doctor_text(const diagnose::Diagnosis& diagnosis, const Style& style);
 std::string doctor_json(const diagnose::Diagnosis& diagnosis);
@@ -36,5 +44,9 @@ std::string verify_text(std::span<const facts::Verdict> verdicts, facts::Outcome
                         double elapsed_seconds, const Style& style);
 std::string verify_json(std::span<const facts::Verdict> verdicts, facts::Outcome overall,
                         double elapsed_seconds);
+
+// `verify --compare`: what differs from an older proof.
+std::string compare_text(const Comparison& comparison, const Style& style);
+std::string compare_json(const Comparison& comparison);
 
 }  // namespace bringup::report

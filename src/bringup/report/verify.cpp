@@ -2,13 +2,13 @@
 // What was proven, for people and for programs.
 #include <bringup/base/text.hpp>
 #include <bringup/report/document.hpp>
+#include <bringup/report/figure.hpp>
 #include <bringup/report/report.hpp>
 #include <bringup/report/words.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace bringup::report {
 namespace {
@@ -25,20 +25,6 @@ struct Group {
   Verdicts verdicts;
 };
 
-std::string human(double value, std::string_view unit) {
-  if (unit == "s") return base::human_seconds(value);
-  if (unit == "B/s" && std::abs(value) >= 1e12) return fmt::format("{:.2f} TB/s", value / 1e12);
-  if (unit == "B/s" && std::abs(value) >= 1e9) return fmt::format("{:.1f} GB/s", value / 1e9);
-  if (unit == "B/s") return fmt::format("{:.0f} MB/s", value / 1e6);
-  if ((unit == "B" || unit == "bytes") && value >= 0 && value < 1e18)
-    return base::human_bytes(static_cast<std::uint64_t>(value));
-  if (value == 1.0 && unit.size() > 2 && unit.ends_with('s')) unit.remove_suffix(1);
-  return fmt::format("{} {}",
-                     std::round(value) == value && std::abs(value) < 1e15 ? fmt::format("{:.0f}", value)
-                                                                          : fmt::format("{:.4g}", value),
-                     plain(unit));
-}
-
 std::string numbers_of(const facts::Verdict& verdict) {
   std::string words;
   if (verdict.measured) words = human(verdict.measured->value, verdict.measured->unit);
@@ -54,16 +40,8 @@ std::string numbers_of(const facts::Verdict& verdict) {
   return words;
 }
 
-// The environment that a verdict is about: its reason begins with the path.
-std::string_view environment_of(const facts::Verdict& verdict) {
-  if (!verdict.check.starts_with("env-") || !verdict.why.starts_with('/')) return {};
-  return std::string_view(verdict.why).substr(0, verdict.why.find(": "));
-}
-
 Row row_of(const facts::Verdict& verdict) {
-  std::string_view why = verdict.why;
-  const std::string_view env = environment_of(verdict);
-  if (!env.empty()) why.remove_prefix(std::min(why.size(), env.size() + 2));
+  const std::string_view why = reason_of(verdict);
   // That an import was one import says nothing that its version does not.
   const bool telling = !(verdict.measured && verdict.measured->unit == "imports" && !why.empty());
   std::string words = telling ? numbers_of(verdict) : "";
@@ -151,35 +129,8 @@ void print_groups(Page& page, const std::vector<Group>& groups) {
   }
 }
 
-// A GPU is proven when something was measured on it and passed, and nothing about it alone failed or stayed
-// open.
-bool proven(std::string_view gpu, std::span<const facts::Verdict> verdicts) {
-  bool passed = false;
-  for (const facts::Verdict& verdict : verdicts) {
-    if (verdict.gpus.size() != 1 || verdict.gpus[0] != gpu) continue;
-    switch (verdict.outcome) {
-      case facts::Outcome::pass:
-        passed = passed || verdict.measured;
-        break;
-      case facts::Outcome::info:
-      case facts::Outcome::warn:
-        break;
-      case facts::Outcome::fail:
-      case facts::Outcome::inconclusive:
-      case facts::Outcome::not_measured:
-        return false;
-    }
-  }
-  return passed;
-}
-
 std::string tally(std::span<const facts::Verdict> verdicts) {
-  std::vector<std::string> gpus;
-  for (const facts::Verdict& verdict : verdicts) {
-    for (const std::string& gpu : verdict.gpus) {
-      if (std::ranges::find(gpus, gpu) == gpus.end()) gpus.push_back(gpu);
-    }
-  }
+  const std::vector<std::string> gpus = judged_gpus(verdicts);
   const auto sound =
       std::ranges::count_if(gpus, [verdicts](const std::string& gpu) { return proven(gpu, verdicts); });
   const bool nothing = std::ranges::none_of(
@@ -193,11 +144,6 @@ std::string tally(std::span<const facts::Verdict> verdicts) {
   if (passed == 0) return "0 of 0 GPUs: nothing could be measured";
   return fmt::format("0 of 0 GPUs: none to measure; {} passed",
                      counted(static_cast<std::size_t>(passed), "other check"));
-}
-
-ordered_json number_or_null(const std::optional<facts::Quantity>& quantity) {
-  if (!quantity) return nullptr;
-  return {{"value", quantity->value}, {"unit", quantity->unit}};
 }
 
 }  // namespace
@@ -219,6 +165,11 @@ Cell outcome_cell(facts::Outcome outcome) {
     return Tone::plain;
   };
   return {std::string(diagnose::outcome_name(outcome)), tone()};
+}
+
+ordered_json quantity_or_null(const std::optional<facts::Quantity>& quantity) {
+  if (!quantity) return nullptr;
+  return {{"value", quantity->value}, {"unit", quantity->unit}, {"spread", value_or_null(quantity->spread)}};
 }
 
 std::string verify_text(std::span<const facts::Verdict> verdicts, facts::Outcome overall,
@@ -245,8 +196,9 @@ std::string verify_json(std::span<const facts::Verdict> verdicts, facts::Outcome
                   {"source", text_or_null(verdict.expected->source)}};
     json["verdicts"].push_back({{"check", verdict.check},
                                 {"gpus", verdict.gpus},
+                                {"environment", text_or_null(environment_of(verdict))},
                                 {"verdict", diagnose::outcome_name(verdict.outcome)},
-                                {"measured", number_or_null(verdict.measured)},
+                                {"measured", quantity_or_null(verdict.measured)},
                                 {"expected", std::move(expected)},
                                 {"why", text_or_null(verdict.why)}});
   }

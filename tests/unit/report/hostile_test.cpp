@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names that somebody else chose: escape sequences, broken UTF-8, very long ones, ones of wide characters.
+#include <unit/report/markup.hpp>
 #include <unit/report/values.hpp>
 
 #ifdef BRINGUP_HAS_RAPIDCHECK
@@ -50,23 +51,34 @@ TEST_P(HostileWords, StayValidJson) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Names, HostileWords,
-                         testing::Values(Hostile{"escape", "a\x1b[31;1mred\x1b[0m\x1b]0;title\x07z"},
-                                         Hostile{"newlines", "a\n\nfail  b\r\nc"},
-                                         Hostile{"broken_utf8", "a\xff\xc3(\xe2\x82z\xf5"},
-                                         Hostile{"c1",
-                                                 "a\xc2\x9b"
-                                                 "31mz\x7f"},
-                                         Hostile{"turned", "a\xe2\x80\xaetxt.exe"},
-                                         Hostile{"nul", std::string("a\0b", 3)},
-                                         Hostile{"long_name", std::string(300, 'x')},
-                                         Hostile{"long_path", "/" + many("directory/", 30)},
-                                         Hostile{"long_path_list", many("/opt/some where/bin:", 30)},
-                                         Hostile{"chinese", "显卡驱动程序"},
-                                         Hostile{"long_chinese", many("显卡", 150)},
-                                         Hostile{"many_words", many("several words ", 40)},
-                                         Hostile{"empty", ""}, Hostile{"blanks", "   \t  "}),
-                         [](const auto& tested) { return std::string(tested.param.name); });
+TEST_P(HostileWords, AreHarmlessInEveryFormOfTheProof) {
+  const ProofForms forms = every_proof(GetParam().words);
+  for (const std::string& text : {forms.html, forms.junit, forms.prometheus}) {
+    EXPECT_EQ(control_at(text), std::string::npos) << text;
+    EXPECT_TRUE(valid_utf8(text)) << text;
+  }
+  EXPECT_EQ(markup_error(forms.html, true), "");
+  EXPECT_EQ(markup_error(forms.junit, false), "");
+  EXPECT_EQ(exposition_error(forms.prometheus), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Names, HostileWords,
+    testing::Values(
+        Hostile{"script", "</title></style><script>alert(1)</script><img src=x onerror=y>"},
+        Hostile{"quotes", "\" onload=\"x\" ' & &lt; ]]> -->"}, Hostile{"label", "a\\\"} 1\n# TYPE x gauge"},
+        Hostile{"noncharacter", "a\xEF\xBF\xBF\xEF\xBF\xBEz"},
+        Hostile{"escape", "a\x1b[31;1mred\x1b[0m\x1b]0;title\x07z"}, Hostile{"newlines", "a\n\nfail  b\r\nc"},
+        Hostile{"broken_utf8", "a\xff\xc3(\xe2\x82z\xf5"},
+        Hostile{"c1",
+                "a\xc2\x9b"
+                "31mz\x7f"},
+        Hostile{"turned", "a\xe2\x80\xaetxt.exe"}, Hostile{"nul", std::string("a\0b", 3)},
+        Hostile{"long_name", std::string(300, 'x')}, Hostile{"long_path", "/" + many("directory/", 30)},
+        Hostile{"long_path_list", many("/opt/some where/bin:", 30)}, Hostile{"chinese", "显卡驱动程序"},
+        Hostile{"long_chinese", many("显卡", 150)}, Hostile{"many_words", many("several words ", 40)},
+        Hostile{"empty", ""}, Hostile{"blanks", "   \t  "}),
+    [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(HostileWords, KeepTheirValueInJson) {
   const std::string words = "tab\t \x1b[1m \x7f \xc2\x9b \xe2\x80\xae 显";
@@ -89,6 +101,11 @@ TEST(AnyText, IsHarmlessInEveryReport) {
       RC_ASSERT(nlohmann::json::accept(text));
       RC_ASSERT(control_at(text) == std::string::npos);
     }
+    const ProofForms forms = every_proof(words);
+    RC_ASSERT(control_at(forms.html + forms.junit + forms.prometheus) == std::string::npos);
+    RC_ASSERT(markup_error(forms.html, true).empty());
+    RC_ASSERT(markup_error(forms.junit, false).empty());
+    RC_ASSERT(exposition_error(forms.prometheus).empty());
   }));
 }
 #endif

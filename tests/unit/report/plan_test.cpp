@@ -235,7 +235,8 @@ TEST(PlanJson, HasTheChoiceAsOtherProgramsReadIt) {
   EXPECT_EQ(document["reasons"][0],
             json({{"about", "driver"},
                   {"text", "branch 580 is the newest supported one that serves every GPU"},
-                  {"source", "a"}}));
+                  {"source", "a"},
+                  {"known", "read"}}));
   EXPECT_EQ(document["notices"], json::array({{{"id", "secure-boot"}, {"text", "Secure Boot is on"}}}));
   EXPECT_EQ(document["steps"][1], json({{"id", "wheels-dl"},
                                         {"kind", "install-wheels"},

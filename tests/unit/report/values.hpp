@@ -221,6 +221,74 @@ inline std::vector<facts::Verdict> full_verdicts(const std::string& words) {
   return out;
 }
 
+// A native proof of two GPUs, with their links, every text being `words`.
+inline facts::NativeProof full_native(const std::string& words) {
+  const facts::Rate rate{.median = 1.5e9, .samples = {1.5e9}};
+  facts::NativeProof proof{.level = words, .driver_version = 13000};
+  for (int i = 0; i < 2; ++i) {
+    facts::NativeGpu gpu{.index = i, .pci = i == 0 ? words : "0000:07:00.0", .name = words, .uuid = words};
+    gpu.nvlink = facts::NvlinkState{.links = 2, .active = 2, .version = 4};
+    gpu.load = std::vector<facts::LoadSample>{{.at_seconds = 0.1, .watts = 100, .reasons = 4}};
+    proof.gpus.push_back(std::move(gpu));
+  }
+  proof.pairs = std::vector<facts::NativePair>{{.from = words, .to = "0000:07:00.0", .copy = rate}};
+  proof.collectives = std::vector<facts::Collective>{
+      {.kind = words, .by = words, .path = words, .ranks = 2, .steps = {{.bytes = 1U << 20U, .bus = rate}}}};
+  proof.phases = {{.name = words, .began_seconds = 0, .seconds = 1}};
+  proof.settings = {words};
+  proof.unseen = {words};
+  return proof;
+}
+
+inline diagnose::Topology full_topology(const std::string& words) {
+  using Kind = diagnose::TreeNode::Kind;
+  diagnose::Topology topology;
+  topology.tree = {{.kind = Kind::numa, .id = 0, .cpus = words},
+                   {.kind = Kind::pcie_switch, .depth = 1, .address = words, .name = words},
+                   {.kind = Kind::gpu, .depth = 2, .address = words, .name = words},
+                   {.kind = Kind::network, .depth = 2, .address = words, .name = words},
+                   {.kind = Kind::gpu, .depth = 1, .address = "0000:07:00.0", .name = words}};
+  topology.unseen = {words};
+  return topology;
+}
+
+// The page, JUnit and Prometheus about values whose texts are `words`.
+struct ProofForms {
+  std::string html;
+  std::string junit;
+  std::string prometheus;
+};
+
+inline ProofForms every_proof(const std::string& words) {
+  const facts::Machine machine = full_machine(words);
+  const facts::Measurements measurements{.native = full_native(words)};
+  std::vector<facts::Verdict> verdicts = full_verdicts(words);
+  verdicts.push_back({.check = "gpu-pair-speed",
+                      .gpus = {words, "0000:07:00.0"},
+                      .outcome = facts::Outcome::warn,
+                      .measured = facts::Quantity{.value = 1e9, .unit = "B/s"},
+                      .why = words});
+  verdicts.push_back({.check = words,
+                      .gpus = {words},
+                      .measured = facts::Quantity{.value = 1e9, .unit = "B/s"},
+                      .why = words,
+                      .env = words});
+  const diagnose::Diagnosis diagnosis = full_diagnosis(words);
+  const resolve::Resolution resolution = full_choice(words);
+  const diagnose::Topology topology = full_topology(words);
+  const report::ProofReport report{.machine = machine,
+                                   .measurements = measurements,
+                                   .verdicts = verdicts,
+                                   .overall = facts::Outcome::fail,
+                                   .elapsed_seconds = 1,
+                                   .made_at = words,
+                                   .version = words,
+                                   .resolution = &resolution,
+                                   .diagnosis = &diagnosis,
+                                   .topology = &topology};
+  return {report::proof_html(report), report::proof_junit(report), report::proof_prometheus(report)};
+}
+
 // Every report about values whose texts are `words`.
 inline std::vector<std::string> every_text(const std::string& words, const report::Style& style) {
   const steps::Plan plan{.steps = every_kind_of_step(words)};

@@ -150,16 +150,46 @@ TEST(VerifyJson, HasEveryKey) {
   EXPECT_EQ(document["verdicts"][1],
             json({{"check", "cuda-copy"},
                   {"gpus", {"0000:06:00.0"}},
+                  {"environment", nullptr},
                   {"verdict", "pass"},
-                  {"measured", {{"value", 55e9}, {"unit", "B/s"}}},
+                  {"measured", {{"value", 55e9}, {"unit", "B/s"}, {"spread", nullptr}}},
                   {"expected", {{"value", 31.5e9}, {"unit", "B/s"}, {"source", "half of PCIe 5.0 x16"}}},
                   {"why", "the bytes came back the same"}}));
   EXPECT_EQ(document["verdicts"][3], json({{"check", "env-import"},
                                            {"gpus", json::array()},
+                                           {"environment", "/opt/torch"},
                                            {"verdict", "fail"},
                                            {"measured", nullptr},
                                            {"expected", nullptr},
                                            {"why", "/opt/torch: torchaudio: no libcudart"}}));
+}
+
+TEST(VerifyText, TellsOperationsPerSecondWithThreeDigits) {
+  Verdict product{.check = "gpu-matrix-bf16",
+                  .gpus = {"a"},
+                  .outcome = Outcome::pass,
+                  .measured = facts::Quantity{.value = 7.492e14, .unit = "FLOP/s"},
+                  .expected = facts::Expectation{.value = 1.404e15, .unit = "FLOP/s", .source = ""}};
+  EXPECT_THAT(shown({product}), HasSubstr("749 TFLOP/s, expected 1.40 PFLOP/s"));
+  product.measured->value = 4.9634e13;
+  EXPECT_THAT(shown({product}), HasSubstr("49.6 TFLOP/s"));
+  product.measured->value = 999.96e12;
+  EXPECT_THAT(shown({product}), HasSubstr("1.00 PFLOP/s"));
+}
+
+TEST(VerifyText, GroupsByTheEnvironmentThatAVerdictNames) {
+  Verdict training{.check = "env-training", .gpus = {"a"}, .outcome = Outcome::pass, .why = "/opt/dl: bf16"};
+  training.env = "/opt/dl";
+  EXPECT_THAT(shown({training}), StartsWith("Environment /opt/dl\n  pass          env-training  bf16\n"));
+  training.why = "the loss fell";
+  EXPECT_THAT(shown({training}), HasSubstr("env-training  the loss fell"));
+}
+
+TEST(VerifyJson, GivesTheSpreadOfAFigureWhereItIsKnown) {
+  Verdict copy = copy_of("a", 5e10);
+  copy.measured->spread = 0.015;
+  const json document = json::parse(report::verify_json(std::vector{copy}, Outcome::pass, 0));
+  EXPECT_EQ(document["verdicts"][0]["measured"]["spread"], 0.015);
 }
 
 TEST(VerifyJson, SaysNotMeasuredInTwoWords) {
