@@ -51,6 +51,9 @@ class Screen {
   ~Screen() { erase(); }
 
   void show(const NativeProgress& progress) {
+    // A soak is a part of its own: the time that is left is that of the soak.
+    if (progress.phase == "soak" && !soaking_) began_ = Steady::now();
+    soaking_ = progress.phase == "soak";
     const double seconds = std::chrono::duration<double>(Steady::now() - began_).count();
     if (terminal_ == 0) {
       if (progress.phase != "soak" || seconds - said_ < kBetweenLines) return;
@@ -75,6 +78,7 @@ class Screen {
   std::size_t terminal_;  // its columns; 0: none
   Steady::time_point began_ = Steady::now();
   double said_ = 0;
+  bool soaking_ = false;
   std::size_t drawn_ = 0;
 };
 

@@ -73,6 +73,7 @@ void Conductor::soak() {
   const auto wanted = static_cast<double>(request_.soak.count());
   const double each = std::min(kMostRoundSeconds, wanted / kLeastRounds);
   soaking_ = true;
+  tell("soak", 0, {});
   for (std::size_t round = 0; Steady::now() < until && !able_.empty() && !host::interrupted(); ++round) {
     if (round % kRoundsBetweenMemory == kRoundsBetweenMemory - 1)
       together("memory");
