@@ -90,7 +90,7 @@ class GpuWorker {
 
  private:
   void fail_on_purpose() const {
-    if (extent_.faults.contains("die")) ::raise(SIGKILL);
+    if (extent_.faults.contains("die")) static_cast<void>(::raise(SIGKILL));
     while (extent_.faults.contains("hang")) ::pause();
   }
 
