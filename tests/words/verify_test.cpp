@@ -9,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 #include <support/program.hpp>
+#include <unistd.h>
 
 namespace {
 
@@ -58,6 +59,10 @@ TEST_F(Verify, SaysAtOnceThatAFileCannotBeWritten) {
   EXPECT_EQ(missing.code, 74) << missing.err;
   EXPECT_THAT(missing.err, HasSubstr("--html"));
   EXPECT_EQ(missing.out, "");
+  if (::geteuid() != 0) {
+    const Ran denied = bringup_program({"verify", "--root", kMachine, "--html", "/root/proof.html"});
+    EXPECT_EQ(denied.code, 77) << denied.err;
+  }
   const Ran folder = bringup_program({"verify", "--root", kMachine, "--junit", home_.string()});
   EXPECT_EQ(folder.code, 64);
   EXPECT_THAT(folder.err, HasSubstr("is a directory"));

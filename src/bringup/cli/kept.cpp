@@ -61,7 +61,8 @@ Result<> keepable(const Options& options) {
   for (const Form& form : kForms) {
     const std::string& path = options.*form.path;
     if (path.empty()) continue;
-    if (fs::is_directory(path))
+    std::error_code unseen;  // what cannot be looked at is told by the check of its folder
+    if (fs::is_directory(path, unseen))
       return Error(Errc::usage, fmt::format("{} {}: is a directory; a file is expected", form.option, path));
     const fs::path folder = fs::path(absolute(path)).parent_path();
     if (::access(folder.c_str(), W_OK | X_OK) != 0) return cannot_write(form.option, path);
