@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prototypes and constants are NVML's public interface (docs.nvidia.com/deploy/nvml-api).
 #include <bringup/gpu/library.hpp>
+#include <bringup/gpu/nvml_peers.hpp>
 #include <bringup/gpu/nvml_watch.hpp>
 
 #include <fmt/format.h>
@@ -24,11 +25,6 @@ constexpr int kMemoryClock = 2;
 constexpr unsigned long long kXidEvents = 8;
 constexpr unsigned kMostNvlinks = 36;
 
-struct PciInfo {  // nvmlPciInfo_t of version 3
-  std::array<char, 16> bus_id_legacy;
-  unsigned domain, bus, device, pci_device_id, pci_subsystem_id;
-  std::array<char, 32> bus_id;
-};
 struct Process {  // nvmlProcessInfo_t of version 2 and 3
   unsigned pid;
   unsigned long long bytes;
@@ -110,13 +106,6 @@ Result<Api> bind(const Library& library) {
   library.bind_optional(api.register_events, "nvmlDeviceRegisterEvents");
   library.bind_optional(api.event_wait, "nvmlEventSetWait_v2");
   return api;
-}
-
-std::string kernel_address(std::string_view bus_id) {
-  if (bus_id.size() == 16 && bus_id.starts_with("0000")) bus_id.remove_prefix(4);
-  std::string address(bus_id);
-  for (char& c : address) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return address;
 }
 
 std::string process_name(unsigned pid) {
@@ -253,8 +242,7 @@ facts::NativeGpu NvmlWatch::describe(int index) const {
   text = {};
   if (api.uuid(handle, text.data(), text.size()) == kSuccess) gpu.uuid = text.data();
   PciInfo pci{};
-  if (api.pci(handle, &pci) == kSuccess)
-    gpu.pci = kernel_address({pci.bus_id.data(), ::strnlen(pci.bus_id.data(), pci.bus_id.size())});
+  if (api.pci(handle, &pci) == kSuccess) gpu.pci = kernel_address(pci);
   gpu.build = build_of(*state_, index);
   gpu.link = link_of(*state_, index);
   gpu.nvlink = nvlink_of(*state_, index);
