@@ -5,6 +5,7 @@
 #include <bringup/cli/catalog.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
+#include <bringup/host/download.hpp>
 #include <bringup/report/catalog.hpp>
 
 #include <fmt/format.h>
@@ -25,30 +26,8 @@ std::string index_url() {
 }
 
 Result<std::string> fetched(const host::View& view, const std::string& url) {
-  const std::string protocols = url.starts_with("https://") ? "=https" : "=http,https";
-  std::vector<std::string> argv{"/usr/bin/wget", "--quiet",      "--output-document=-",
-                                "--tries=2",     "--timeout=20", url};
-  if (view.exists("/usr/bin/curl"))
-    argv = {"/usr/bin/curl",
-            "--fail",
-            "--silent",
-            "--show-error",
-            "--location",
-            "--proto",
-            protocols,
-            "--proto-redir",
-            protocols,
-            "--max-redirs",
-            "5",
-            "--retry",
-            "2",
-            "--connect-timeout",
-            "15",
-            "--max-filesize",
-            "67108864",
-            url};
-  else if (!view.exists("/usr/bin/wget"))
-    return Error(Errc::absent, "neither curl nor wget is here to ask the index with");
+  std::vector<std::string> argv = host::download_command(view, url);
+  if (argv.empty()) return Error(Errc::absent, "neither curl nor wget is here to ask the index with");
   host::Outcome outcome = TRY(view.ask({.argv = std::move(argv), .deadline = std::chrono::seconds(90)}));
   if (outcome.success()) return std::move(outcome.out);
   const auto lines = base::lines(outcome.err);
@@ -70,7 +49,13 @@ std::string without_login(const std::string& url) {
 
 Result<int> refresh_catalog(const Options& options, const Doors& doors) {
   const std::string index = index_url();
-  say(options, fmt::format("asking {} about torch and its companions", without_login(index)));
+  if (without_login(index) != index)
+    return Error(
+        Errc::unsupported,
+        fmt::format("the index {} is given with a name or password, which would stand in the process list; "
+                    "set PIP_INDEX_URL to one without",
+                    without_login(index)));
+  say(options, fmt::format("asking {} about torch and its companions", index));
   const std::string today = host::iso_time(doors.clock.now()).substr(0, 10);
   catalog::Refreshed refreshed = TRY(catalog::refresh(
       catalog::built_in(), index, [&doors](const std::string& url) { return fetched(doors.view, url); },

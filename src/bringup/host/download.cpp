@@ -20,7 +20,6 @@ Error no(const std::string& url, const Outcome& outcome) {
 // curl's and wget's answers come on standard output; nothing is left behind when they fail.
 Result<std::string> by_pipe(Control& control, std::vector<std::string> argv, const std::string& url,
                             const std::optional<RunAs>& as) {
-  argv.push_back(url);
   Outcome outcome = TRY(control.run({.argv = std::move(argv), .deadline = kDeadline, .as = as}));
   if (!outcome.success()) return no(url, outcome);
   return std::move(outcome.out);
@@ -38,39 +37,47 @@ Result<std::string> by_apt_helper(Control& control, const std::string& url) {
 
 }  // namespace
 
+std::vector<std::string> download_command(const View& view, const std::string& url) {
+  const bool secure = url.starts_with("https://");
+  const std::string protocols = secure ? "=https" : "=http,https";
+  std::vector<std::string> argv;
+  if (view.exists("/usr/bin/curl")) {
+    argv = {"/usr/bin/curl",
+            "--fail",
+            "--silent",
+            "--show-error",
+            "--location",
+            "--proto",
+            protocols,
+            "--proto-redir",
+            protocols,
+            "--max-redirs",
+            "5",
+            "--retry",
+            "3",
+            "--connect-timeout",
+            "20",
+            "--speed-limit",
+            "100",
+            "--speed-time",
+            "30",
+            "--max-filesize",
+            "67108864"};
+  } else if (view.exists("/usr/bin/wget")) {
+    argv = {"/usr/bin/wget", "--quiet",      "--output-document=-",
+            "--tries=3",     "--timeout=30", "--max-redirect=5"};
+    if (secure) argv.emplace_back("--https-only");
+  } else {
+    return argv;
+  }
+  argv.push_back(url);
+  return argv;
+}
+
 Result<std::string> download(Control& control, const std::string& url, const std::optional<RunAs>& as) {
   const View& view = control.view();
-  const std::string protocols = url.starts_with("https://") ? "=https" : "=http,https";
-  if (view.exists("/usr/bin/curl"))
-    return by_pipe(control,
-                   {"/usr/bin/curl",
-                    "--fail",
-                    "--silent",
-                    "--show-error",
-                    "--location",
-                    "--proto",
-                    protocols,
-                    "--proto-redir",
-                    protocols,
-                    "--max-redirs",
-                    "5",
-                    "--retry",
-                    "3",
-                    "--connect-timeout",
-                    "20",
-                    "--speed-limit",
-                    "100",
-                    "--speed-time",
-                    "30",
-                    "--max-filesize",
-                    "67108864"},
-                   url, as);
-  if (view.exists("/usr/bin/wget")) {
-    std::vector<std::string> argv{"/usr/bin/wget", "--quiet",      "--output-document=-",
-                                  "--tries=3",     "--timeout=30", "--max-redirect=5"};
-    if (url.starts_with("https://")) argv.emplace_back("--https-only");
+  if (auto argv = download_command(view, url); !argv.empty())
     return by_pipe(control, std::move(argv), url, as);
-  }
   if (view.exists("/usr/lib/apt/apt-helper") && ::geteuid() == 0) return by_apt_helper(control, url);
   return Error(Errc::absent, fmt::format("{}: neither curl nor wget is here to download it with", url));
 }

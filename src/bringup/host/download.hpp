@@ -6,6 +6,10 @@
 
 namespace bringup::host {
 
+// The command that writes what is at `url` (at most 64 MiB) to its standard output, by curl or wget; empty:
+// neither is here. https never becomes http on the way. The address stands in the process list.
+std::vector<std::string> download_command(const View& view, const std::string& url);
+
 // The bytes at `url` (at most 64 MiB), by curl, wget or apt's own helper, whichever is here. https never
 // becomes http on the way. Errc::unreachable says what was in the way: the name, the connection, the
 // certificate, the proxy, the status.
