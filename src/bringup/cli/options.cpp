@@ -12,15 +12,15 @@
 namespace bringup::cli {
 namespace {
 
-constexpr std::string_view kLooking = "facts doctor plan verify topo record";
+constexpr std::string_view kLooking = "facts doctor plan verify topo record model";
 constexpr std::string_view kAsking = "up apply resume undo";
 
 constexpr std::array kOptions{
-    Option{"--json", "", "facts doctor plan verify topo history status catalog",
+    Option{"--json", "", "facts doctor plan verify topo history status catalog model",
            "one JSON document on standard output", &Options::json},
     Option{"--goal", "FILE", "up plan doctor verify apply status", "what is wanted (bringup.toml)", nullptr,
            &Options::goal},
-    Option{"--for", "SHAPE", "up plan",
+    Option{"--for", "SHAPE", "up plan model",
            "for GPUs that are not here yet: \"4x RTX 4090\", or (plan) a hardware file or recording", nullptr,
            &Options::shape},
     Option{"--root", "DIR", kLooking, "look at a recorded machine instead of this one", nullptr,
@@ -46,6 +46,10 @@ constexpr std::array kOptions{
            "only the reasons for one part and its nearest alternatives: driver, flavour, source, toolkit, "
            "python, torch, torchvision, torchaudio or an environment's name",
            nullptr, &Options::why},
+    Option{"--context", "N", "model", "tokens of a sequence (the model's limit, at most 8192)", nullptr,
+           &Options::context},
+    Option{"--batch", "N", "model", "sequences at a time (1)", nullptr, &Options::batch},
+    Option{"--gpus", "N", "model", "spread over so many GPUs", nullptr, &Options::gpus},
     Option{"--key", "FILE", "catalog", "use: a file of keys that may sign catalogs", nullptr, &Options::key},
     Option{"--write", "FILE", "catalog", "refresh: write the rows that are new", nullptr, &Options::write},
     Option{"--dry-run", "", "up apply", "stop after the plan", &Options::dry_run},

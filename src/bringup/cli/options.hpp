@@ -34,15 +34,18 @@ struct Options {
   std::string shape;  // --for
   std::string root;   // --root: a recording
   std::string level = "standard";
-  std::string duration;    // of the soak: "10m"
-  std::string compare;     // an older verify --json
-  std::string html;        // where the proof is kept as a page
-  std::string junit;       // ... as JUnit XML
-  std::string prometheus;  // ... for node_exporter
-  std::string key;         // catalog use: file of trusted keys
-  std::string write;       // catalog refresh: where the new rows go
-  std::string why;         // plan --why: the part of the choice to give reasons for
-  std::string state;       // --state: where the journal is, "" for the default
+  std::string duration;     // of the soak: "10m"
+  std::string compare;      // an older verify --json
+  std::string html;         // where the proof is kept as a page
+  std::string junit;        // ... as JUnit XML
+  std::string prometheus;   // ... for node_exporter
+  std::string key;          // catalog use: file of trusted keys
+  std::string write;        // catalog refresh: where the new rows go
+  std::string why;          // plan --why: the part of the choice to give reasons for
+  std::string context;      // model plan: tokens; "" for the model's own limit, at most 8192
+  std::string batch = "1";  // model plan: sequences at a time
+  std::string gpus;         // model plan: how many GPUs; "" for those that are here
+  std::string state;        // --state: where the journal is, "" for the default
 };
 
 // One option: which verbs take it (a blank-separated list; "*" for all), and what it sets.

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/report/model.hpp>
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+
+namespace bringup::report {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json or_null(const std::string& text) {
+  return text.empty() ? ordered_json(nullptr) : ordered_json(text);
+}
+ordered_json or_null(std::int64_t number) {
+  return number == 0 ? ordered_json(nullptr) : ordered_json(number);
+}
+
+ordered_json need_json(const ModelPlan& plan, const stacks::MemoryNeed& need) {
+  ordered_json parts = ordered_json::array();
+  for (const stacks::MemoryPart& part : need.parts)
+    parts.push_back({{"what", part.what}, {"bytes", std::llround(part.bytes)}, {"how", part.how}});
+  return {{"use", need.use},
+          {"gpus", 1},
+          {"moment", need.moment},
+          {"parts", std::move(parts)},
+          {"allocated_bytes", std::llround(need.allocated_bytes)},
+          {"needed_bytes", std::llround(need.needed_bytes)},
+          {"fits", plan.gpu_bytes ? ordered_json(need.needed_bytes <= static_cast<double>(*plan.gpu_bytes))
+                                  : ordered_json(nullptr)}};
+}
+
+}  // namespace
+
+std::string model_json(const ModelPlan& plan) {
+  const stacks::ModelShape& shape = plan.shape;
+  ordered_json memory = ordered_json::array();
+  for (const stacks::MemoryNeed& need : plan.memory) memory.push_back(need_json(plan, need));
+  const ordered_json json = {
+      {"schema", "bringup.model-plan/1"},
+      {"directory", plan.directory},
+      {"architecture", or_null(shape.architecture)},
+      {"model_type", or_null(shape.model_type)},
+      {"known", shape.known},
+      {"parameters", plan.ask.parameters},
+      {"weight_bytes", plan.weight_bytes},
+      {"layers", or_null(shape.layers)},
+      {"hidden", or_null(shape.hidden)},
+      {"context_limit", or_null(shape.context_limit)},
+      {"sliding_window", or_null(shape.sliding_window.value_or(0))},
+      {"rope_scaling", or_null(shape.rope_scaling)},
+      {"quantization", or_null(shape.quantization)},
+      {"context", plan.ask.context},
+      {"batch", plan.ask.batch},
+      {"gpu_bytes", plan.gpu_bytes ? ordered_json(*plan.gpu_bytes) : ordered_json(nullptr)},
+      {"memory", std::move(memory)}};
+  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace bringup::report

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/stacks/model_memory.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace bringup::stacks {
+namespace {
+
+constexpr double kContext = 0.8 * 1024 * 1024 * 1024;  // CUDA's context, libraries and their kernels
+constexpr double kLost = 1.03;                         // between the allocator's blocks
+
+// The sizes as real numbers, so that nothing overflows.
+struct Sizes {
+  double h, f, layers, q, kv, heads, vocabulary, tokens, weights, adapters;
+  bool tied;
+};
+
+Sizes sizes_of(const ModelShape& shape, const MemoryAsk& ask) {
+  const auto real = [](std::int64_t number) { return static_cast<double>(number); };
+  Sizes s{.h = real(shape.hidden),
+          .f = real(shape.intermediate),
+          .layers = real(shape.layers),
+          .q = real(shape.heads) * real(shape.head_width),
+          .kv = real(shape.kv_heads) * real(shape.head_width),
+          .heads = real(shape.heads),
+          .vocabulary = real(shape.vocabulary),
+          .tokens = real(ask.context) * real(ask.batch),
+          .weights = 2 * real(ask.parameters),
+          .adapters = 0,
+          .tied = shape.tied};
+  const double sides = 2 * (s.h + s.q) + 2 * (s.h + s.kv) + 3 * (s.h + s.f);
+  s.adapters = 2 * s.layers * real(kLoraRank) * sides;
+  return s;
+}
+
+// What one layer keeps of the forward pass, and what its backward pass needs on top of that when it is
+// fullest.
+MemoryPart kept(const Sizes& s, bool lora, double layers) {
+  const double rank = static_cast<double>(kLoraRank);
+  const double norms = lora ? 12 * s.h + 14 * rank : 16 * s.h;
+  const double each = norms + 4 * s.q + 4 * s.kv + 8 * s.f + 4 * s.heads + 8;
+  return {"activations", layers * s.tokens * each,
+          fmt::format("{:.0f} layers x {:.0f} tokens x {:.0f} B", layers, s.tokens, each)};
+}
+MemoryPart backward(const Sizes& s) {
+  return {"backward of a layer", s.tokens * (4 * s.f + 4 * s.h),
+          fmt::format("{:.0f} tokens x 4 x ({:.0f} + {:.0f}) B", s.tokens, s.f, s.h)};
+}
+MemoryPart loss_part(const Sizes& s, bool lora) {
+  const double norm = (lora ? 4 : 8) * s.h;
+  return {"logits and loss", s.tokens * (12 * s.vocabulary + norm),
+          fmt::format("{:.0f} tokens x (12 x {:.0f} + {:.0f}) B", s.tokens, s.vocabulary, norm)};
+}
+MemoryPart inputs(const Sizes& s) {
+  return {"checkpoints", 2 * s.layers * s.tokens * s.h,
+          fmt::format("{:.0f} layers x {:.0f} tokens x 2 x {:.0f} B", s.layers, s.tokens, s.h)};
+}
+MemoryPart weights(const Sizes& s) {
+  return {"weights", s.weights, fmt::format("2 B x {:.4g}", s.weights / 2)};
+}
+
+MemoryNeed moment(std::string name, std::vector<MemoryPart> parts) {
+  MemoryNeed need{.use = "", .moment = std::move(name), .parts = std::move(parts)};
+  for (const MemoryPart& part : need.parts) need.allocated_bytes += part.bytes;
+  need.needed_bytes = need.allocated_bytes * kLost + kContext;
+  return need;
+}
+
+MemoryNeed fullest(std::string use, std::vector<MemoryNeed> moments) {
+  MemoryNeed most = *std::ranges::max_element(moments, {}, &MemoryNeed::allocated_bytes);
+  most.use = std::move(use);
+  return most;
+}
+
+MemoryNeed inference(const Sizes& s) {
+  const MemoryPart cache{
+      "key and value cache", 4 * s.layers * s.kv * s.tokens,
+      fmt::format("2 x {:.0f} layers x {:.0f} x {:.0f} tokens x 2 B", s.layers, s.kv, s.tokens)};
+  const MemoryPart work{"one layer at work", s.tokens * (6 * s.h + 6 * s.f),
+                        fmt::format("{:.0f} tokens x 6 x ({:.0f} + {:.0f}) B", s.tokens, s.h, s.f)};
+  return fullest("inference-bf16", {moment("prefill", {weights(s), cache, work})});
+}
+
+// Gradients come during the backward pass and are gone before the next loss.
+MemoryNeed training(const Sizes& s, bool lora, bool again) {
+  const double learning = lora ? s.adapters : s.weights;
+  const double embedding = 2 * s.vocabulary * s.h;
+  const MemoryPart adapters{"adapters", lora ? s.adapters : 0,
+                            fmt::format("rank {} on 7 matrices a layer", kLoraRank)};
+  const MemoryPart states{"AdamW's states", 2 * learning, fmt::format("2 x 2 B x {:.4g}", learning / 2)};
+  const MemoryPart gradients{"gradients", learning, fmt::format("2 B x {:.4g}", learning / 2)};
+  // Untied, the embedding's own gradient comes after the last layer's.
+  MemoryPart so_far = gradients;
+  if (!lora && !s.tied) so_far.bytes -= embedding;
+  MemoryPart all = kept(s, lora, again ? 1 : s.layers);
+  if (lora && !again) all.bytes -= 4 * s.tokens * s.h;  // nothing learns before the first layer's norm
+  std::vector<MemoryPart> base{weights(s), states};
+  if (lora) base.push_back(adapters);
+  auto with = [&base](std::vector<MemoryPart> more) {
+    more.insert(more.begin(), base.begin(), base.end());
+    return more;
+  };
+  MemoryPart doubled = gradients;
+  if (!lora && s.tied) doubled.bytes += embedding;
+  std::vector<MemoryNeed> moments{moment("loss", with({again ? inputs(s) : all, loss_part(s, lora)})),
+                                  moment("optimizer", with({doubled}))};
+  std::vector<MemoryPart> last{so_far, kept(s, lora, 1), backward(s)};
+  if (again) last.push_back(lora ? inputs(s) : MemoryPart{"checkpoints", 2 * s.tokens * s.h, "of one layer"});
+  moments.push_back(moment("last layer", with(std::move(last))));
+  return fullest(std::string(lora ? "lora" : "full") + (again ? "-checkpointed" : ""), std::move(moments));
+}
+
+}  // namespace
+
+std::vector<MemoryNeed> memory_needs(const ModelShape& shape, const MemoryAsk& ask) {
+  if (!shape.known) return {};
+  const Sizes s = sizes_of(shape, ask);
+  return {inference(s), training(s, true, false), training(s, true, true), training(s, false, false),
+          training(s, false, true)};
+}
+
+}  // namespace bringup::stacks

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
+#include <bringup/stacks/model_shape.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace bringup::stacks {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Families that compute as Llama does: RMS norms twice a layer, a gated MLP, shared key and value heads.
+constexpr std::array<std::string_view, 3> kFamilies{"llama", "mistral", "qwen2"};
+
+constexpr std::int64_t kMost = std::int64_t{1} << 31;
+
+std::string text_of(const Json& json, const char* key) {
+  const auto at = json.find(key);
+  return at != json.end() && at->is_string() ? at->get<std::string>() : "";
+}
+
+std::int64_t number_of(const Json& json, const char* key, std::int64_t otherwise) {
+  const auto at = json.find(key);
+  return at != json.end() && at->is_number_integer() ? at->get<std::int64_t>() : otherwise;
+}
+
+Result<std::int64_t> size_of(const Json& json, const char* key, std::int64_t otherwise = 0) {
+  const std::int64_t number = number_of(json, key, otherwise);
+  if (number > 0 && number < kMost) return number;
+  return Error(Errc::malformed, fmt::format("config.json: {} is {}: expected a size above 0", key,
+                                            json.contains(key) ? "out of range" : "missing"));
+}
+
+std::string scaling_of(const Json& json) {
+  const auto at = json.find("rope_scaling");
+  if (at == json.end() || !at->is_object()) return "";
+  const std::string kind = text_of(*at, at->contains("rope_type") ? "rope_type" : "type");
+  const auto factor = at->find("factor");
+  if (factor == at->end() || !factor->is_number()) return kind;
+  return fmt::format("{} x{:g}", kind, factor->get<double>());
+}
+
+}  // namespace
+
+Result<ModelShape> parse_model_config(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return Error(Errc::malformed, "config.json: expected a JSON object");
+  ModelShape shape{.model_type = text_of(json, "model_type")};
+  const auto names = json.find("architectures");
+  if (names != json.end() && names->is_array() && !names->empty() && names->front().is_string())
+    shape.architecture = names->front().get<std::string>();
+  shape.rope_scaling = scaling_of(json);
+  shape.context_limit = std::max<std::int64_t>(0, number_of(json, "max_position_embeddings", 0));
+  if (const auto at = json.find("quantization_config"); at != json.end() && at->is_object())
+    shape.quantization = text_of(*at, "quant_method");
+  shape.known = std::ranges::find(kFamilies, shape.model_type) != kFamilies.end();
+  if (!shape.known) return shape;
+  shape.hidden = TRY(size_of(json, "hidden_size"));
+  shape.layers = TRY(size_of(json, "num_hidden_layers"));
+  shape.heads = TRY(size_of(json, "num_attention_heads"));
+  shape.kv_heads = TRY(size_of(json, "num_key_value_heads", shape.heads));
+  shape.head_width = TRY(size_of(json, "head_dim", std::max<std::int64_t>(1, shape.hidden / shape.heads)));
+  shape.intermediate = TRY(size_of(json, "intermediate_size"));
+  shape.vocabulary = TRY(size_of(json, "vocab_size"));
+  if (const auto at = json.find("tie_word_embeddings"); at != json.end() && at->is_boolean())
+    shape.tied = at->get<bool>();
+  // Qwen2 names a window that it does not use unless it says so.
+  const auto used = json.find("use_sliding_window");
+  const bool unused = used != json.end() && used->is_boolean() && !used->get<bool>();
+  if (const std::int64_t window = number_of(json, "sliding_window", 0); window > 0 && !unused)
+    shape.sliding_window = window;
+  return shape;
+}
+
+Result<std::int64_t> count_parameters(std::string_view header) {
+  const Json json = Json::parse(header, nullptr, false);
+  if (!json.is_object()) return Error(Errc::malformed, "safetensors: the header is no JSON object");
+  double all = 0;
+  for (const auto& [name, tensor] : json.items()) {
+    if (name == "__metadata__") continue;
+    const auto shape = tensor.is_object() ? tensor.find("shape") : tensor.end();
+    if (!tensor.is_object() || shape == tensor.end() || !shape->is_array())
+      return Error(Errc::malformed, fmt::format("safetensors: {} has no shape", base::harmless(name)));
+    double values = 1;
+    for (const Json& side : *shape) {
+      if (!side.is_number_integer() || side.get<std::int64_t>() < 0)
+        return Error(Errc::malformed, fmt::format("safetensors: {} has no shape", base::harmless(name)));
+      values *= static_cast<double>(side.get<std::int64_t>());
+    }
+    all += values;
+  }
+  if (all > 1e15) return Error(Errc::malformed, "safetensors: more parameters than any model has");
+  return static_cast<std::int64_t>(all);
+}
+
+}  // namespace bringup::stacks

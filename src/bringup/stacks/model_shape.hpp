@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a model's own files say about it: its shape from config.json, its parameters from safetensors headers.
+
+#include <bringup/base/result.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace bringup::stacks {
+
+struct ModelShape {
+  std::string architecture;  // "LlamaForCausalLM"; "" when it is not said
+  std::string model_type;    // "llama"
+  bool known = false;        // of a family whose memory is understood; all below is 0 otherwise
+  std::int64_t hidden = 0;
+  std::int64_t layers = 0;
+  std::int64_t heads = 0;
+  std::int64_t kv_heads = 0;
+  std::int64_t head_width = 0;
+  std::int64_t intermediate = 0;
+  std::int64_t vocabulary = 0;
+  std::int64_t context_limit = 0;  // 0: not said
+  bool tied = false;               // the embedding is the head as well
+  std::string rope_scaling;        // "llama3 x8"; "" for none
+  std::string quantization;        // "gptq"; "" for none
+  std::optional<std::int64_t> sliding_window;
+};
+
+// Errc::malformed for what is no configuration, or for a known family whose sizes are missing or absurd.
+Result<ModelShape> parse_model_config(std::string_view json);
+
+// The number of values in the tensors that a safetensors header (without its length) lists.
+Result<std::int64_t> count_parameters(std::string_view header);
+
+}  // namespace bringup::stacks
