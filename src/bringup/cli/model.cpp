@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace bringup::cli {
 namespace {
@@ -35,9 +36,19 @@ Result<std::string> header_of(const host::View& view, const std::string& path, s
   return view.read_part(path, 8, static_cast<std::size_t>(bytes));
 }
 
+// The files that hold the model once. Meta's own repositories carry it a second time, as
+// consolidated*.safetensors.
+std::vector<std::string> weight_files(const std::vector<std::string>& names) {
+  std::vector<std::string> weights;
+  std::ranges::copy_if(names, std::back_inserter(weights),
+                       [](const std::string& name) { return name.ends_with(".safetensors"); });
+  const auto second = [](const std::string& name) { return name.starts_with("consolidated"); };
+  if (!std::ranges::all_of(weights, second)) std::erase_if(weights, second);
+  return weights;
+}
+
 Result<> count_weights(const host::View& view, report::ModelPlan& plan) {
-  for (const std::string& name : TRY(view.list(plan.directory))) {
-    if (!name.ends_with(".safetensors")) continue;
+  for (const std::string& name : weight_files(TRY(view.list(plan.directory)))) {
     const std::string path = plan.directory + "/" + name;
     const std::uint64_t size = TRY(view.read_part(path, 0, 1)).empty() ? 0 : TRY(view.status(path)).size;
     plan.weight_bytes += size;

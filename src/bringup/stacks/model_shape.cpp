@@ -38,7 +38,7 @@ Result<std::int64_t> size_of(const Json& json, const char* key, std::int64_t oth
 std::string scaling_of(const Json& json) {
   const auto at = json.find("rope_scaling");
   if (at == json.end() || !at->is_object()) return "";
-  const std::string kind = text_of(*at, at->contains("rope_type") ? "rope_type" : "type");
+  std::string kind = text_of(*at, at->contains("rope_type") ? "rope_type" : "type");
   const auto factor = at->find("factor");
   if (factor == at->end() || !factor->is_number()) return kind;
   return fmt::format("{} x{:g}", kind, factor->get<double>());
