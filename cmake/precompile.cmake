@@ -2,15 +2,11 @@
 set(BRINGUP_PCH_COMMON <algorithm> <array> <cstdint> <filesystem> <functional> <map> <memory> <optional> <set> <span> <string>
   <string_view> <utility> <variant> <vector> <fmt/format.h>)
 
-# All rooms are compiled with the same options, and share the first one's; measure differs and has its own.
-function(bringup_precompile target)
-  get_property(first GLOBAL PROPERTY bringup_precompiled)
-  if(target STREQUAL "bringup_measure" OR NOT first)
-    target_precompile_headers(${target} PRIVATE ${BRINGUP_PCH_COMMON})
-    if(NOT first AND NOT target STREQUAL "bringup_measure")
-      set_property(GLOBAL PROPERTY bringup_precompiled ${target})
-    endif()
+# Rooms share those of base; measure is compiled with other options and has its own.
+function(bringup_precompile room)
+  if(room MATCHES "^(base|measure)$")
+    target_precompile_headers(bringup_${room} PRIVATE ${BRINGUP_PCH_COMMON})
   else()
-    target_precompile_headers(${target} REUSE_FROM ${first})
+    target_precompile_headers(bringup_${room} REUSE_FROM bringup_base)
   endif()
 endfunction()
