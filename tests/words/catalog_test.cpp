@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <support/golden.hpp>
+#include <support/home.hpp>
 #include <support/program.hpp>
 
 namespace {
@@ -17,23 +18,14 @@ using namespace bringup;
 using namespace bringup::testing_support;
 using testing::HasSubstr;
 
-class CatalogVerb : public testing::Test {
+class CatalogVerb : public InAHome {
  protected:
-  void SetUp() override { fs::create_directories(home_); }
-  void TearDown() override { fs::remove_all(home_); }
   // With a state folder of its own: no kept catalog of this machine plays a part.
   Ran catalog(std::vector<std::string> words) const {
     words.insert(words.begin(), "catalog");
-    words.insert(words.end(), {"--state", (home_ / "state").string()});
+    words.insert(words.end(), {"--state", at("state")});
     return bringup_program(words);
   }
-  std::string path(const std::string& name) const { return (home_ / name).string(); }
-  std::string file(const std::string& name, const std::string& text) const {
-    fs::create_directories((home_ / name).parent_path());
-    std::ofstream(home_ / name, std::ios::binary) << text;
-    return path(name);
-  }
-  fs::path home_ = fs::temp_directory_path() / ("bringup-catalog-" + std::to_string(::getpid()));
 };
 
 TEST_F(CatalogVerb, EveryDocumentIsOneObjectWithItsSchema) {
@@ -69,16 +61,16 @@ TEST_F(CatalogVerb, WrongWordsNameTheNearest) {
 TEST_F(CatalogVerb, CheckRefusesABadRowOfAFolderByFileAndLine) {
   const std::string good = slurp(fs::path(BRINGUP_SOURCE_DIR) / "data/catalog/sources.toml");
   file("tables/sources.toml", good);
-  EXPECT_EQ(catalog({"check", path("tables")}).code, 0);
+  EXPECT_EQ(catalog({"check", at("tables")}).code, 0);
   std::string bad = good;
   bad.replace(bad.find("https://pypi.org"), 5, "http:");
   file("tables/sources.toml", bad);
-  const Ran refused = catalog({"check", path("tables")});
+  const Ran refused = catalog({"check", at("tables")});
   EXPECT_EQ(refused.code, 1);
   EXPECT_THAT(refused.out, HasSubstr("sources.toml:"));
   EXPECT_THAT(refused.out, HasSubstr("is not https"));
   file("tables/sauces.toml", good);
-  EXPECT_THAT(catalog({"check", path("tables")}).err, HasSubstr("did you mean 'sources.toml'?"));
+  EXPECT_THAT(catalog({"check", at("tables")}).err, HasSubstr("did you mean 'sources.toml'?"));
 }
 
 class SignedCatalog : public CatalogVerb {
@@ -86,15 +78,15 @@ class SignedCatalog : public CatalogVerb {
   void SetUp() override {
     CatalogVerb::SetUp();
     if (!fs::exists("/usr/bin/openssl")) GTEST_SKIP() << "no openssl to make keys with";
-    const auto made = host::run(
-        {.argv = {"/usr/bin/openssl", "genpkey", "-algorithm", "ed25519", "-out", path("key.pem")}});
+    const auto made =
+        host::run({.argv = {"/usr/bin/openssl", "genpkey", "-algorithm", "ed25519", "-out", at("key.pem")}});
     if (!made || !made->success()) GTEST_SKIP() << "this openssl makes no key of Ed25519";
   }
   // A signed file of the tables in the tree; gives the public key's digits.
   std::string sign(int version, const std::string& expires, const std::string& out) const {
     const auto made =
         host::run({.argv = {"/bin/bash", std::string(BRINGUP_SOURCE_DIR) + "/tools/sign-catalog",
-                            std::to_string(version), expires, "test", path("key.pem"), path(out)}});
+                            std::to_string(version), expires, "test", at("key.pem"), at(out)}});
     EXPECT_TRUE(made && made->success()) << (made ? made->err : made.error().message());
     if (!made || made->out.size() < 65) return "";
     return made->out.substr(made->out.size() - 65, 64);
@@ -106,7 +98,7 @@ class SignedCatalog : public CatalogVerb {
 
 TEST_F(SignedCatalog, IsKeptAndThenUsedUntilItIsRemoved) {
   const std::string key = keys(sign(3, "2099-01-01", "three"));
-  const Ran used = catalog({"use", path("three"), "--key", key});
+  const Ran used = catalog({"use", at("three"), "--key", key});
   ASSERT_EQ(used.code, 0) << used.err;
   EXPECT_THAT(catalog({}).out, HasSubstr("version 3"));
   EXPECT_EQ(catalog({"list", "wheels"}).code, 0);
@@ -117,8 +109,8 @@ TEST_F(SignedCatalog, IsKeptAndThenUsedUntilItIsRemoved) {
 TEST_F(SignedCatalog, OlderThanTheOneInUseIsRefused) {
   const std::string key = keys(sign(3, "2099-01-01", "three"));
   sign(2, "2099-01-01", "two");
-  ASSERT_EQ(catalog({"use", path("three"), "--key", key}).code, 0);
-  const Ran refused = catalog({"use", path("two"), "--key", key});
+  ASSERT_EQ(catalog({"use", at("three"), "--key", key}).code, 0);
+  const Ran refused = catalog({"use", at("two"), "--key", key});
   EXPECT_EQ(refused.code, 4);
   EXPECT_THAT(refused.err, HasSubstr("version 2 is older than version 3"));
   EXPECT_THAT(catalog({}).out, HasSubstr("version 3"));
@@ -126,12 +118,12 @@ TEST_F(SignedCatalog, OlderThanTheOneInUseIsRefused) {
 
 TEST_F(SignedCatalog, WithoutATrustedKeyOrWithAnotherOneIsRefused) {
   const std::string digits = sign(3, "2099-01-01", "three");
-  const Ran nobody = catalog({"use", path("three")});
+  const Ran nobody = catalog({"use", at("three")});
   EXPECT_EQ(nobody.code, 4);
   EXPECT_THAT(nobody.err, HasSubstr("--key FILE"));
   std::string other = digits;
   other[0] = other[0] == '0' ? '1' : '0';
-  const Ran wrong = catalog({"use", path("three"), "--key", keys(other, "other.toml")});
+  const Ran wrong = catalog({"use", at("three"), "--key", keys(other, "other.toml")});
   EXPECT_NE(wrong.code, 0);
   EXPECT_THAT(catalog({}).out, HasSubstr("compiled in"));
 }
@@ -139,10 +131,10 @@ TEST_F(SignedCatalog, WithoutATrustedKeyOrWithAnotherOneIsRefused) {
 TEST_F(SignedCatalog, ExpiredCutOrChangedIsRefused) {
   const std::string key = keys(sign(3, "2099-01-01", "three"));
   sign(4, "2020-01-01", "old");
-  const Ran expired = catalog({"use", path("old"), "--key", key});
+  const Ran expired = catalog({"use", at("old"), "--key", key});
   EXPECT_EQ(expired.code, 4);
   EXPECT_THAT(expired.err, HasSubstr("expired on 2020-01-01"));
-  const std::string whole = slurp(path("three"));
+  const std::string whole = slurp(at("three"));
   const Ran cut = catalog({"use", file("cut", whole.substr(0, whole.size() / 2)), "--key", key});
   EXPECT_NE(cut.code, 0);
   EXPECT_THAT(cut.err, HasSubstr("it ends within"));
@@ -155,12 +147,12 @@ TEST_F(SignedCatalog, ExpiredCutOrChangedIsRefused) {
 
 TEST_F(SignedCatalog, ThatWasDamagedOrLaidOpenWhereItIsKeptIsNotUsed) {
   const std::string key = keys(sign(3, "2099-01-01", "three"));
-  ASSERT_EQ(catalog({"use", path("three"), "--key", key}).code, 0);
+  ASSERT_EQ(catalog({"use", at("three"), "--key", key}).code, 0);
   fs::permissions(home_ / "state/catalog", fs::perms::others_write, fs::perm_options::add);
   const Ran open = catalog({});
   EXPECT_THAT(open.out, HasSubstr("compiled in"));
   EXPECT_THAT(open.err, HasSubstr("others can write it"));
-  const std::string whole = slurp(path("three"));
+  const std::string whole = slurp(at("three"));
   fs::remove(home_ / "state/catalog");
   file("state/catalog", whole.substr(0, whole.size() - 5));
   const Ran damaged = catalog({});

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <support/home.hpp>
 #include <support/program.hpp>
 #include <unistd.h>
 
@@ -20,17 +21,13 @@ using testing::StartsWith;
 
 const std::string kMachine = BRINGUP_MACHINES_DIR "/h100x2-ubuntu2404";
 
-class Verify : public testing::Test {
+class Verify : public InAHome {
  protected:
-  void SetUp() override { fs::create_directories(home_); }
-  void TearDown() override { fs::remove_all(home_); }
-  std::string at(const std::string& name) const { return (home_ / name).string(); }
   static std::string read(const std::string& path) {
     std::stringstream text;
     text << std::ifstream(path).rdbuf();
     return text.str();
   }
-  fs::path home_ = fs::temp_directory_path() / ("bringup-verify-" + std::to_string(::getpid()));
 };
 
 TEST_F(Verify, OfARecordingMeasuresNothingAndSaysSo) {

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <support/home.hpp>
 #include <support/program.hpp>
 
 namespace {
@@ -14,16 +15,7 @@ namespace fs = std::filesystem;
 using namespace bringup::testing_support;
 using testing::HasSubstr;
 
-class Words : public testing::Test {
- protected:
-  void SetUp() override { fs::create_directories(home_); }
-  void TearDown() override { fs::remove_all(home_); }
-  std::string file(const std::string& name, const std::string& text) const {
-    std::ofstream(home_ / name) << text;
-    return (home_ / name).string();
-  }
-  fs::path home_ = fs::temp_directory_path() / ("bringup-words-" + std::to_string(::getpid()));
-};
+class Words : public InAHome {};
 
 std::size_t lines_of(const std::string& text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
