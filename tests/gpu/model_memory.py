@@ -290,8 +290,7 @@ def write_model(directory, c):
 
 
 def planned(c, directory):
-    done = subprocess.run([PROGRAM, "model", "plan", directory, "--json", "--context", str(c["context"]), "--batch", str(c["batch"]),
-                           "--gpus", "1"], capture_output=True, text=True, check=False)
+    done = subprocess.run([PROGRAM, "model", "plan", directory, "--json", "--context", str(c["context"]), "--batch", str(c["batch"])], capture_output=True, text=True, check=False)
     if not done.stdout:
         sys.exit("bringup model plan: exit %d: %s" % (done.returncode, done.stderr))
     return {one["use"]: one for one in json.loads(done.stdout)["memory"] if one["gpus"] == 1}

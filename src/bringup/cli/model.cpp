@@ -10,13 +10,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 namespace bringup::cli {
 namespace {
 
 constexpr std::int64_t kUsualContext = 8192;
-constexpr std::uint64_t kMostHeader = 64U << 20U;
+constexpr std::size_t kLengthBytes = 8;
+constexpr std::uint64_t kMostHeader = 64U << 20U;  // what View reads of one file
 
 Result<std::int64_t> number_of(std::string_view option, const std::string& text) {
   constexpr std::int64_t kMost = 100'000'000;
@@ -25,37 +25,38 @@ Result<std::int64_t> number_of(std::string_view option, const std::string& text)
   return Error(Errc::usage, fmt::format("{} '{}': expected a number above 0", option, text));
 }
 
-// A safetensors file begins with the length of its header in eight bytes, the lowest first.
-Result<std::string> header_of(const host::View& view, const std::string& path, std::uint64_t size) {
-  const std::string length = TRY(view.read_part(path, 0, 8));
-  std::uint64_t bytes = 0;
+// A safetensors file begins with the length of its header in eight bytes, the lowest first. Read and not
+// asked for its size: the hub's cache is made of links.
+Result<> count_file(const host::View& view, const std::string& path, report::ModelPlan& plan) {
+  const Error cut(Errc::malformed, path + ": no safetensors file, or one that is cut off");
+  const std::string length = TRY(view.read_part(path, 0, kLengthBytes));
+  std::uint64_t size = 0;
   for (std::size_t i = length.size(); i > 0; --i)
-    bytes = bytes << 8U | static_cast<unsigned char>(length[i - 1]);
-  if (length.size() < 8 || bytes > kMostHeader || bytes + 8 > size)
-    return Error(Errc::malformed, path + ": no safetensors file, or one that is cut off");
-  return view.read_part(path, 8, static_cast<std::size_t>(bytes));
+    size = size << 8U | static_cast<unsigned char>(length[i - 1]);
+  if (length.size() < kLengthBytes || size > kMostHeader) return cut;
+  const std::string header = TRY(view.read_part(path, kLengthBytes, static_cast<std::size_t>(size)));
+  if (header.size() < size) return cut;
+  const stacks::Tensors tensors = TRY(stacks::parse_tensors(header).within(path));
+  const std::uint64_t whole = kLengthBytes + size + tensors.bytes;
+  if (TRY(view.read_part(path, whole - 1, 1)).empty()) return cut;
+  plan.weight_bytes += whole;
+  plan.ask.parameters += tensors.parameters;
+  return ok;
 }
 
-// The files that hold the model once. Meta's own repositories carry it a second time, as
-// consolidated*.safetensors.
-std::vector<std::string> weight_files(const std::vector<std::string>& names) {
-  std::vector<std::string> weights;
-  std::ranges::copy_if(names, std::back_inserter(weights),
-                       [](const std::string& name) { return name.ends_with(".safetensors"); });
+// The files that hold the model once: its index says which; without one all do, but for consolidated*, in
+// which Mistral's repositories carry it a second time.
+Result<std::vector<std::string>> weight_files(const host::View& view, const std::string& directory) {
+  const std::string index = directory + "/model.safetensors.index.json";
+  const auto text = view.read(index);
+  if (text) return stacks::parse_weight_index(*text).within(index);
+  if (text.error().code() != Errc::absent) return text.error();
+  std::vector<std::string> weights = TRY(view.list(directory));
+  std::erase_if(weights, [](const std::string& name) { return !name.ends_with(".safetensors"); });
   const auto second = [](const std::string& name) { return name.starts_with("consolidated"); };
   if (!std::ranges::all_of(weights, second)) std::erase_if(weights, second);
-  return weights;
-}
-
-Result<> count_weights(const host::View& view, report::ModelPlan& plan) {
-  for (const std::string& name : weight_files(TRY(view.list(plan.directory)))) {
-    const std::string path = plan.directory + "/" + name;
-    const std::uint64_t size = TRY(view.read_part(path, 0, 1)).empty() ? 0 : TRY(view.status(path)).size;
-    plan.weight_bytes += size;
-    plan.ask.parameters += TRY(stacks::count_parameters(TRY(header_of(view, path, size))).within(path));
-  }
-  if (plan.ask.parameters > 0) return ok;
-  return Error(Errc::absent, plan.directory + ": no *.safetensors file with weights is in it");
+  if (!weights.empty()) return weights;
+  return Error(Errc::absent, directory + ": no *.safetensors file with weights is in it");
 }
 
 // The smallest GPU decides; NVML knows the card, the catalog the product.
@@ -87,8 +88,6 @@ Error no_directory(const std::string& word) {
 Result<int> run_model(const Options& options, const Doors& doors) {
   if (options.words.size() != 2 || options.words[0] != "plan")
     return Error(Errc::usage, "expected 'bringup model plan DIR'; see 'bringup model --help'");
-  if (!options.gpus.empty() && TRY(number_of("--gpus", options.gpus)) != 1)
-    return Error(Errc::unsupported, "--gpus: memory is told for one GPU; several cannot be planned yet");
   report::ModelPlan plan{.directory = absolute(options.words[1]),
                          .shape = {},
                          .ask = {},
@@ -103,7 +102,8 @@ Result<int> run_model(const Options& options, const Doors& doors) {
                                              : TRY(number_of("--context", options.context));
   if (limit > 0 && plan.ask.context > limit)
     say(options, fmt::format("the model was made for a context of {} at most", limit));
-  TRY(count_weights(doors.view, plan));
+  for (const std::string& name : TRY(weight_files(doors.view, plan.directory)))
+    TRY(count_file(doors.view, plan.directory + "/" + name, plan));
   if (plan.shape.quantization.empty()) plan.memory = stacks::memory_needs(plan.shape, plan.ask);
   plan.gpu_bytes = smallest_gpu(TRY(look(options, doors, {})).machine);
   TRY(print(options.json ? report::model_json(plan) : report::model_text(plan, output_style(options))));

@@ -49,7 +49,6 @@ constexpr std::array kOptions{
     Option{"--context", "N", "model", "tokens of a sequence (the model's limit, at most 8192)", nullptr,
            &Options::context},
     Option{"--batch", "N", "model", "sequences at a time (1)", nullptr, &Options::batch},
-    Option{"--gpus", "N", "model", "spread over so many GPUs", nullptr, &Options::gpus},
     Option{"--key", "FILE", "catalog", "use: a file of keys that may sign catalogs", nullptr, &Options::key},
     Option{"--write", "FILE", "catalog", "refresh: write the rows that are new", nullptr, &Options::write},
     Option{"--dry-run", "", "up apply", "stop after the plan", &Options::dry_run},

@@ -44,7 +44,6 @@ struct Options {
   std::string why;          // plan --why: the part of the choice to give reasons for
   std::string context;      // model plan: tokens; "" for the model's own limit, at most 8192
   std::string batch = "1";  // model plan: sequences at a time
-  std::string gpus;         // model plan: how many GPUs; "" for those that are here
   std::string state;        // --state: where the journal is, "" for the default
 };
 

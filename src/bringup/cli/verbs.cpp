@@ -21,7 +21,7 @@ constexpr std::array kVerbs{
     Verb{"verify", "prove each GPU and each environment by running on it", Access::looks, "", 0, run_verify},
     Verb{"topo", "how GPUs, network cards and drives are wired, where it is narrow, the best order",
          Access::looks, "", 0, run_topo},
-    Verb{"model", "which memory a model takes on each GPU to run it and to train it", Access::looks,
+    Verb{"model", "which memory a model takes on one GPU to run it and to train it", Access::looks,
          "plan DIR", 2, run_model},
     Verb{"record", "write this machine down as a folder that every looking verb can replay", Access::looks,
          "DIR", 1, run_record},

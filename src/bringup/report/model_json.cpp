@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/report/document.hpp>
 #include <bringup/report/model.hpp>
-
-#include <nlohmann/json.hpp>
 
 #include <cmath>
 
 namespace bringup::report {
 namespace {
 
-using nlohmann::ordered_json;
-
-ordered_json or_null(const std::string& text) {
-  return text.empty() ? ordered_json(nullptr) : ordered_json(text);
-}
-ordered_json or_null(std::int64_t number) {
+// 0 says that config.json does not.
+ordered_json number_or_null(std::int64_t number) {
   return number == 0 ? ordered_json(nullptr) : ordered_json(number);
 }
 
@@ -37,25 +32,24 @@ std::string model_json(const ModelPlan& plan) {
   const stacks::ModelShape& shape = plan.shape;
   ordered_json memory = ordered_json::array();
   for (const stacks::MemoryNeed& need : plan.memory) memory.push_back(need_json(plan, need));
-  const ordered_json json = {
-      {"schema", "bringup.model-plan/1"},
-      {"directory", plan.directory},
-      {"architecture", or_null(shape.architecture)},
-      {"model_type", or_null(shape.model_type)},
-      {"known", shape.known},
-      {"parameters", plan.ask.parameters},
-      {"weight_bytes", plan.weight_bytes},
-      {"layers", or_null(shape.layers)},
-      {"hidden", or_null(shape.hidden)},
-      {"context_limit", or_null(shape.context_limit)},
-      {"sliding_window", or_null(shape.sliding_window.value_or(0))},
-      {"rope_scaling", or_null(shape.rope_scaling)},
-      {"quantization", or_null(shape.quantization)},
-      {"context", plan.ask.context},
-      {"batch", plan.ask.batch},
-      {"gpu_bytes", plan.gpu_bytes ? ordered_json(*plan.gpu_bytes) : ordered_json(nullptr)},
-      {"memory", std::move(memory)}};
-  return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  const ordered_json json = {{"schema", "bringup.model-plan/1"},
+                             {"directory", plan.directory},
+                             {"architecture", text_or_null(shape.architecture)},
+                             {"model_type", text_or_null(shape.model_type)},
+                             {"known", shape.known},
+                             {"parameters", plan.ask.parameters},
+                             {"weight_bytes", plan.weight_bytes},
+                             {"layers", number_or_null(shape.layers)},
+                             {"hidden", number_or_null(shape.hidden)},
+                             {"context_limit", number_or_null(shape.context_limit)},
+                             {"sliding_window", value_or_null(shape.sliding_window)},
+                             {"rope_scaling", text_or_null(shape.rope_scaling)},
+                             {"quantization", text_or_null(shape.quantization)},
+                             {"context", plan.ask.context},
+                             {"batch", plan.ask.batch},
+                             {"gpu_bytes", value_or_null(plan.gpu_bytes)},
+                             {"memory", std::move(memory)}};
+  return written(json);
 }
 
 }  // namespace bringup::report

@@ -19,7 +19,7 @@ Cell fits(const ModelPlan& plan, const stacks::MemoryNeed& need) {
 }
 
 std::string shape_line(const stacks::ModelShape& shape) {
-  std::string line = fmt::format("{} layers, {} wide, {} heads ({} for keys and values), {} words",
+  std::string line = fmt::format("{} layers, {} wide, {} heads ({} for keys and values), vocabulary of {}",
                                  shape.layers, shape.hidden, shape.heads, shape.kv_heads, shape.vocabulary);
   if (shape.sliding_window)
     line += fmt::format("; sliding window of {}, the cache is counted without it", *shape.sliding_window);
@@ -58,10 +58,11 @@ std::string model_text(const ModelPlan& plan, const Style& style) {
       page.row({{part.what, Tone::dim}, {gib(part.bytes), Tone::dim}, {part.how, Tone::dim}}, 4,
                std::vector<std::size_t>{20, 12, 20});
   }
-  page.paragraph(
-      {"The parts are what PyTorch allocates at the fullest moment; the sum adds 3 % lost between blocks "
-       "and 0.8 GiB of CUDA's own. Weights, gradients and AdamW in bf16, flash attention, LoRA of rank "
-       "16 on every linear layer, no gradient accumulation."});
+  page.paragraph({fmt::format(
+      "The parts are what PyTorch allocates at the fullest moment; the sum adds {:.0f} % lost between "
+      "blocks and {} of CUDA's own. Weights, gradients and AdamW in bf16, flash attention, LoRA of "
+      "rank {} on every linear layer, no gradient accumulation.",
+      stacks::kLostShare * 100, gib(stacks::kContextBytes), stacks::kLoraRank)});
   return std::move(page).take();
 }
 

@@ -8,11 +8,6 @@
 namespace bringup::stacks {
 namespace {
 
-// CUDA's context, libraries and their kernels: 0.67 GiB were measured on an H100 after a product of matrices
-// (CUDA 13.0, 2026-11-25), with room for the rest of a program's kernels.
-constexpr double kContext = 0.8 * 1024 * 1024 * 1024;
-constexpr double kLost = 1.03;  // between the allocator's blocks: an estimate
-
 // The sizes as real numbers, so that nothing overflows.
 struct Sizes {
   double h, f, layers, q, kv, heads, vocabulary, tokens, weights, adapters;
@@ -66,7 +61,7 @@ MemoryPart weights(const Sizes& s) {
 MemoryNeed moment(std::string name, std::vector<MemoryPart> parts) {
   MemoryNeed need{.use = "", .moment = std::move(name), .parts = std::move(parts)};
   for (const MemoryPart& part : need.parts) need.allocated_bytes += part.bytes;
-  need.needed_bytes = need.allocated_bytes * kLost + kContext;
+  need.needed_bytes = need.allocated_bytes * (1 + kLostShare) + kContextBytes;
   return need;
 }
 
@@ -89,23 +84,30 @@ MemoryNeed inference(const Sizes& s) {
 MemoryNeed training(const Sizes& s, bool lora, bool again) {
   const double learning = lora ? s.adapters : s.weights;
   const double embedding = 2 * s.vocabulary * s.h;
-  const MemoryPart adapters{"adapters", lora ? s.adapters : 0,
-                            fmt::format("rank {} on 7 matrices a layer", kLoraRank)};
   const MemoryPart states{"AdamW's states", 2 * learning, fmt::format("2 x 2 B x {:.4g}", learning / 2)};
   const MemoryPart gradients{"gradients", learning, fmt::format("2 B x {:.4g}", learning / 2)};
   // Untied, the embedding's own gradient comes after the last layer's.
   MemoryPart so_far = gradients;
-  if (!lora && !s.tied) so_far.bytes -= embedding;
-  MemoryPart all = kept(s, lora, again ? 1 : s.layers);
-  if (lora && !again) all.bytes -= 4 * s.tokens * s.h;  // nothing learns before the first layer's norm
+  if (!lora && !s.tied) {
+    so_far.bytes -= embedding;
+    so_far.how += fmt::format(" - 2 B x {:.0f} x {:.0f}", s.vocabulary, s.h);
+  }
+  MemoryPart all = kept(s, lora, s.layers);
+  if (lora) {  // nothing learns before the first layer's norm
+    all.bytes -= 4 * s.tokens * s.h;
+    all.how += fmt::format(" - {:.0f} tokens x 4 x {:.0f} B", s.tokens, s.h);
+  }
   std::vector<MemoryPart> base{weights(s), states};
-  if (lora) base.push_back(adapters);
+  if (lora) base.push_back({"adapters", s.adapters, fmt::format("rank {} on 7 matrices a layer", kLoraRank)});
   auto with = [&base](std::vector<MemoryPart> more) {
     more.insert(more.begin(), base.begin(), base.end());
     return more;
   };
   MemoryPart doubled = gradients;
-  if (!lora && s.tied) doubled.bytes += embedding;
+  if (!lora && s.tied) {
+    doubled.bytes += embedding;
+    doubled.how += fmt::format(" + 2 B x {:.0f} x {:.0f}", s.vocabulary, s.h);
+  }
   std::vector<MemoryNeed> moments{moment("loss", with({again ? inputs(s) : all, loss_part(s, lora)})),
                                   moment("optimizer", with({doubled}))};
   std::vector<MemoryPart> last{so_far, kept(s, lora, 1), backward(s)};

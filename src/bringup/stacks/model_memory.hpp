@@ -29,6 +29,10 @@ struct MemoryAsk {
 };
 
 inline constexpr std::int64_t kLoraRank = 16;
+// CUDA's context, libraries and their kernels: 0.67 GiB were measured on an H100 after a product of matrices
+// (CUDA 13.0, 2026-11-25), with room for the rest of a program's kernels.
+inline constexpr double kContextBytes = 0.8 * 1024 * 1024 * 1024;
+inline constexpr double kLostShare = 0.03;  // between the allocator's blocks: an estimate
 
 // On one GPU. Weights, gradients and AdamW's two states in bf16; the norms and the loss in fp32; attention
 // that keeps no scores (flash); LoRA on every linear layer of the blocks. Empty for a family that is not

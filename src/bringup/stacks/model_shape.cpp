@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 namespace bringup::stacks {
 namespace {
@@ -44,6 +45,28 @@ std::string scaling_of(const Json& json) {
   return fmt::format("{} x{:g}", kind, factor->get<double>());
 }
 
+// As a real number, so that an absurd shape does not overflow.
+std::optional<double> values_of(const Json& tensor) {
+  const auto shape = tensor.is_object() ? tensor.find("shape") : tensor.end();
+  if (!tensor.is_object() || shape == tensor.end() || !shape->is_array()) return std::nullopt;
+  double values = 1;
+  for (const Json& side : *shape) {
+    if (!side.is_number_unsigned()) return std::nullopt;
+    values *= static_cast<double>(side.get<std::uint64_t>());
+  }
+  return values;
+}
+
+// Where its bytes end, counted from the end of the header.
+std::optional<std::uint64_t> end_of(const Json& tensor) {
+  const auto place = tensor.find("data_offsets");
+  if (place == tensor.end() || !place->is_array() || place->size() != 2) return std::nullopt;
+  const Json& end = place->back();
+  constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 60U;
+  if (!end.is_number_unsigned() || end.get<std::uint64_t>() > kMostBytes) return std::nullopt;
+  return end.get<std::uint64_t>();
+}
+
 }  // namespace
 
 Result<ModelShape> parse_model_config(std::string_view text) {
@@ -76,25 +99,40 @@ Result<ModelShape> parse_model_config(std::string_view text) {
   return shape;
 }
 
-Result<std::int64_t> count_parameters(std::string_view header) {
+Result<Tensors> parse_tensors(std::string_view header) {
   const Json json = Json::parse(header, nullptr, false);
   if (!json.is_object()) return Error(Errc::malformed, "safetensors: the header is no JSON object");
   double all = 0;
+  Tensors tensors;
   for (const auto& [name, tensor] : json.items()) {
     if (name == "__metadata__") continue;
-    const auto shape = tensor.is_object() ? tensor.find("shape") : tensor.end();
-    if (!tensor.is_object() || shape == tensor.end() || !shape->is_array())
-      return Error(Errc::malformed, fmt::format("safetensors: {} has no shape", base::harmless(name)));
-    double values = 1;
-    for (const Json& side : *shape) {
-      if (!side.is_number_integer() || side.get<std::int64_t>() < 0)
-        return Error(Errc::malformed, fmt::format("safetensors: {} has no shape", base::harmless(name)));
-      values *= static_cast<double>(side.get<std::int64_t>());
-    }
-    all += values;
+    const auto values = values_of(tensor);
+    const auto end = end_of(tensor);
+    if (!values || !end)
+      return Error(Errc::malformed,
+                   fmt::format("safetensors: {} has no shape or place", base::harmless(name)));
+    all += *values;
+    tensors.bytes = std::max(tensors.bytes, *end);
   }
   if (all > 1e15) return Error(Errc::malformed, "safetensors: more parameters than any model has");
-  return static_cast<std::int64_t>(all);
+  tensors.parameters = static_cast<std::int64_t>(all);
+  return tensors;
+}
+
+Result<std::vector<std::string>> parse_weight_index(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  const auto map = json.is_object() ? json.find("weight_map") : json.end();
+  std::set<std::string> files;
+  if (json.is_object() && map != json.end() && map->is_object()) {
+    for (const auto& [tensor, file] : map->items()) {
+      if (!file.is_string() || file.get<std::string>().find('/') != std::string::npos)
+        return Error(Errc::malformed,
+                     fmt::format("weight_map: {} is in no file of this directory", base::harmless(tensor)));
+      files.insert(file.get<std::string>());
+    }
+  }
+  if (files.empty()) return Error(Errc::malformed, "expected a weight_map with the files of the model");
+  return std::vector<std::string>(files.begin(), files.end());
 }
 
 }  // namespace bringup::stacks

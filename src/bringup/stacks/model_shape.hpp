@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace bringup::stacks {
 
@@ -32,7 +33,15 @@ struct ModelShape {
 // Errc::malformed for what is no configuration, or for a known family whose sizes are missing or absurd.
 Result<ModelShape> parse_model_config(std::string_view json);
 
-// The number of values in the tensors that a safetensors header (without its length) lists.
-Result<std::int64_t> count_parameters(std::string_view header);
+// What a safetensors header (without its length) lists. Errc::malformed for a tensor without shape or place.
+struct Tensors {
+  std::int64_t parameters = 0;
+  std::uint64_t bytes = 0;  // that must follow the header
+};
+Result<Tensors> parse_tensors(std::string_view header);
+
+// The files that model.safetensors.index.json says the model is in, sorted. Errc::malformed when it names
+// none, or one outside its own directory.
+Result<std::vector<std::string>> parse_weight_index(std::string_view json);
 
 }  // namespace bringup::stacks
