@@ -42,11 +42,15 @@ struct Settings {
   bool root = false;            // whether steps that need root may be done
 };
 
-// Does the steps in order; a plan without steps makes no run. Errc::busy when another bringup runs;
-// Errc::denied for a root step without root, before anything was done; Errc::cancelled after an interrupt,
-// between steps. A step that fails ends the run: what was done stays, and resume or undo go on from it.
+struct Arming;  // at_boot.hpp
+
+// Does the steps in order; a plan without steps makes no run. With `at_boot` a unit goes on after a power cut
+// until the run has ended well, or, when that waits for a driver, until disarm. Errc::busy when another
+// bringup runs; Errc::denied for a root step without root, before anything was done; Errc::cancelled after an
+// interrupt, between steps. A step that fails ends the run: what was done stays, and resume or undo go on
+// from it.
 Result<Run> apply(const steps::Plan& plan, host::Control& control, const host::Clock& clock,
-                  const Settings& settings, Observer& observer);
+                  const Settings& settings, Observer& observer, const Arming* at_boot = nullptr);
 
 // Goes on with the newest run that was not taken back, unless it is done: with its steps, or with taking it
 // back when that was interrupted. What was begun and not ended is looked at first, and done again when it

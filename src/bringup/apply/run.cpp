@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // apply, resume, undo, pending: one at a time, under the lock, each from what the journals say.
+#include <bringup/apply/at_boot.hpp>
 #include <bringup/apply/conductor.hpp>
 #include <bringup/host/lock.hpp>
 
@@ -131,6 +132,23 @@ Result<Log> find_to_undo(std::string_view id, std::vector<Log> logs) {
   return Error(Errc::absent, fmt::format("no run is called '{}'; 'bringup history' lists them", id));
 }
 
+// The unit that goes on with this run is not wanted any more once the run ended well, unless it is to prove a
+// driver.
+Result<Run> settle(Result<Run> run, host::Control& control, const Settings& settings) {
+  if (!run) return run;
+  const auto what = TRY(armed(control.view(), settings));
+  if (what && what->run == run->id && !what->awaits_driver) TRY(take_unit_away(control, settings));
+  return run;
+}
+
+Result<> arm_for(const std::string& id, const Arming& arming, host::Control& control,
+                 const Settings& settings) {
+  Arming mine = arming;
+  mine.what.run = id;
+  mine.what.boots = {TRY(boot_id(control.view()))};
+  return arm(control, settings, std::move(mine));
+}
+
 // Errc::absent instead of a lock file in a directory that is made for nothing.
 Result<> check_there(const host::View& view, const Settings& settings, std::string_view what) {
   const auto status = view.status(settings.state_directory);
@@ -142,7 +160,7 @@ Result<> check_there(const host::View& view, const Settings& settings, std::stri
 }  // namespace
 
 Result<Run> apply(const steps::Plan& plan, host::Control& control, const host::Clock& clock,
-                  const Settings& settings, Observer& observer) {
+                  const Settings& settings, Observer& observer, const Arming* at_boot) {
   TRY(check_plan(plan));
   if (plan.steps.empty()) return Run{.state = "done", .plan = plan};
   TRY(check_rights(plan, nullptr, settings));
@@ -158,10 +176,11 @@ Result<Run> apply(const steps::Plan& plan, host::Control& control, const host::C
                              std::nullopt));
   const Json kept = Json::parse(steps::to_json(without_secrets(plan)));
   const std::string id = log.run.id;
+  if (at_boot != nullptr) TRY(arm_for(id, *at_boot, control, settings));
   Conductor conductor(std::move(log), control, clock, settings, observer);
   TRY(conductor.journal().add("begin", {{"format", kJournalFormat}, {"id", id}, {"plan", kept}}));
   for (const Json& record : taken_over) TRY(conductor.journal().add("step", record));
-  return conductor.forward();
+  return settle(conductor.forward(), control, settings);
 }
 
 Result<Run> resume(host::Control& control, const host::Clock& clock, const Settings& settings,
@@ -180,7 +199,7 @@ Result<Run> resume(host::Control& control, const host::Clock& clock, const Setti
   log.run.message.clear();
   Conductor conductor(std::move(log), control, clock, settings, observer);
   TRY(conductor.journal().add("resume"));
-  return conductor.forward();
+  return settle(conductor.forward(), control, settings);
 }
 
 Result<Run> undo(std::string_view id, host::Control& control, const host::Clock& clock,
@@ -188,6 +207,7 @@ Result<Run> undo(std::string_view id, host::Control& control, const host::Clock&
   TRY(check_there(control.view(), settings, "nothing to take back"));
   const host::Lock held = TRY(lock(settings));
   Log log = TRY(find_to_undo(id, TRY(read_logs(control.view(), settings))));
+  TRY(take_unit_away(control, settings));  // what is taken back is not gone on with
   return take_back(std::move(log), control, clock, settings, observer);
 }
 

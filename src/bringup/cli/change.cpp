@@ -54,8 +54,9 @@ std::string run_line(const apply::Run& run) {
   return line;
 }
 
-Result<int> perform(const Options& options, const Doors& doors, const facts::User& user,
-                    const steps::Plan& plan) {
+Result<int> perform(const Options& options, const Doors& doors, const Decided& decided,
+                    const steps::Plan& plan, bool awaits_driver) {
+  const facts::User user = current_user();
   const apply::Settings settings = settings_of(options, user);
   const bool needs_root =
       std::ranges::any_of(plan.steps, [](const steps::Step& step) { return !step.as_user; });
@@ -66,12 +67,17 @@ Result<int> perform(const Options& options, const Doors& doors, const facts::Use
     say(options, "nothing was changed");
     return Error(Errc::refused, "not agreed");
   }
+  const auto arming = TRY(arming_for(options, doors, decided, awaits_driver));
   const auto observer = make_observer(options);
-  const auto run = apply::apply(plan, *doors.control, doors.clock, settings, *observer);
+  const auto run =
+      apply::apply(plan, *doors.control, doors.clock, settings, *observer, arming ? &*arming : nullptr);
   if (!run) {
     const auto runs = apply::history(doors.view, settings);
     const bool began = runs && !runs->empty() && runs->front().plan.made_at == plan.made_at;
     say(options, way_on(run.error(), began));
+    // Somebody is here and was told: nothing goes on behind his back.
+    if (const auto gone = apply::disarm(*doors.control, settings); !gone && run.error().code() != Errc::busy)
+      return Error(run.error().code(), run.error().message() + "; and " + gone.error().message());
     return run.error();
   }
   say(options, run_line(*run));

@@ -3,6 +3,8 @@
 // What the changing verbs share: where the journal is, asking, performing, telling how it ended.
 
 #include <bringup/apply/apply.hpp>
+#include <bringup/apply/at_boot.hpp>
+#include <bringup/cli/line.hpp>
 #include <bringup/cli/options.hpp>
 #include <bringup/cli/verbs.hpp>
 #include <bringup/facts/machine.hpp>
@@ -14,9 +16,28 @@ apply::Settings settings_of(const Options& options, const facts::User& user);
 // The plan without the steps that need root, and without what rests on them; `left` names those.
 steps::Plan user_part(const steps::Plan& plan, std::vector<std::string>& left);
 
+// What a run needs to go on by itself after a power cut or the reboot that its driver waits for
+// (`awaits_driver`); nothing where that is not wanted (policy.reboot = "never") or cannot be.
+Result<std::optional<apply::Arming>> arming_for(const Options& options, const Doors& doors,
+                                                const Decided& decided, bool awaits_driver);
+
 // Asks, then performs. The exit code: 0, or as the failure says, with the way on told on standard error.
-Result<int> perform(const Options& options, const Doors& doors, const facts::User& user,
-                    const steps::Plan& plan);
+Result<int> perform(const Options& options, const Doors& doors, const Decided& decided,
+                    const steps::Plan& plan, bool awaits_driver);
+
+// Proves what is there now. Without GPUs it is the environments on the CPU that count; a GPU that is not here
+// yet is not a failure.
+Result<int> tell_proof(const Options& options, const Doors& doors, const goal::Goal& goal,
+                       bool gpus_expected);
+
+// The part of `resume` that the unit calls at a boot: counts the boot, goes on, proves, takes the unit away.
+Result<int> resume_at_boot(const Options& options, const Doors& doors);
+
+// "reboots": restarts the machine, now.
+Result<> restart(const Doors& doors);
+
+std::size_t gpus_of(const facts::Machine& machine);
+bool driver_runs(const facts::Machine& machine);
 
 // Tells how a run ended, in a line.
 std::string run_line(const apply::Run& run);

@@ -77,7 +77,8 @@ Result<int> run_history(const Options& options, const Doors& doors) {
 }
 
 Result<int> run_status(const Options& options, const Doors& doors) {
-  const auto runs = TRY(apply::history(doors.view, settings_of(options, current_user())));
+  const apply::Settings settings = settings_of(options, current_user());
+  const auto runs = TRY(apply::history(doors.view, settings));
   const apply::Run* run = standing(runs);
   std::vector<std::string> drifted;
   if (run != nullptr) {
@@ -86,16 +87,20 @@ Result<int> run_status(const Options& options, const Doors& doors) {
     }
   }
   const bool unfinished = run != nullptr && run->state != "done";
+  const auto at_boot = apply::armed(doors.view, settings);
+  const bool goes_on = at_boot && *at_boot;
   if (options.json) {
     TRY(print(dump({{"schema", "bringup.status/1"},
                     {"run", run == nullptr ? ordered_json(nullptr) : run_json(*run)},
                     {"unfinished", unfinished},
+                    {"goes_on_at_boot", goes_on},
                     {"drifted", drifted}})));
   } else if (run == nullptr) {
     TRY(print("bringup has done nothing on this machine that still stands\n"));
   } else {
     TRY(print(run_line(*run) + "\n"));
     if (unfinished) TRY(print("unfinished: 'bringup resume' goes on, 'bringup undo' takes it back\n"));
+    if (goes_on) TRY(print("the next boot goes on by itself and proves what is there\n"));
     for (const std::string& id : drifted)
       TRY(print(
           fmt::format("drifted: {} was done and does not hold any more; 'bringup up' does it again\n", id)));
@@ -105,7 +110,6 @@ Result<int> run_status(const Options& options, const Doors& doors) {
 }
 
 Result<int> run_apply(const Options& options, const Doors& doors) {
-  const facts::User user = current_user();
   steps::Plan plan;
   const Decided decided = TRY(decide(options, doors));
   if (!options.words.empty()) {
@@ -123,15 +127,19 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
     TRY(print(report::plan_text(decided.resolution, plan, output_style(options))));
   }
   if (plan.steps.empty() || options.dry_run) return exit_ok;
-  return perform(options, doors, user, plan);
+  return perform(options, doors, decided, plan, false);
 }
 
 Result<int> run_resume(const Options& options, const Doors& doors) {
-  const facts::User user = current_user();
+  if (options.at_boot) return resume_at_boot(options, doors);
+  const apply::Settings settings = settings_of(options, current_user());
   if (!TRY(agree(options, "Go on with the run that was interrupted?")))
     return Error(Errc::refused, "not agreed");
   const auto observer = make_observer(options);
-  return end(options, apply::resume(*doors.control, doors.clock, settings_of(options, user), *observer));
+  const auto run = apply::resume(*doors.control, doors.clock, settings, *observer);
+  // Somebody is here and sees how it ended: nothing goes on behind his back.
+  if (run || run.error().code() != Errc::busy) TRY(apply::disarm(*doors.control, settings));
+  return end(options, run);
 }
 
 Result<int> run_undo(const Options& options, const Doors& doors) {

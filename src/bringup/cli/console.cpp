@@ -146,9 +146,13 @@ Result<> print(std::string_view text) {
   return ok;
 }
 
+bool can_ask(const Options& options) {
+  return !options.no_input && ::isatty(STDIN_FILENO) == 1;
+}
+
 Result<bool> agree(const Options& options, std::string_view question) {
   if (options.yes) return true;
-  if (options.no_input || ::isatty(STDIN_FILENO) != 1)
+  if (!can_ask(options))
     return Error(Errc::refused,
                  fmt::format("{} Nobody was there to answer: --yes agrees in advance", question));
   put(STDERR_FILENO, fmt::format("{} [y/N] ", question));

@@ -26,6 +26,9 @@ void draw(std::string_view text);
 // pipe).
 Result<> print(std::string_view text);
 
+// Whether a question would reach somebody.
+bool can_ask(const Options& options);
+
 // Asks on the terminal; --yes answers yes. Without a terminal, and with --no-input, it is Errc::refused and
 // says how to go on.
 Result<bool> agree(const Options& options, std::string_view question);

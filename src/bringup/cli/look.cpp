@@ -166,13 +166,13 @@ Result<Looked> look(const Options& options, const Doors& doors, Depth depth) {
   return looked;
 }
 
-Result<goal::Goal> read_goal(const Options& options, const host::View& view) {
+Result<std::optional<GoalFile>> goal_file(const Options& options, const host::View& view) {
   if (!options.goal.empty()) {
     auto text = view.read(absolute(options.goal));
     if (!text)
       return Error(text.error().code() == Errc::absent ? Errc::usage : text.error().code(),
                    "--goal " + options.goal + ": " + text.error().message());
-    return goal::parse_goal(*text, options.goal);
+    return std::optional(GoalFile{.name = options.goal, .text = std::move(*text)});
   }
   for (const std::string& path : {absolute("bringup.toml"), std::string("/etc/bringup/bringup.toml")}) {
     if (!view.exists(path)) continue;
@@ -183,9 +183,14 @@ Result<goal::Goal> read_goal(const Options& options, const host::View& view) {
       return Error(Errc::refused, fmt::format("{}: root does not follow a goal file that others can write; "
                                               "give it with --goal, or chown and chmod it",
                                               path));
-    return goal::parse_goal(TRY(view.read(path)), path);
+    return std::optional(GoalFile{.name = path, .text = TRY(view.read(path))});
   }
-  return goal::Goal{};
+  return std::optional<GoalFile>();
+}
+
+Result<goal::Goal> read_goal(const Options& options, const host::View& view) {
+  const auto file = TRY(goal_file(options, view));
+  return file ? goal::parse_goal(file->text, file->name) : goal::Goal{};
 }
 
 facts::User current_user() {

@@ -37,7 +37,14 @@ std::vector<facts::Source> sources_for(const facts::Machine& machine);
 // Asks which of the machine's sources answer; takes as long as the slowest, at most 1.5 s.
 void ask_sources(facts::Machine& machine);
 
-// The goal of --goal, ./bringup.toml, /etc/bringup/bringup.toml, or the default.
+// The file of --goal, ./bringup.toml or /etc/bringup/bringup.toml; nothing when there is none of them.
+struct GoalFile {
+  std::string name;
+  std::string text;
+};
+Result<std::optional<GoalFile>> goal_file(const Options& options, const host::View& view);
+
+// What that file wants, or the default.
 Result<goal::Goal> read_goal(const Options& options, const host::View& view);
 
 // A path as seen from where the program was called.

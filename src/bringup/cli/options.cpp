@@ -55,6 +55,7 @@ constexpr std::array kOptions{
     Option{"--require-gpu", "", "up", "a machine without an NVIDIA GPU is a failure", &Options::require_gpu},
     Option{"--user-only", "", "up apply", "only the steps that need no root; say what is left",
            &Options::user_only},
+    Option{"--at-boot", "", "resume", "what the unit that goes on after a reboot calls", &Options::at_boot},
     Option{"--yes", "", kAsking, "do not ask", &Options::yes},
     Option{"--no-input", "", kAsking, "never prompt; what would be asked is refused", &Options::no_input},
     Option{"--state", "DIR", "up apply resume undo history status catalog", "where the journal is kept",

@@ -27,6 +27,7 @@ struct Options {
   bool user_only = false;
   bool gpus_only = false;
   bool detailed_exitcode = false;
+  bool at_boot = false;  // resume: called by the unit that goes on after a reboot
   bool help = false;
   bool version = false;
   std::string color = "auto";  // auto, always, never

@@ -6,7 +6,6 @@
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/kept.hpp>
 #include <bringup/cli/line.hpp>
-#include <bringup/cli/live.hpp>
 #include <bringup/diagnose/diagnose.hpp>
 
 #include <fmt/format.h>
@@ -15,11 +14,6 @@
 
 namespace bringup::cli {
 namespace {
-
-std::size_t gpus_of(const facts::Machine& machine) {
-  return static_cast<std::size_t>(
-      std::ranges::count(machine.pci, facts::PciKind::gpu, &facts::PciFunction::kind));
-}
 
 // What the doctor has to say before anything is changed; the findings are shown, and up goes on: most fixes
 // are the plan itself.
@@ -37,33 +31,28 @@ Result<> tell_findings(const Options& options, const Decided& decided) {
   return ok;
 }
 
-// A driver that was installed and is not the one that runs takes over at the next boot.
-bool reboot_needed(const facts::Machine& machine, const resolve::Choice& choice) {
+// A driver that is installed and is not the one that runs takes over at the next boot.
+bool awaits_driver(const Options& options, const facts::Machine& machine, const resolve::Choice& choice) {
   if (machine.hypothetical || gpus_of(machine) == 0 || choice.driver.action == resolve::Action::none)
     return false;
-  if (machine.container && machine.container->has_value()) return false;
-  return !machine.driver.loaded || !*machine.driver.loaded;
+  if (options.user_only || (machine.container && machine.container->has_value())) return false;
+  return !driver_runs(machine);
 }
 
-// Proves what is there now. Without GPUs it is the environments on the CPU that count; a GPU that is not here
-// yet is not a failure of `up`.
-Result<int> tell_proof(const Options& options, const Doors& doors, const goal::Goal& goal,
-                       bool gpus_expected) {
-  Options again = options;
-  again.shape.clear();
-  const Looked looked = TRY(look(again, doors, {}));
-  say(options, "proving each environment and GPU by running on it");
-  Extent extent = TRY(extent_of(options));
-  extent.progress = live_screen(options);
-  const Proven proven = prove(looked, goal, doors.clock, extent);
-  extent.progress = nullptr;
-  TRY(keep(options, looked, goal, proven, doors.clock));
-  TRY(print(report::verify_text(proven.verdicts, proven.overall, proven.measurements.elapsed_seconds,
-                                output_style(options))));
-  const bool failed = std::ranges::any_of(
-      proven.verdicts, [](const facts::Verdict& verdict) { return verdict.outcome == facts::Outcome::fail; });
-  if (failed) return exit_failed;
-  return gpus_expected ? verify_exit(proven.overall) : exit_ok;
+// The driver is there and another boot makes it the one that runs.
+Result<int> tell_reboot(const Options& options, const Doors& doors, const goal::Goal& goal) {
+  const bool armed = apply::armed(doors.view, settings_of(options, current_user()))
+                         .value_or(std::optional<apply::AtBoot>())
+                         .has_value();
+  say(options, armed
+                   ? "the driver is installed and takes over at the next boot, which then proves the GPUs by "
+                     "itself: 'bringup status' and 'journalctl -u bringup-at-boot' tell how that went"
+                   : "the driver is installed and takes over at the next boot: reboot, then 'bringup up' "
+                     "proves the GPUs");
+  const bool asked =
+      goal.reboot == "ask" && !options.yes && can_ask(options) && TRY(agree(options, "Reboot now?"));
+  if (goal.reboot == "auto" || asked) TRY(restart(doors));
+  return exit_reboot;
 }
 
 Result<steps::Plan> part_to_do(const Options& options, const Decided& decided) {
@@ -98,17 +87,12 @@ Result<int> run_up(const Options& options, const Doors& doors) {
     if (decided.plan.steps.empty()) say(options, "'bringup verify' proves it again");
     return exit_ok;
   }
-  const int performed = TRY(perform(options, doors, machine.user, plan));
+  const bool waits = awaits_driver(options, machine, *choice);
+  const int performed = TRY(perform(options, doors, decided, plan, waits));
   if (performed != exit_ok) return performed;
-  if (reboot_needed(machine, *choice)) {
-    const Looked now = TRY(look(options, doors, {}));
-    if (!now.machine.driver.loaded || !*now.machine.driver.loaded) {
-      say(options,
-          "the driver is installed and takes over at the next boot: reboot, then 'bringup up' proves the "
-          "GPUs");
-      return exit_reboot;
-    }
-  }
+  if (waits && !driver_runs(TRY(look(options, doors, {})).machine))
+    return tell_reboot(options, doors, decided.goal);
+  if (waits) TRY(apply::disarm(*doors.control, settings_of(options, current_user())));
   return tell_proof(options, doors, decided.goal, gpus > 0 && !machine.hypothetical);
 }
 
