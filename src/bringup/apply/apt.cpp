@@ -62,12 +62,25 @@ void read_section(std::string_view line, std::vector<std::string>& names) {
   for (const std::string_view word : base::words(line)) names.emplace_back(word);
 }
 
+// apt waits for dpkg's lock by itself, and not for that of its lists: a timer's update holds it for a minute.
+Result<host::Outcome> update(const std::vector<std::string>& argv, const Hands& hands) {
+  constexpr int kMostWaits = 300;
+  const host::Command wait{.argv = {"sleep", "2"}, .environment = {}, .as = {}, .input = {}, .on_output = {}};
+  for (int waits = 0;; ++waits) {
+    host::Outcome outcome =
+        TRY(hands.control->run({.argv = argv, .deadline = std::chrono::minutes(20), .on_output = hands.say}));
+    const bool busy = !outcome.success() && trouble_of(argv, outcome).code() == Errc::busy;
+    if (!busy || waits == kMostWaits) return outcome;
+    if (hands.say) hands.say("another program is reading package lists; waiting for its end\n");
+    TRY(hands.view.ask(wait));
+  }
+}
+
 // A source that has nothing to do with this run may be broken; what is missing shows in the simulation.
 Result<std::string> refresh_index(const Hands& hands) {
   if (hands.index_is_fresh != nullptr && *hands.index_is_fresh) return std::string();
   const std::vector<std::string> argv = apt_get({"update"});
-  const host::Outcome outcome =
-      TRY(hands.control->run({.argv = argv, .deadline = std::chrono::minutes(20), .on_output = hands.say}));
+  const host::Outcome outcome = TRY(update(argv, hands));
   std::string complaints;
   for (const std::string_view line : base::lines(outcome.err)) {
     if (line.starts_with("E:") || line.starts_with("W:"))

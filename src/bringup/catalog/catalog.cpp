@@ -253,6 +253,14 @@ std::vector<std::string> driver_packages(const VendorRepo& repo, int branch, boo
   return out;
 }
 
+std::vector<std::string> driver_pins(const VendorRepo& repo, int branch) {
+  std::vector<std::string> out;
+  if (branch < repo.pin_from_branch) return out;
+  for (const std::string& name : repo.pin_packages)
+    out.push_back(filled(name, "branch", std::to_string(branch)));
+  return out;
+}
+
 std::optional<Version> variant_cuda(std::string_view variant) {
   if (!variant.starts_with("cu") || variant.size() < 4) return std::nullopt;
   const std::string_view digits = variant.substr(2);

@@ -168,8 +168,8 @@ struct VendorRepo {
   // Package names; {branch} and {toolkit} ("13-0") are put in.
   std::vector<std::string> driver_open_packages;
   std::vector<std::string> driver_proprietary_packages;
-  int pin_from_branch =
-      0;  // from this branch on names lack the branch, and a pinning package keeps it; 0: always
+  int pin_from_branch = 0;                // from this branch on names lack the branch; 0: always
+  std::vector<std::string> pin_packages;  // what keeps them in the branch then, installed before them
   std::vector<std::string> old_driver_open_packages;  // before that branch; empty: the same
   std::vector<std::string> old_driver_proprietary_packages;
   std::string dnf_module_open;  // "nvidia-driver:{branch}-open"
@@ -279,6 +279,8 @@ struct Catalog {
 
 // The packages of NVIDIA's repository for a driver branch, names filled in.
 std::vector<std::string> driver_packages(const VendorRepo& repo, int branch, bool open);
+// The packages that keep those in their branch, as a transaction of their own before; often none.
+std::vector<std::string> driver_pins(const VendorRepo& repo, int branch);
 // "{release}", "{branch}", "{toolkit}" in a name replaced.
 std::string filled(std::string_view name, std::string_view what, std::string_view with);
 

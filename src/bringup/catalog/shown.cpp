@@ -112,6 +112,7 @@ Shown shown_repo(const VendorRepo& repo) {
                  {"driver_open_packages", listed(repo.driver_open_packages)},
                  {"driver_proprietary_packages", listed(repo.driver_proprietary_packages)},
                  {"pin_from_branch", repo.pin_from_branch == 0 ? "" : std::to_string(repo.pin_from_branch)},
+                 {"pin_packages", listed(repo.pin_packages)},
                  {"old_driver_open_packages", listed(repo.old_driver_open_packages)},
                  {"old_driver_proprietary_packages", listed(repo.old_driver_proprietary_packages)},
                  {"dnf_module_open", repo.dnf_module_open},

@@ -198,6 +198,7 @@ Result<> read_repos(std::string_view text, Catalog& catalog) {
         .driver_open_packages = TRY(row.texts("driver_open_packages", true)),
         .driver_proprietary_packages = TRY(row.texts("driver_proprietary_packages", true)),
         .pin_from_branch = 0,
+        .pin_packages = TRY(row.texts("pin_packages", false)),
         .old_driver_open_packages = TRY(row.texts("old_driver_open_packages", false)),
         .old_driver_proprietary_packages = TRY(row.texts("old_driver_proprietary_packages", false)),
         .dnf_module_open = TRY(row.text_or("dnf_module_open", "")),
@@ -206,6 +207,8 @@ Result<> read_repos(std::string_view text, Catalog& catalog) {
         .headers_package = TRY(row.text("headers_package")),
         .from = TRY(row.provenance())};
     if (row.has("pin_from_branch")) repo.pin_from_branch = TRY(row.number("pin_from_branch", 300, 999));
+    if (repo.pin_packages.empty() != (repo.pin_from_branch == 0))
+      return row.bad("pin_from_branch and pin_packages go together");
     if (repo.manager != "apt" && repo.manager != "dnf")
       return row.bad(fmt::format("manager '{}' is neither apt nor dnf", repo.manager));
     TRY(check_fingerprint(row, repo.fingerprint));

@@ -98,6 +98,19 @@ void add_driver(Builder& builder, const facts::Machine& machine, const Choice& c
   packages.insert(packages.end(), choice.driver.packages.begin(), choice.driver.packages.end());
   const std::string what = choice.driver.version ? *choice.driver.version
                                                  : fmt::format("branch {}", choice.driver.branch.value_or(0));
+  std::vector<std::string> after = kSourceSteps;
+  if (!choice.driver.pins.empty()) {
+    builder.add(
+        {.id = "driver-pin",
+         .kind =
+             steps::InstallPackages{
+                 .manager = manager, .packages = choice.driver.pins, .dnf_module = "", .builds_for = {}},
+         .why = fmt::format("the driver's packages come, and stay, in branch {}",
+                            choice.driver.branch.value_or(0)),
+         .changes = fmt::format("{} of preferences for apt", counted(choice.driver.pins.size(), "package"))},
+        kSourceSteps);
+    after.emplace_back("driver-pin");
+  }
   builder.add({.id = "driver-packages",
                .kind = steps::InstallPackages{.manager = manager,
                                               .packages = packages,
@@ -107,7 +120,7 @@ void add_driver(Builder& builder, const facts::Machine& machine, const Choice& c
                                   base::join(choice.driver.kernels, " and ")),
                .changes = fmt::format("{} and what they need; no kernel, nothing removed",
                                       counted(packages.size(), "package"))},
-              kSourceSteps);
+              std::move(after));
 }
 
 // Kernel and driver packages that are to stay as they are, and are not held yet.

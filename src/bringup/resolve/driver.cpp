@@ -42,6 +42,7 @@ bool can_hold(const Problem& problem, const DriverCandidate& candidate) {
   const catalog::VendorRepo& repo = *problem.repo;
   const bool open = candidate.flavour == Flavour::open;
   if (!(open ? repo.dnf_module_open : repo.dnf_module_proprietary).empty()) return true;
+  if (!catalog::driver_pins(repo, candidate.number).empty()) return true;
   const std::string number = std::to_string(candidate.number);
   const auto packages = catalog::driver_packages(repo, candidate.number, open);
   if (std::ranges::any_of(packages,
@@ -153,6 +154,11 @@ std::vector<std::string> packages_of(const Problem& problem, const DriverCandida
   if (candidate.origin == Origin::distro && problem.archive != nullptr)
     return open ? problem.archive->driver_open_packages : problem.archive->driver_packages;
   return {};
+}
+
+std::vector<std::string> pins_of(const Problem& problem, const DriverCandidate& candidate) {
+  if (candidate.origin != Origin::nvidia || problem.repo == nullptr) return {};
+  return catalog::driver_pins(*problem.repo, candidate.number);
 }
 
 std::string dnf_module_of(const Problem& problem, const DriverCandidate& candidate) {

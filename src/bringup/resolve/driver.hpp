@@ -60,6 +60,7 @@ std::string driver_text(const DriverCandidate& candidate);
 bool end_of_life(const Problem& problem, const DriverCandidate& candidate);
 // The packages and the module stream that bring a candidate of NVIDIA's repository or of the archive.
 std::vector<std::string> packages_of(const Problem& problem, const DriverCandidate& candidate);
+std::vector<std::string> pins_of(const Problem& problem, const DriverCandidate& candidate);
 std::string dnf_module_of(const Problem& problem, const DriverCandidate& candidate);
 std::string_view flavour_name(facts::Flavour flavour);
 

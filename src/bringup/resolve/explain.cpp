@@ -285,6 +285,7 @@ DriverChoice driver_choice(const Problem& problem, const Solution& solution) {
   out.source = driver.origin == Origin::nvidia ? "nvidia" : "distro";
   if (driver.origin == Origin::nvidia) out.version = std::nullopt;
   out.packages = packages_of(problem, driver);
+  out.pins = pins_of(problem, driver);
   out.dnf_module = dnf_module_of(problem, driver);
   out.headers = missing_headers(problem, out.kernels);
   return out;

@@ -47,6 +47,8 @@ struct World {
   std::map<std::string, Offer> index;    // of wheels; files below site-packages
   std::map<std::string, std::string> web;
   std::string failure = {};           // what every program that needs the network says instead of working
+  int lists_busy = 0;                 // so often apt's lists are somebody else's
+  int slept = 0;                      // waits of two seconds
   bool half = false;                  // the program that runs now is killed half way
   bool hooks_work = true;             // whether installing builds modules by itself
   std::vector<std::string> ran = {};  // each command, as one line
@@ -282,6 +284,10 @@ inline host::Outcome apt_get(World& world, const std::vector<std::string>& argv)
   auto words = plain_words(argv);
   const std::string verb = words.front();
   words.erase(words.begin());
+  if (verb == "update" && world.lists_busy > 0) {
+    --world.lists_busy;
+    return said(100, "", "E: Could not get lock /var/lib/apt/lists/lock. It is held by process 68 (apt-get)");
+  }
   if (verb == "update") {
     if (!world.failure.empty()) return said(0, "", "W: Failed to fetch http://a/ " + world.failure);
     put(world.at("/var/lib/apt/lists/fake"), "list");

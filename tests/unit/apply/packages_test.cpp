@@ -82,6 +82,21 @@ TEST_F(PackagesTest, ComeWithWhatTheyNeedAndGoWithItAgain) {
   EXPECT_EQ(fake::difference(machine.tree(), tree), "");
 }
 
+TEST_F(PackagesTest, WaitForTheEndOfAnothersUpdate) {
+  machine.world.lists_busy = 3;
+  ASSERT_TRUE(perform(apt({"tool"}), hands()));
+  EXPECT_EQ(ran(" update"), 4U);
+  EXPECT_EQ(machine.world.slept, 3);
+}
+
+TEST_F(PackagesTest, DoNotWaitForEver) {
+  machine.world.lists_busy = 100'000;
+  const auto performed = perform(apt({"tool"}), hands());
+  ASSERT_FALSE(performed);
+  EXPECT_EQ(performed.error().code(), Errc::busy);
+  EXPECT_EQ(machine.world.slept, 300);
+}
+
 TEST_F(PackagesTest, WantAnExactVersionWhenOneIsNamed) {
   EXPECT_TRUE(holds(apt({"old=2"}), hands()).value_or(false));
   EXPECT_FALSE(holds(apt({"old=1"}), hands()).value_or(true));

@@ -139,8 +139,10 @@ TEST(DriverPackages, CarryTheBranchBefore590AndPinItFromThereOn) {
   EXPECT_THAT(driver_packages(ubuntu, 570, true), ElementsAre("nvidia-open-570"));
   EXPECT_THAT(driver_packages(ubuntu, 580, true), ElementsAre("nvidia-open-580"));
   EXPECT_THAT(driver_packages(ubuntu, 580, false), ElementsAre("cuda-drivers-580"));
-  EXPECT_THAT(driver_packages(ubuntu, 590, true), ElementsAre("nvidia-driver-pinning-590", "nvidia-open"));
-  EXPECT_THAT(driver_packages(ubuntu, 595, false), ElementsAre("nvidia-driver-pinning-595", "cuda-drivers"));
+  EXPECT_THAT(driver_packages(ubuntu, 590, true), ElementsAre("nvidia-open"));
+  EXPECT_THAT(driver_pins(ubuntu, 590), ElementsAre("nvidia-driver-pinning-590"));
+  EXPECT_THAT(driver_pins(ubuntu, 580), testing::IsEmpty());
+  EXPECT_THAT(driver_packages(ubuntu, 595, false), ElementsAre("cuda-drivers"));
 }
 
 TEST(DriverPackages, OfRhelComeFromAModuleStream) {

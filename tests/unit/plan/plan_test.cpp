@@ -97,6 +97,18 @@ TEST(Plan, OfNvidiasRepositoryBringsKeySourceAndPinFirst) {
             "https://download.pytorch.org/whl/cu126");
 }
 
+// In one transaction with the driver, apt would have chosen the newest branch before the preference is there.
+TEST(Plan, PinsTheBranchBeforeTheDriverIsChosen) {
+  const steps::Plan plan =
+      plan_of(machine_of("RTX 4090", "ubuntu-24.04", "kernel = \"6.8.0-45-generic\"\ngcc = \"13\""));
+  const auto& pin = kind<steps::InstallPackages>(plan, "driver-pin");
+  ASSERT_EQ(pin.packages.size(), 1U);
+  EXPECT_TRUE(pin.packages[0].starts_with("nvidia-driver-pinning-"));
+  EXPECT_THAT(step(plan, "driver-packages").needs, ElementsAre("vendor-source", "vendor-pin", "driver-pin"));
+  EXPECT_THAT(kind<steps::InstallPackages>(plan, "driver-packages").packages,
+              ElementsAre("linux-headers-6.8.0-45-generic", "nvidia-open"));
+}
+
 TEST(Plan, OfRhelEnablesAModuleStream) {
   const steps::Plan plan = plan_of(machine_of("A100", "rocky-9.4", "kernel = \"5.14.0-427.el9.x86_64\""));
   const auto& driver = kind<steps::InstallPackages>(plan, "driver-packages");
