@@ -64,9 +64,11 @@ Result<Json> remember(const steps::InstallUv& step, const Hands& hands) {
 Result<> perform(const steps::InstallUv& step, const Hands& hands) {
   TRY(clear_place(step.path, hands));
   TRY(run_long({step.python, "-I", "-m", "venv", step.path}, hands));
-  return run_long({step.path + "/bin/python", "-I", "-m", "pip", "install", "--disable-pip-version-check",
-                   "--no-input", step.version.empty() ? "uv" : "uv==" + step.version},
-                  hands);
+  std::vector<std::string> argv{step.path + "/bin/python",     "-I",        "-m", "pip", "install",
+                                "--disable-pip-version-check", "--no-input"};
+  if (!step.index_url.empty()) argv.insert(argv.end(), {"--index-url", step.index_url});
+  argv.push_back(step.version.empty() ? "uv" : "uv==" + step.version);
+  return run_long(std::move(argv), hands);
 }
 Result<> undo(const steps::InstallUv& step, const Json& before, const Hands& hands) {
   return take_away(step.path, before, hands);

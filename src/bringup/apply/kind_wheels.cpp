@@ -42,9 +42,9 @@ void add_reinstall(const steps::InstallWheels& step, std::vector<std::string>& a
 
 Result<> run_tool(const steps::InstallWheels& step, std::vector<std::string> argv,
                   const std::vector<std::string>& packages, const Hands& hands) {
-  if (!step.index_url.empty() && argv.size() > 2 && argv[step.tool == "uv" ? 2 : 4] == "install") {
-    argv.emplace_back("--index-url");
-    argv.push_back(step.index_url);
+  if (argv.size() > 2 && argv[step.tool == "uv" ? 2 : 4] == "install") {
+    if (!step.index_url.empty()) argv.insert(argv.end(), {"--index-url", step.index_url});
+    if (!step.find_links.empty()) argv.insert(argv.end(), {"--find-links", step.find_links});
   }
   argv.insert(argv.end(), packages.begin(), packages.end());
   TRY(run_well(hands, {.argv = std::move(argv), .deadline = kWheelsDeadline}));

@@ -6,6 +6,7 @@
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/measure/measure.hpp>
 #include <bringup/plan/plan.hpp>
+#include <bringup/resolve/mirrors.hpp>
 
 #include <fmt/format.h>
 
@@ -63,6 +64,26 @@ std::optional<std::chrono::seconds> duration_of(std::string_view text) {
   return seconds > kMost ? std::nullopt : std::optional(std::chrono::seconds(seconds));
 }
 
+// Asks the places that software comes from, and the mirrors that the goal allows, at once; each place is then
+// the one that is taken.
+void ask_with_mirrors(facts::Machine& machine, const goal::Goal& goal) {
+  const std::vector<facts::Source> places = machine.sources;
+  const auto mirrors = resolve::mirrors_of(places, goal, catalog::built_in());
+  machine.sources.insert(machine.sources.end(), mirrors.begin(), mirrors.end());
+  ask_sources(machine);
+  const auto first = machine.sources.begin() + static_cast<std::ptrdiff_t>(places.size());
+  machine.sources = resolve::settled({machine.sources.begin(), first}, {first, machine.sources.end()}, goal);
+}
+
+// Nobody is asked: a mirror that is wished for answers where the place itself is taken to.
+void take_mirrors(facts::Machine& machine, const goal::Goal& goal) {
+  auto mirrors = resolve::mirrors_of(machine.sources, goal, catalog::built_in());
+  for (facts::Source& mirror : mirrors)
+    mirror.answered_seconds =
+        std::ranges::find(machine.sources, mirror.name, &facts::Source::name)->answered_seconds;
+  machine.sources = resolve::settled(std::move(machine.sources), mirrors, goal);
+}
+
 struct Chosen {
   resolve::Resolution resolution;
   steps::Plan plan;
@@ -89,6 +110,7 @@ Result<Decided> decide(const Options& options, const Doors& doors) {
       looked.machine.sources = sources_for(looked.machine);
       for (facts::Source& source : looked.machine.sources) source.answered_seconds = 0.0;
     }
+    take_mirrors(looked.machine, goal);
     chosen = choose(looked.machine, goal, looked.today, now);
   } else {
     // When nothing is to be done even if every source answered, none needs to be asked: a settled machine is
@@ -99,7 +121,7 @@ Result<Decided> decide(const Options& options, const Doors& doors) {
     const bool settled =
         std::holds_alternative<resolve::Choice>(chosen.resolution) && chosen.plan.steps.empty();
     if (!settled) {
-      ask_sources(looked.machine);
+      ask_with_mirrors(looked.machine, goal);
       chosen = choose(looked.machine, goal, looked.today, now);
     }
   }
@@ -116,7 +138,8 @@ Error no_choice(const facts::Machine& machine) {
       });
   if (silent)
     return {Errc::unreachable,
-            "no software source answers: is this machine connected, and does it need a proxy?"};
+            "no software source answers: is this machine connected, does it need a proxy, or mirrors "
+            "([mirrors] profile = \"auto\" in bringup.toml)?"};
   return {Errc::failed, "there is no choice that serves this machine and goal; nothing was changed"};
 }
 

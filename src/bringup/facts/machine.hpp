@@ -52,6 +52,8 @@ struct Source {
   std::string name;  // "nvidia", "distro", "pypi", "pytorch", "huggingface"
   std::string url;
   Reading<double> answered_seconds = Error(Errc::absent, "not asked");  // the time it took, or why it did not
+  std::string mirror = {};  // the mirror that stands in for it: "tuna"; "" for the place itself
+  bool links = false;       // a flat page of wheels (pip's --find-links) and no index
   bool operator==(const Source&) const = default;
 };
 

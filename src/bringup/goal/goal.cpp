@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, 2> kEnv{"name", "packages"};
 constexpr std::array<std::string_view, 3> kPolicy{"kernel", "reboot", "remove"};
 constexpr std::array<std::string_view, 1> kShell{"ld_library_path"};
 constexpr std::array<std::string_view, 1> kMirrors{"profile"};
+constexpr std::array<std::string_view, 3> kMirrored{"cuda", "pypi", "pytorch"};
 
 constexpr std::array<std::string_view, 5> kManagers{"auto", "miniconda", "miniforge", "uv", "venv"};
 constexpr std::array<std::string_view, 2> kKernels{"hold", "free"};
@@ -181,15 +182,37 @@ Result<> read_policy(const base::Toml& value, std::string_view file, Goal& goal)
   return ok;
 }
 
-Result<> read_mirrors(const base::Toml& value, std::string_view file) {
+// https alone: what comes from a mirror runs here.
+bool is_https(std::string_view url) {
+  constexpr std::string_view kScheme = "https://";
+  return url.starts_with(kScheme) && url.size() > kScheme.size() && url.find('@') == std::string_view::npos &&
+         std::ranges::all_of(url, [](char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\''; });
+}
+
+Result<> read_mirror_urls(const base::Toml& value, std::string_view file, Goal& goal) {
+  const Table table = TRY(Table::open(value, file, "mirrors.profile."));
+  TRY(table.only(kMirrored));
+  for (const std::string_view what : kMirrored) {
+    auto url = TRY(table.text(what));
+    if (!url) continue;
+    if (!is_https(*url))
+      return table.about(what,
+                         fmt::format("expected an address that begins with https:// and holds no name or "
+                                     "password, found \"{}\"",
+                                     base::harmless(*url)));
+    if (!url->ends_with('/')) *url += '/';
+    goal.mirror_urls.push_back({.what = std::string(what), .url = std::move(*url)});
+  }
+  goal.mirrors.clear();
+  return ok;
+}
+
+Result<> read_mirrors(const base::Toml& value, std::string_view file, Goal& goal) {
   const Table table = TRY(Table::open(value, file, "mirrors."));
   TRY(table.only(kMirrors));
   const base::Toml* profile = table.find("profile");
-  if (profile != nullptr && profile->table() != nullptr)
-    return table.about("profile", fmt::format("a table of URLs: {}", kNotYet));
-  const auto name = TRY(table.word("profile", kProfiles));
-  if (name && *name != "auto" && *name != "none")
-    return table.about("profile", fmt::format("\"{}\": {}", *name, kNotYet));
+  if (profile != nullptr && profile->table() != nullptr) return read_mirror_urls(*profile, file, goal);
+  if (auto name = TRY(table.word("profile", kProfiles))) goal.mirrors = std::move(*name);
   return ok;
 }
 
@@ -205,7 +228,7 @@ Result<Goal> parse_goal(std::string_view text, std::string_view name) {
   TRY(read_top(top, goal));
   if (const base::Toml* python = top.find("python")) TRY(read_python(*python, name, goal));
   TRY(read_envs(top, name, goal));
-  if (const base::Toml* mirrors = top.find("mirrors")) TRY(read_mirrors(*mirrors, name));
+  if (const base::Toml* mirrors = top.find("mirrors")) TRY(read_mirrors(*mirrors, name, goal));
   if (const base::Toml* policy = top.find("policy")) TRY(read_policy(*policy, name, goal));
   if (const base::Toml* shell = top.find("shell")) {
     const Table table = TRY(Table::open(*shell, name, "shell."));
@@ -230,6 +253,8 @@ std::string canonical(const Goal& goal) {
     add("env", env.name);
     for (const std::string& package : env.packages) add("env.package", package);
   }
+  add("mirrors.profile", goal.mirrors);
+  for (const MirrorUrl& mirror : goal.mirror_urls) add("mirrors." + mirror.what, mirror.url);
   add("policy.kernel", goal.kernel);
   add("policy.reboot", goal.reboot);
   add("policy.remove", goal.remove);

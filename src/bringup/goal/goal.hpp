@@ -20,6 +20,13 @@ struct EnvGoal {
   bool operator==(const EnvGoal&) const = default;
 };
 
+// A mirror of one's own: what it is of ("pypi", "pytorch", "cuda"), and where.
+struct MirrorUrl {
+  std::string what;
+  std::string url;
+  bool operator==(const MirrorUrl&) const = default;
+};
+
 struct Goal {
   std::string driver = "auto";          // "auto", "none" or a branch: "580"
   std::string toolkit = "auto";         // "auto", "none" or a version: "13.0"
@@ -31,11 +38,13 @@ struct Goal {
   std::string reboot = "ask";   // "ask", "auto", "never"
   std::string remove = "never";
   bool ld_library_path = false;  // [shell] ld_library_path
+  std::string mirrors = "none";  // "none", "auto" or a profile: "tuna"; "" when mirror_urls says it
+  std::vector<MirrorUrl> mirror_urls;
   bool operator==(const Goal&) const = default;
 };
 
 // Reads a goal file; `name` stands in the errors: "bringup.toml:4: unknown key 'tolkit' (did you mean
-// 'toolkit'?)". Keys that the design names and this version does not act on yet ([[stack]], [mirrors],
+// 'toolkit'?)". Keys that the design names and this version does not act on yet ([[stack]],
 // toolkit = { local = ... }) are refused with those words.
 Result<Goal> parse_goal(std::string_view text, std::string_view name);
 

@@ -61,19 +61,20 @@ void add_sources(Builder& builder, const facts::Machine& machine, const catalog:
   }
   const bool vendor = (to_do(choice.driver.action) && choice.driver.source == "nvidia") ||
                       (to_do(choice.toolkit.action) && choice.toolkit.source == "nvidia");
-  if (!vendor || has_vendor_source(machine)) return;
-  const catalog::VendorRepo* repo = catalog.repo(resolve::os_key(machine.os));
-  if (repo == nullptr) return;
+  if (!vendor || has_vendor_source(machine, catalog)) return;
+  const catalog::VendorRepo* row = catalog.repo(resolve::os_key(machine.os));
+  if (row == nullptr) return;
+  const catalog::VendorRepo repo = through_mirror(*row, machine);
   builder.add({.id = "vendor-key",
-               .kind = vendor_key(*repo),
+               .kind = vendor_key(repo),
                .why = "packages from NVIDIA's repository are accepted only when signed with this key",
-               .changes = fmt::format("one key file; kept only with the fingerprint {}", repo->fingerprint)});
+               .changes = fmt::format("one key file; kept only with the fingerprint {}", repo.fingerprint)});
   builder.add({.id = "vendor-source",
-               .kind = vendor_source(*repo),
+               .kind = vendor_source(repo),
                .why = "the driver or the toolkit comes from NVIDIA's own repository",
                .changes = "one file for the package manager"},
               {"vendor-key"});
-  if (repo->manager == "apt") {
+  if (repo.manager == "apt") {
     builder.add({.id = "vendor-pin",
                  .kind = vendor_pin(),
                  .why = "packages that both archives carry come from one of them, and not in turns",
@@ -187,6 +188,18 @@ struct Tool {
   std::string manager;  // path of uv or conda
 };
 
+// The mirror that stands in for a place; nullptr for none.
+const facts::Source* mirror_of(const facts::Machine& machine, std::string_view place) {
+  const auto found = std::ranges::find(machine.sources, place, &facts::Source::name);
+  return found == machine.sources.end() || found->mirror.empty() ? nullptr : &*found;
+}
+
+// "" for PyPI, which the user's own configuration may name otherwise.
+std::string pypi_url(const facts::Machine& machine) {
+  const facts::Source* mirror = mirror_of(machine, "pypi");
+  return mirror == nullptr ? "" : mirror->url;
+}
+
 Tool add_manager(Builder& builder, const facts::Machine& machine, const goal::Goal& goal,
                  const Choice& choice) {
   const resolve::PythonChoice& python = choice.python;
@@ -197,7 +210,8 @@ Tool add_manager(Builder& builder, const facts::Machine& machine, const goal::Go
         {.id = "uv",
          .kind = steps::InstallUv{.path = prefix + "/uv",
                                   .python = python.interpreter.empty() ? python.helper : python.interpreter,
-                                  .version = ""},
+                                  .version = "",
+                                  .index_url = pypi_url(machine)},
          .why = "uv downloads and installs wheels several times faster than pip",
          .changes = "a small environment of its own for uv",
          .as_user = true},
@@ -208,14 +222,22 @@ Tool add_manager(Builder& builder, const facts::Machine& machine, const goal::Go
   return {.name = "venv", .manager = ""};
 }
 
-std::string index_url(const catalog::Catalog& catalog, const resolve::EnvChoice& env) {
+// Where the wheels of one environment come from: PyTorch's own index when the choice says so.
+void set_index(const facts::Machine& machine, const catalog::Catalog& catalog, const resolve::EnvChoice& env,
+               steps::InstallWheels& wheels) {
+  wheels.index_url = pypi_url(machine);
   const auto torch =
       std::ranges::find_if(env.packages, [](const auto& wheel) { return wheel.index == "pytorch"; });
-  if (torch == env.packages.end()) return "";
+  if (torch == env.packages.end()) return;
+  const facts::Source* mirror = mirror_of(machine, "pytorch");
   const catalog::Source* source = catalog.source("pytorch");
-  std::string url = source == nullptr ? "" : source->url;
+  std::string url = mirror != nullptr ? mirror->url : source == nullptr ? "" : source->url;
   if (!url.empty() && url.back() != '/') url += '/';
-  return url + torch->variant.value_or("cpu");
+  url += torch->variant.value_or("cpu");
+  if (mirror != nullptr && mirror->links)
+    wheels.find_links = url + "/";
+  else
+    wheels.index_url = url;
 }
 
 void add_env(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog,
@@ -240,8 +262,9 @@ void add_env(Builder& builder, const facts::Machine& machine, const catalog::Cat
                               .tool = tool.name == "uv" ? "uv" : "pip",
                               .manager = tool.name == "uv" ? tool.manager : "",
                               .packages = {},
-                              .index_url = index_url(catalog, env),
+                              .index_url = "",
                               .variant = ""};
+  set_index(machine, catalog, env, wheels);
   for (const resolve::WheelChoice& wheel : env.packages) {
     wheels.packages.push_back(wheel.version.empty() ? wheel.name : wheel.name + "==" + wheel.version);
     if (wheel.name == "torch") wheels.variant = wheel.variant.value_or("");

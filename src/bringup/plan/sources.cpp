@@ -99,9 +99,21 @@ steps::WriteFile vendor_pin() {
               "l=NVIDIA CUDA\nPin-Priority: 600\n"};
 }
 
-bool has_vendor_source(const facts::Machine& machine) {
-  return std::ranges::any_of(machine.packages.archive_uris, [](const std::string& uri) {
-    return base::contains(uri, "/compute/cuda/repos/");
+catalog::VendorRepo through_mirror(catalog::VendorRepo repo, const facts::Machine& machine) {
+  const auto source = std::ranges::find(machine.sources, "nvidia", &facts::Source::name);
+  if (source == machine.sources.end() || source->mirror.empty()) return repo;
+  const std::string file = repo.key_url.substr(repo.key_url.rfind('/') + 1);
+  repo.url = source->url;
+  repo.key_url = source->url + file;
+  return repo;
+}
+
+bool has_vendor_source(const facts::Machine& machine, const catalog::Catalog& catalog) {
+  return std::ranges::any_of(machine.packages.archive_uris, [&catalog](const std::string& uri) {
+    return base::contains(uri, "/compute/cuda/repos/") ||
+           std::ranges::any_of(catalog.mirrors, [&uri](const catalog::Mirror& mirror) {
+             return mirror.what == "cuda" && uri.starts_with(mirror.url);
+           });
   });
 }
 

@@ -22,8 +22,11 @@ std::optional<steps::WriteFile> component_source(const facts::Machine& machine,
 steps::FetchFile vendor_key(const catalog::VendorRepo& repo);
 steps::WriteFile vendor_source(const catalog::VendorRepo& repo);
 steps::WriteFile vendor_pin();
-// True when a source for NVIDIA's repository is there already, whoever put it there.
-bool has_vendor_source(const facts::Machine& machine);
+// The same by way of the mirror in use, if one is: the key's fingerprint stays, so a mirror can hold packages
+// back and not change them.
+catalog::VendorRepo through_mirror(catalog::VendorRepo repo, const facts::Machine& machine);
+// True when a source for NVIDIA's repository is there already, or for a mirror of it, whoever put it there.
+bool has_vendor_source(const facts::Machine& machine, const catalog::Catalog& catalog);
 
 // Puts `bin` on the PATH of new bash and zsh shells, as far as it is not yet; nothing for an empty `bin`.
 void add_path_steps(const facts::Machine& machine, std::string_view bin,

@@ -375,6 +375,7 @@ ordered_json Writer::sources() {
     const std::string at = fmt::format("sources[{}]", json.size());
     json.push_back({{"name", one.name},
                     {"url", one.url},
+                    {"mirror", one.mirror.empty() ? ordered_json(nullptr) : ordered_json(one.mirror)},
                     {"answered_seconds", read(at + ".answered_seconds", one.answered_seconds)}});
   }
   return json;

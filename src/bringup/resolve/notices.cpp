@@ -155,6 +155,20 @@ void about_silence(const Problem& problem, const Solution& solution, Notices& ou
   }
 }
 
+// What comes from somewhere else than one would think.
+void about_mirrors(const Problem& problem, Notices& out) {
+  for (const facts::Source& source : problem.machine->sources) {
+    if (source.mirror.empty() || !source.answered_seconds) continue;
+    const bool signed_there = source.name == place_name(Place::nvidia);
+    out.push_back(
+        {.id = "mirror-" + source.name,
+         .text = fmt::format("what comes from {} comes by way of the mirror {} ({}); {}",
+                             signed_there ? "NVIDIA's repository" : source.name, source.mirror, source.url,
+                             signed_there ? "NVIDIA's own key signs it there, too"
+                                          : "it is held against the hashes of that mirror's index")});
+  }
+}
+
 }  // namespace
 
 std::optional<Notice> not_tried(const std::vector<Reason>& reasons) {
@@ -178,6 +192,7 @@ std::optional<Notice> not_tried(const std::vector<Reason>& reasons) {
 
 std::vector<Notice> notices_of(const Problem& problem, const Solution& solution) {
   Notices out;
+  about_mirrors(problem, out);
   about_branch(problem, solution, out);
   about_secure_boot(problem, solution, packages_of(problem, solution.driver), out);
   about_kernels(problem, solution, out);

@@ -20,7 +20,8 @@ constexpr std::array<std::string_view, std::variant_size_v<Kind>> kNames{
     "write-file",  "edit-block", "fetch-file", "install-packages", "hold-packages",
     "load-module", "install-uv", "create-env", "install-wheels"};
 
-// The fields of each kind with their keys, once: for writing and for reading.
+// The fields of each kind with their keys, once: for writing and for reading. true: added later, and absent
+// in older plans and journals.
 template <typename K, typename F>
 void fields(K& kind, F&& visit) {
   using T = std::remove_const_t<K>;
@@ -38,13 +39,15 @@ void fields(K& kind, F&& visit) {
     visit("manager", kind.manager), visit("packages", kind.packages);
   if constexpr (std::is_same_v<T, LoadModule>) visit("module", kind.module);
   if constexpr (std::is_same_v<T, InstallUv>)
-    visit("path", kind.path), visit("python", kind.python), visit("version", kind.version);
+    visit("path", kind.path), visit("python", kind.python), visit("version", kind.version),
+        visit("index_url", kind.index_url, true);
   if constexpr (std::is_same_v<T, CreateEnv>)
     visit("path", kind.path), visit("tool", kind.tool), visit("manager", kind.manager),
         visit("python", kind.python);
   if constexpr (std::is_same_v<T, InstallWheels>)
     visit("env", kind.env), visit("tool", kind.tool), visit("manager", kind.manager),
-        visit("packages", kind.packages), visit("index_url", kind.index_url), visit("variant", kind.variant);
+        visit("packages", kind.packages), visit("index_url", kind.index_url), visit("variant", kind.variant),
+        visit("find_links", kind.find_links, true);
 }
 
 std::string dump(const ordered_json& json) {
@@ -56,7 +59,7 @@ ordered_json step_json(const Step& step) {
                        {"changes", step.changes}, {"needs", step.needs},          {"as_user", step.as_user}};
   std::visit(
       [&json](const auto& kind) {
-        fields(kind, [&json](const char* key, const auto& value) { json["do"][key] = value; });
+        fields(kind, [&json](const char* key, const auto& value, bool = false) { json["do"][key] = value; });
       },
       step.kind);
   return json;
@@ -92,6 +95,7 @@ class Reader {
       into.push_back(one.get<std::string>());
     }
   }
+  bool has(const char* key) const { return json_.is_object() && json_.contains(key); }
   const std::optional<Error>& error() const { return error_; }
 
  private:
@@ -121,7 +125,9 @@ Result<Kind> kind_of(std::string_view name, const ordered_json& json, const std:
     if (name != kNames[I]) return kind_of<I + 1>(name, json, of);
     std::variant_alternative_t<I, Kind> kind;
     Reader reader(json, of);
-    fields(kind, [&reader](const char* key, auto& value) { reader.get(key, value); });
+    fields(kind, [&reader](const char* key, auto& value, bool added = false) {
+      if (!added || reader.has(key)) reader.get(key, value);
+    });
     if (reader.error()) return *reader.error();
     return Kind(std::move(kind));
   }

@@ -68,9 +68,10 @@ struct LoadModule {
 
 // uv from PyPI in a small venv of its own.
 struct InstallUv {
-  std::string path;     // the venv; the program is path/bin/uv
-  std::string python;   // the interpreter that makes the venv
-  std::string version;  // "0.13.8"; "" for the newest
+  std::string path;            // the venv; the program is path/bin/uv
+  std::string python;          // the interpreter that makes the venv
+  std::string version;         // "0.13.8"; "" for the newest
+  std::string index_url = {};  // "" for PyPI or what the user's own configuration names
   bool operator==(const InstallUv&) const = default;
 };
 
@@ -90,6 +91,7 @@ struct InstallWheels {
   std::string manager;                // path of uv; "" for the environment's own pip
   std::vector<std::string> packages;  // "torch==2.14.1"
   std::string index_url;              // "" for PyPI or what the user's own configuration names
+  std::string find_links = {};        // a flat page of wheels beside the index; "" for none
   std::string variant;  // the CUDA variant that torch must have afterwards: "cu130", "cpu"; "" when torch is
                         // not among them
   bool operator==(const InstallWheels&) const = default;

@@ -120,6 +120,23 @@ TEST_F(PythonTest, UvIsThereWhenItsPackageIsWhole) {
   EXPECT_FALSE(holds(uv, hands()).value_or(true));
 }
 
+TEST_F(PythonTest, UvAndWheelsComeFromTheMirrorThatIsNamed) {
+  done(steps::InstallUv{.path = "/uv",
+                        .python = "/usr/bin/python3",
+                        .version = "0.13.8",
+                        .index_url = "https://mirror.example/simple/"});
+  EXPECT_TRUE(
+      base::contains(machine.world.ran.back(), "--index-url https://mirror.example/simple/ uv==0.13.8"))
+      << machine.world.ran.back();
+  done(env);
+  steps::InstallWheels flat = wheels({"torch==2.10.0"});
+  flat.find_links = "https://mirror.example/torch/cu128/";
+  ASSERT_TRUE(perform(flat, hands()));
+  EXPECT_TRUE(base::contains(machine.world.ran.back(),
+                             " --find-links https://mirror.example/torch/cu128/ torch==2.10.0"))
+      << machine.world.ran.back();
+}
+
 TEST_F(PythonTest, WheelsAreComparedByVersionAndVariantWithoutImporting) {
   done(env);
   EXPECT_FALSE(holds(wheels({"torch==2.10.0"}), hands()).value_or(true));

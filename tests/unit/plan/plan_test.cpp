@@ -2,6 +2,7 @@
 // A choice as steps: their order, what they touch, and that nothing more than needed is done.
 #include <bringup/plan/plan.hpp>
 #include <bringup/plan/sources.hpp>
+#include <bringup/resolve/mirrors.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -107,6 +108,49 @@ TEST(Plan, PinsTheBranchBeforeTheDriverIsChosen) {
   EXPECT_THAT(step(plan, "driver-packages").needs, ElementsAre("vendor-source", "vendor-pin", "driver-pin"));
   EXPECT_THAT(kind<steps::InstallPackages>(plan, "driver-packages").packages,
               ElementsAre("linux-headers-6.8.0-45-generic", "nvidia-open"));
+}
+
+facts::Machine by_mirror(facts::Machine machine, const std::string& profile) {
+  goal::Goal goal;
+  goal.mirrors = profile;
+  auto mirrors = resolve::mirrors_of(machine.sources, goal, catalog::built_in());
+  for (facts::Source& mirror : mirrors) mirror.answered_seconds = 0.01;
+  machine.sources = resolve::settled(std::move(machine.sources), mirrors, goal);
+  return machine;
+}
+
+TEST(Plan, GoesByMirrorsAndKeepsTheUpstreamsKey) {
+  const facts::Machine direct =
+      machine_of("RTX 4090", "ubuntu-24.04", "kernel = \"6.8.0-45-generic\"\ngcc = \"13\"");
+  const steps::Plan plan = plan_of(by_mirror(direct, "cn"));
+  const auto& key = kind<steps::FetchFile>(plan, "vendor-key");
+  EXPECT_THAT(key.url, StartsWith("https://developer.download.nvidia.cn/compute/cuda/repos/ubuntu2404/"));
+  EXPECT_EQ(key.fingerprint, kind<steps::FetchFile>(plan_of(direct), "vendor-key").fingerprint);
+  EXPECT_THAT(
+      kind<steps::WriteFile>(plan, "vendor-source").text,
+      HasSubstr("URIs: https://developer.download.nvidia.cn/compute/cuda/repos/ubuntu2404/x86_64/\n"));
+  EXPECT_EQ(kind<steps::InstallUv>(plan, "uv").index_url, "") << "this mirror has no PyPI";
+}
+
+TEST(Plan, TakesWheelsFromAMirrorsIndexOrItsFlatPage) {
+  const facts::Machine direct =
+      machine_of("V100", "ubuntu-24.04", "kernel = \"6.8.0-45-generic\"\ngcc = \"13\"");
+  const auto& sjtu = kind<steps::InstallWheels>(plan_of(by_mirror(direct, "sjtu")), "wheels-dl");
+  EXPECT_EQ(sjtu.index_url, "https://mirror.sjtu.edu.cn/pytorch-wheels/cu126");
+  EXPECT_EQ(sjtu.find_links, "");
+  const steps::Plan plan = plan_of(by_mirror(direct, "aliyun"));
+  const auto& aliyun = kind<steps::InstallWheels>(plan, "wheels-dl");
+  EXPECT_EQ(aliyun.index_url, "https://mirrors.aliyun.com/pypi/simple/");
+  EXPECT_EQ(aliyun.find_links, "https://mirrors.aliyun.com/pytorch-wheels/cu126/");
+  EXPECT_EQ(kind<steps::InstallUv>(plan, "uv").index_url, "https://mirrors.aliyun.com/pypi/simple/");
+}
+
+TEST(Plan, DoesNotAddASecondSourceBesideAMirrorOfNvidias) {
+  facts::Machine machine = by_mirror(
+      machine_of("RTX 4090", "ubuntu-24.04", "kernel = \"6.8.0-45-generic\"\ngcc = \"13\""), "aliyun");
+  EXPECT_THAT(ids(plan_of(machine)), Contains("vendor-source"));
+  machine.packages.archive_uris.emplace_back("https://mirrors.aliyun.com/nvidia-cuda/ubuntu2404/x86_64/");
+  EXPECT_THAT(ids(plan_of(machine)), Not(Contains("vendor-source")));
 }
 
 TEST(Plan, OfRhelEnablesAModuleStream) {
