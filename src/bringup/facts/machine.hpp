@@ -2,6 +2,7 @@
 #pragma once
 // The machine as one value: everything that was looked at, and nothing that was concluded.
 
+#include <bringup/facts/boot.hpp>
 #include <bringup/facts/gpu.hpp>
 #include <bringup/facts/software.hpp>
 #include <bringup/facts/topology.hpp>
@@ -80,6 +81,7 @@ struct Machine {
   Reading<NvmlSnapshot> nvml = Error(Errc::absent, "not looked at");
   Counts counts;
   Driver driver;
+  Boot boot;
   Packages packages;
   std::vector<Toolkit> toolkits;
   std::vector<PythonInterpreter> pythons;

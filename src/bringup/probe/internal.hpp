@@ -64,6 +64,26 @@ std::vector<AptSource> parse_apt_list(std::string_view text);    // one-line for
 std::vector<AptSource> parse_apt_deb822(std::string_view text);  // .sources form
 facts::Packages read_packages(const host::View& view, const facts::Os& os);
 
+// boot.cpp: the boot loader's menu and choice
+std::vector<facts::BootEntry> parse_grub_menu(std::string_view grub_cfg);
+// What the menu's own script sets as default: "0", "${saved_entry}"; nullopt when it sets none.
+std::optional<std::string> parse_grub_default(std::string_view grub_cfg);
+// "KEY=value" of a shell file or a GRUB environment block; nullopt when it is not set.
+std::optional<std::string> parse_setting(std::string_view text, std::string_view key);
+facts::BootEntry parse_loader_entry(std::string_view text, const std::string& id);
+// What a recording keeps of a menu: its entries, and the default that is set.
+std::string grub_menu_essence(std::string_view grub_cfg);
+void read_loader(const host::View& view, facts::Boot& boot);
+
+// boot_modules.cpp: what is loaded, built, kept away and enabled
+std::vector<facts::ConfigLine> parse_modprobe(std::string_view text, const std::string& file);
+std::vector<std::string> parse_modules_load(std::string_view text);
+// The strings of one list ("Unattended-Upgrade::Allowed-Origins") and one value of apt's configuration.
+std::vector<std::string> parse_apt_list_of(std::string_view text, std::string_view name);
+// What a recording keeps of a file of apt.conf.d.
+std::string apt_upgrades_essence(std::string_view text);
+facts::Boot read_boot(const host::View& view, const facts::Kernel& kernel);
+
 // python.cpp and toolkits.cpp
 std::optional<std::string> parse_torch_version(std::string_view version_py);  // "2.11.0+cu130"
 std::optional<std::string> variant_of(std::string_view version);              // "2.11.0+cu130" -> "cu130"

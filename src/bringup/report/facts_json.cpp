@@ -16,6 +16,30 @@ ordered_json value_of(const facts::PcieLink& link) {
           {"width", link.width},
           {"max_width", link.max_width}};
 }
+ordered_json value_of(const facts::BootEntry& entry) {
+  return {{"id", text_or_null(entry.id)},
+          {"title", text_or_null(entry.title)},
+          {"number", entry.number},
+          {"release", text_or_null(entry.release)}};
+}
+ordered_json value_of(const facts::ConfigLine& line) {
+  return {{"file", line.file}, {"line", line.line}, {"text", line.text}};
+}
+ordered_json value_of(const facts::DkmsBuild& build) {
+  return {{"name", build.name}, {"version", build.version}, {"kernel", text_or_null(build.kernel)}};
+}
+ordered_json value_of(const facts::Unattended& unattended) {
+  return {{"on", unattended.on}, {"origins", unattended.origins}, {"never", unattended.never}};
+}
+ordered_json value_of(const std::string& text) {
+  return text;
+}
+template <typename T>
+ordered_json value_of(const std::vector<T>& list) {
+  ordered_json json = ordered_json::array();
+  for (const T& one : list) json.push_back(value_of(one));
+  return json;
+}
 template <typename T>
 ordered_json value_of(const std::optional<T>& value) {
   return value ? ordered_json(*value) : ordered_json(nullptr);
@@ -59,6 +83,7 @@ class Writer {
     json["counts_how"] = counts_how();
     json["nvml"] = nvml();
     json["driver"] = driver();
+    json["boot"] = boot();
     json["packages"] = packages();
     json["toolkits"] = toolkits();
     json["pythons"] = pythons();
@@ -104,6 +129,7 @@ class Writer {
   ordered_json counts_how() const;
   ordered_json nvml();
   ordered_json driver();
+  ordered_json boot();
   ordered_json packages();
   ordered_json toolkits() const;
   ordered_json pythons() const;
@@ -291,6 +317,25 @@ ordered_json Writer::driver() {
   json["libnvml"] = driver.libnvml;
   json["foreign_installer"] = value_or_null(driver.foreign);
   json["proc_gpus"] = machine_.proc_gpus;
+  return json;
+}
+
+ordered_json Writer::boot() {
+  const facts::Boot& boot = machine_.boot;
+  ordered_json json = {{"loader", text_or_null(boot.loader)}};
+  json["entries"] = read("boot.entries", boot.entries);
+  json["default"] = read("boot.default", boot.wanted);
+  json["saved"] = read("boot.saved", boot.saved);
+  json["once"] = read("boot.once", boot.once);
+  json["modprobe"] = read("boot.modprobe", boot.modprobe);
+  json["modules_load"] = read("boot.modules_load", boot.loads);
+  json["modules_loaded"] = read("boot.modules_loaded", boot.loaded);
+  json["nouveau_for"] = boot.rivals;
+  json["dkms"] = read("boot.dkms", boot.dkms);
+  json["services"] = read("boot.services", boot.enabled);
+  json["reboot_required"] = read("boot.reboot_required", boot.reboot_required);
+  json["reboot_required_by"] = boot.reboot_required_by;
+  json["unattended"] = read("boot.unattended", boot.unattended);
   return json;
 }
 
