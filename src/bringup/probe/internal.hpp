@@ -48,9 +48,15 @@ std::vector<facts::ModuleOnDisk> read_modules(const host::View& view, const std:
 // system.cpp: os-release, kernels, glibc, gcc, Secure Boot, container, limits, memory
 facts::Os parse_os_release(std::string_view text);
 std::optional<std::uint64_t> parse_meminfo_total(std::string_view text);
-std::optional<std::int64_t> parse_memlock(std::string_view proc_limits);
 std::optional<std::string> find_glibc_version(std::string_view bytes);
 void read_system(const host::View& view, const Options& options, facts::Machine& machine);
+
+// limits.cpp: what the system allows, and where its loader looks
+std::optional<std::int64_t> parse_limit(std::string_view proc_limits,
+                                        std::string_view name);       // soft; -1: unlimited
+std::optional<std::uint64_t> parse_aer_total(std::string_view text);  // the line TOTAL_ERR_...
+std::vector<facts::ConfigLine> parse_library_paths(std::string_view text, const std::string& file);
+void read_limits(const host::View& view, facts::Machine& machine);
 
 // packages.cpp: dpkg, rpm, apt's sources
 std::vector<facts::Package> parse_dpkg_status(std::string_view text);

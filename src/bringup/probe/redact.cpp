@@ -231,10 +231,12 @@ std::string modprobe_essence(std::string_view content) {
 // What decides the next boot, without the file systems, the passwords and the addresses beside it; nullopt
 // when the file is none of these.
 std::optional<std::string> boot_essence(std::string_view path, std::string_view content) {
-  static constexpr std::array<std::string_view, 3> kGrub{"GRUB_DEFAULT=", "saved_entry=", "next_entry="};
+  static constexpr std::array<std::string_view, 4> kGrub{
+      "GRUB_DEFAULT=", "saved_entry=", "next_entry=", "RemoveIPC="};
   static constexpr std::array<std::string_view, 4> kLoader{"default ", "title ", "version ", "linux "};
   if (path.ends_with("/grub.cfg")) return grub_menu_essence(content);
-  if (path == "/etc/default/grub" || path.ends_with("/grubenv")) return lines_that_begin(content, kGrub);
+  if (path == "/etc/default/grub" || path.ends_with("/grubenv") || path.starts_with("/etc/systemd/logind"))
+    return lines_that_begin(content, kGrub);
   if (base::contains(path, "/loader/")) return lines_that_begin(content, kLoader);
   if (base::contains(path, "/modprobe.d/")) return modprobe_essence(content);
   if (path.starts_with("/etc/apt/apt.conf.d/")) return apt_upgrades_essence(content);

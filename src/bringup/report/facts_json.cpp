@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine as one document. Whatever is null because it could not be read is listed under "unknown".
 #include <bringup/report/document.hpp>
+#include <bringup/report/facts_values.hpp>
 #include <bringup/report/gpus.hpp>
 #include <bringup/report/report.hpp>
 #include <bringup/report/unknown.hpp>
@@ -9,65 +10,6 @@
 
 namespace bringup::report {
 namespace {
-
-ordered_json value_of(const facts::PcieLink& link) {
-  return {{"generation", link.generation},
-          {"max_generation", link.max_generation},
-          {"width", link.width},
-          {"max_width", link.max_width}};
-}
-ordered_json value_of(const facts::BootEntry& entry) {
-  return {{"id", text_or_null(entry.id)},
-          {"title", text_or_null(entry.title)},
-          {"number", entry.number},
-          {"release", text_or_null(entry.release)}};
-}
-ordered_json value_of(const facts::ConfigLine& line) {
-  return {{"file", line.file}, {"line", line.line}, {"text", line.text}};
-}
-ordered_json value_of(const facts::DkmsBuild& build) {
-  return {{"name", build.name}, {"version", build.version}, {"kernel", text_or_null(build.kernel)}};
-}
-ordered_json value_of(const facts::Unattended& unattended) {
-  return {{"on", unattended.on}, {"origins", unattended.origins}, {"never", unattended.never}};
-}
-ordered_json value_of(const std::string& text) {
-  return text;
-}
-template <typename T>
-ordered_json value_of(const std::vector<T>& list) {
-  ordered_json json = ordered_json::array();
-  for (const T& one : list) json.push_back(value_of(one));
-  return json;
-}
-template <typename T>
-ordered_json value_of(const std::optional<T>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
-}
-template <typename T>
-ordered_json value_of(const T& value) {
-  return value;
-}
-
-std::string_view flavour_text(facts::Flavour flavour) {
-  return flavour == facts::Flavour::open ? "open" : "proprietary";
-}
-
-std::string_view kind_text(facts::PciKind kind) {
-  switch (kind) {
-    case facts::PciKind::gpu:
-      return "gpu";
-    case facts::PciKind::audio:
-      return "audio";
-    case facts::PciKind::nvswitch:
-      return "nvswitch";
-    case facts::PciKind::usb:
-      return "usb";
-    case facts::PciKind::other:
-      return "other";
-  }
-  return "other";
-}
 
 // Writes facts and keeps a note of each that could not be read.
 class Writer {
@@ -179,6 +121,11 @@ ordered_json Writer::system() {
   json["numa_nodes"] = needed("machine.numa_nodes", m.numa_nodes);
   json["shm_bytes"] = read("machine.shm_bytes", m.shm_bytes);
   json["memlock_bytes"] = read("machine.memlock_bytes", m.memlock_bytes);
+  json["open_files"] = read("machine.open_files", m.open_files);
+  json["swap_bytes"] = read("machine.swap_bytes", m.swap_bytes);
+  json["remove_ipc"] = read("machine.remove_ipc", m.remove_ipc);
+  json["gsp_firmware"] = read("machine.gsp_firmware", m.gsp_firmware);
+  json["library_paths"] = read("machine.library_paths", m.library_paths);
   json["pci_visible"] = read("machine.pci_visible", m.pci_visible);
   json["hypothetical"] = m.hypothetical;
   return json;
@@ -219,6 +166,9 @@ ordered_json Writer::gpu(const GpuSeen& seen, const std::string& at) {
   json["link"] = read(at + ".link", seen.link());
   json["numa_node"] =
       seen.pci != nullptr ? read(at + ".numa_node", seen.pci->numa_node) : unknown(at + ".numa_node", no_pci);
+  json["iommu"] = seen.pci != nullptr ? read(at + ".iommu", seen.pci->iommu) : unknown(at + ".iommu", no_pci);
+  json["aer_errors"] = seen.pci != nullptr ? read(at + ".aer_errors", seen.pci->aer_errors)
+                                           : unknown(at + ".aer_errors", no_pci);
   json["nvml"] = seen.nvml != nullptr ? nvml_gpu(*seen.nvml, at + ".nvml") : unknown(at + ".nvml", no_nvml);
   return json;
 }
