@@ -43,7 +43,7 @@ class Machine:
         self.folder.mkdir(exist_ok=True)
         self.kernel, self.gpus, self.packages, self.driver = kernel, [], {}, None
         self.cuda, self.environment, self.nvml_error = None, [], None
-        self.cpus, self.user, self.shm = cpus, user, shm
+        self.cpus, self.user, self.shm, self.boot_free = cpus, user, shm, 400_000_000_000
         text = " ".join(story.split()) + "\nNobody has recorded it: tests/machines/make.py writes it from documented formats.\n"
         (self.folder / "story.md").write_text(text)
         self.file("etc/os-release", RELEASES[release])
@@ -233,7 +233,7 @@ why = "not asked: importing PyTorch takes seconds (--all asks)"
         for name, url in SOURCES:
             text += f'\n[[source]]\nname = "{name}"\nurl = "{url}"\nanswered_ms = 120\n'
         for path in (home, "/", "/boot", "/var", "/tmp"):
-            text += f'\n[[disk]]\npath = "{path}"\nfree_bytes = 400000000000\ntotal_bytes = 1000000000000\n'
+            text += f'\n[[disk]]\npath = "{path}"\nfree_bytes = {self.boot_free if path == "/boot" else 400_000_000_000}\ntotal_bytes = 1000000000000\n'
         (self.folder / "recording.toml").write_text(text)
 
     def answer(self, argv, out):
@@ -304,11 +304,11 @@ def mismatch():
 
 def next_kernel():
     m = Machine("nextkernel-debian12", """One RTX 4090 on Debian 12 that works today on kernel 6.1.0-25. Kernel 6.1.0-28 has been installed since, without its
-        headers, so that DKMS built no module for it: the next boot loses the GPU.""", "debian12", "6.1.0-25-amd64", cpus=16)
+        headers, so that DKMS built no module for it: the next boot loses the GPU. /boot has room for no further kernel.""", "debian12", "6.1.0-25-amd64", cpus=16)
     m.kernel_here("6.1.0-25-amd64", module=NEW).kernel_here("6.1.0-28-amd64", headers=False).grub("6.1.0-28-amd64", "6.1.0-25-amd64")
     m.pci("0000:01:00.0", 0x2684, above=("0000:00:01.1",)).gpu("0000:01:00.0", "NVIDIA GeForce RTX 4090", "8.9", 24 * GIB, bar=32 * GIB,
                                                                 power_limit_watts=450.0, power_default_watts=450.0)
-    m.runs(gpus=["0000:01:00.0"]).service("dkms")
+    m.runs(gpus=["0000:01:00.0"]).service("dkms").boot_free = 90_000_000
     quiet(m).has("linux-image-amd64=6.1.119-1").has(f"nvidia-open={NEW}-1", f"nvidia-kernel-open-dkms={NEW}-1", held=True)
     m.file("etc/apt/sources.list", "deb http://deb.debian.org/debian bookworm main contrib non-free non-free-firmware\n").done()
 
@@ -334,13 +334,13 @@ def four_3090():
         m.pci(address, 0x2204, above=above, width=width, iommu="DMA-FQ")
         m.gpu(address, "NVIDIA GeForce RTX 3090", "8.6", 24 * GIB, power_limit_watts=280.0 if width == 4 else 350.0,
               link={"generation": 1, "max_generation": 4, "width": width, "max_width": 16})
-    m.runs(gpus=[p[0] for p in places])
+    m.runs(gpus=[p[0] for p in places]).file("usr/lib/systemd/systemd-logind")
     dkms_packages(quiet(m)).done()
 
 
 def eight_a100():
     m = Machine("a100x8-nofabric-ubuntu2204", """Eight A100 SXM4 80GB on a board with six NVSwitches, and no Fabric Manager: the driver and NVML have all eight, CUDA
-        does not start ('system not yet initialized').""", "ubuntu2204", "5.15.0-160-generic", cpus=256, user="root", shm=1 << 40)
+        does not start ('system not yet initialized'). Nothing keeps nouveau away either.""", "ubuntu2204", "5.15.0-160-generic", cpus=256, user="root", shm=1 << 40)
     m.kernel_here("5.15.0-160-generic", module=NEW).grub("5.15.0-160-generic")
     addresses = [f"0000:{bus:02x}:00.0" for bus in (0x07, 0x0f, 0x47, 0x4e, 0x87, 0x90, 0xb7, 0xbd)]
     for address in addresses:
@@ -351,7 +351,7 @@ def eight_a100():
     for bus in range(0xc4, 0xca):
         m.pci(f"0000:{bus:02x}:00.0", 0x1af1, kind=0x068000, driver="nvidia-nvswitch", above=("0000:c0:01.1",), width=2, most=2)
     m.runs(gpus=addresses, cuda="cuInit: CUDA_ERROR_SYSTEM_NOT_READY (802)")
-    dkms_packages(quiet(m)).done()
+    dkms_packages(m).done()
 
 
 def v100_beside_5090():
@@ -423,10 +423,10 @@ def one_of_eight():
 
 def mig():
     m = Machine("mig-a100-ubuntu2204", """One A100 80GB PCIe in MIG mode, cut into instances: CUDA counts the first instance, so that the numbers agree and a program
-        gets a part of the card all the same.""", "ubuntu2204", "5.15.0-160-generic", user="root")
+        gets a part of the card all the same. Somebody switched ECC off.""", "ubuntu2204", "5.15.0-160-generic", user="root")
     m.kernel_here("5.15.0-160-generic", module=NEW).grub("5.15.0-160-generic")
     m.pci("0000:41:00.0", 0x20b5, kind=0x030200, above=("0000:40:01.1",), now=4)
-    m.gpu("0000:41:00.0", "NVIDIA A100 80GB PCIe", "8.0", 80 * GIB, bar=128 * GIB, mig=True, ecc=True, ecc_uncorrected=0, row_remap_pending=False,
+    m.gpu("0000:41:00.0", "NVIDIA A100 80GB PCIe", "8.0", 80 * GIB, bar=128 * GIB, mig=True, ecc=False, ecc_uncorrected=0, row_remap_pending=False,
           row_remap_failed=False, power_limit_watts=300.0, power_default_watts=300.0)
     m.runs(gpus=["0000:41:00.0"])
     dkms_packages(quiet(m)).done()
@@ -434,10 +434,11 @@ def mig():
 
 def runfile():
     m = Machine("runfile-ubuntu2204", f"""One RTX A5000: the driver {OLD} came with NVIDIA's runfile, and later somebody installed packages of {NEW} over it. Module and
-        libraries of both lie on the disk.""", "ubuntu2204", "5.15.0-160-generic", cpus=24)
+        libraries of both lie on the disk, the firmware that the loaded module wants does not.""", "ubuntu2204", "5.15.0-160-generic", cpus=24)
     m.kernel_here("5.15.0-160-generic", module=OLD, directory="kernel/drivers/video").grub("5.15.0-160-generic")
     m.pci("0000:41:00.0", 0x2231, above=("0000:40:01.1",)).runs(OLD, ["0000:41:00.0"], libraries=[OLD, NEW])
     m.gpu("0000:41:00.0", "NVIDIA RTX A5000", "8.6", 24 * GIB, ecc=False, ecc_uncorrected=0, power_limit_watts=230.0, power_default_watts=230.0)
+    shutil.rmtree(m.folder / "files/lib/firmware")
     m.file("usr/bin/nvidia-uninstall").file("usr/bin/nvidia-installer")
     quiet(m).has(f"libnvidia-compute-580={NEW}-0ubuntu0.22.04.1", f"nvidia-utils-580={NEW}-0ubuntu0.22.04.1", "linux-generic=5.15.0.160.160").done()
 

@@ -179,35 +179,6 @@ void look_at_signature(const Boots& boots, const ModuleOnDisk& module) {
             "mokutil --list-enrolled must show that name");
 }
 
-// A line of modprobe.d that keeps `module` from loading by itself.
-bool keeps_away(const facts::ConfigLine& line, std::string_view module) {
-  const auto words = base::words(line.text);
-  if (words.size() < 2) return false;
-  std::string name(words[1]);
-  std::ranges::replace(name, '-', '_');
-  if (name != module) return false;
-  if (words[0] == "blacklist" || (words[0] == "alias" && words.size() > 2 && words[2] == "off")) return true;
-  return words[0] == "install" && words.size() > 2 &&
-         (words[2].ends_with("/false") || words[2].ends_with("/true"));
-}
-
-std::optional<Evidence> kept_away(const Machine& machine, std::string_view module) {
-  for (const facts::ConfigLine& line :
-       machine.boot.modprobe ? *machine.boot.modprobe : std::vector<facts::ConfigLine>{}) {
-    if (keeps_away(line, module)) return seen(fmt::format("{}:{}", line.file, line.line), line.text);
-  }
-  for (const std::string_view word : base::words(machine.kernel.command_line)) {
-    for (const std::string_view key :
-         {"modprobe.blacklist=", "module_blacklist=", "rd.driver.blacklist=", "rdblacklist="}) {
-      if (!word.starts_with(key)) continue;
-      const auto names = base::split(word.substr(key.size()), ',');
-      if (std::ranges::find(names, module) != names.end())
-        return seen("/proc/cmdline", std::string(word) + ", if the next boot has it too");
-    }
-  }
-  return std::nullopt;
-}
-
 // A blacklist keeps udev from loading a module; Debian loads its nvidia under another name, which the same
 // file allows.
 void look_at_rival(const Boots& boots, const ModuleOnDisk& module) {

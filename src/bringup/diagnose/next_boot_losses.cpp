@@ -77,6 +77,37 @@ std::string pattern_list(const std::vector<std::string>& patterns) {
   return patterns.empty() ? "no origins are named" : base::join(patterns, ", ");
 }
 
+// A line of modprobe.d that keeps `module` from loading by itself.
+bool keeps_away(const facts::ConfigLine& line, std::string_view module) {
+  const auto words = base::words(line.text);
+  if (words.size() < 2) return false;
+  std::string name(words[1]);
+  std::ranges::replace(name, '-', '_');
+  if (name != module) return false;
+  if (words[0] == "blacklist" || (words[0] == "alias" && words.size() > 2 && words[2] == "off")) return true;
+  return words[0] == "install" && words.size() > 2 &&
+         (words[2].ends_with("/false") || words[2].ends_with("/true"));
+}
+
+}  // namespace
+
+std::optional<Evidence> kept_away(const Machine& machine, std::string_view module) {
+  for (const facts::ConfigLine& line :
+       machine.boot.modprobe ? *machine.boot.modprobe : std::vector<facts::ConfigLine>{}) {
+    if (keeps_away(line, module)) return seen(fmt::format("{}:{}", line.file, line.line), line.text);
+  }
+  for (const std::string_view word : base::words(machine.kernel.command_line)) {
+    for (const std::string_view key :
+         {"modprobe.blacklist=", "module_blacklist=", "rd.driver.blacklist=", "rdblacklist="}) {
+      if (!word.starts_with(key)) continue;
+      const auto names = base::split(word.substr(key.size()), ',');
+      if (std::ranges::find(names, module) != names.end())
+        return seen("/proc/cmdline", std::string(word) + ", if the next boot has it too");
+    }
+  }
+  return std::nullopt;
+}
+
 // A name like "nvidia-.*" among what is never upgraded; patterns are the user's, so only their beginning is
 // judged.
 bool never_upgraded(const facts::Unattended& unattended, std::string_view name) {
@@ -88,8 +119,6 @@ bool never_upgraded(const facts::Unattended& unattended, std::string_view name) 
                                                                 : name.starts_with(start));
   });
 }
-
-}  // namespace
 
 std::vector<BootPart> losses(const Machine& machine) {
   std::vector<BootPart> out;

@@ -12,33 +12,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-facts::BootEntry entry(const std::string& number, const std::string& release) {
-  return {.id = "gnulinux-" + release, .title = "Linux " + release, .number = number, .release = release};
-}
-
-// The healthy machine, started by GRUB from its first entry, the newest kernel.
-facts::Machine booting() {
-  facts::Machine machine = healthy_machine();
-  facts::Boot& boot = machine.boot;
-  boot.loader = "grub";
-  boot.entries = std::vector{entry("0", kNext), entry("1>0", kNext), entry("1>1", kRunning)};
-  boot.wanted = std::string("0");
-  boot.saved = std::string();
-  boot.once = std::string();
-  boot.modprobe = std::vector<facts::ConfigLine>{
-      {.file = "/usr/lib/modprobe.d/n.conf", .line = 1, .text = "blacklist nouveau"}};
-  boot.loads = std::vector<std::string>{};
-  boot.loaded = std::vector<std::string>{"nvidia", "nvidia_uvm"};
-  boot.rivals = {kRunning, kNext};
-  boot.dkms = std::vector<facts::DkmsBuild>{{.name = "nvidia", .version = kDriver, .kernel = ""},
-                                            {.name = "nvidia", .version = kDriver, .kernel = kRunning},
-                                            {.name = "nvidia", .version = kDriver, .kernel = kNext}};
-  boot.enabled = std::vector<std::string>{"nvidia-persistenced"};
-  boot.reboot_required = false;
-  boot.unattended = facts::Unattended{};
-  return machine;
-}
-
 const BootPart* part(const Forecast& forecast, std::string_view name) {
   const auto found = std::ranges::find(forecast.parts, name, &BootPart::part);
   return found == forecast.parts.end() ? nullptr : &*found;
@@ -263,7 +236,7 @@ class NextBoot : public ::testing::TestWithParam<Case> {};
 
 TEST_P(NextBoot, IsForetold) {
   const Case& tested = GetParam();
-  facts::Machine machine = booting();
+  facts::Machine machine = healthy_machine();
   tested.change(machine);
   const Forecast forecast = next_boot(machine);
   EXPECT_EQ(outlook_name(forecast.outlook), outlook_name(tested.outlook));
@@ -278,7 +251,7 @@ INSTANTIATE_TEST_SUITE_P(Table, NextBoot, ::testing::ValuesIn(kCases),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(NextBoot, SaysNothingOfUpgradesThatCannotCome) {
-  facts::Machine machine = booting();
+  facts::Machine machine = healthy_machine();
   machine.boot.unattended = facts::Unattended{.on = true, .origins = {"o"}, .never = {"linux-"}};
   EXPECT_EQ(part(next_boot(machine), "upgrades"), nullptr) << "all that count are held";
   machine.packages.list->push_back({.name = "linux-image-generic", .version = "1"});
@@ -290,7 +263,7 @@ TEST(NextBoot, SaysNothingOfUpgradesThatCannotCome) {
 TEST(NextBoot, IsNeverGoodByNotLooking) {
   facts::Machine machine;
   EXPECT_EQ(next_boot(machine).outlook, Outlook::unknown);
-  machine = booting();
+  machine = healthy_machine();
   machine.boot = facts::Boot{};
   machine.kernel.installed.clear();
   EXPECT_EQ(next_boot(machine).outlook, Outlook::unknown);
