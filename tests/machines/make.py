@@ -233,7 +233,7 @@ why = "not asked: importing PyTorch takes seconds (--all asks)"
         for name, url in SOURCES:
             text += f'\n[[source]]\nname = "{name}"\nurl = "{url}"\nanswered_ms = 120\n'
         for path in (home, "/", "/boot", "/var", "/tmp"):
-            text += f'\n[[disk]]\npath = "{path}"\nfree_bytes = {self.boot_free if path == "/boot" else 400_000_000_000}\ntotal_bytes = 1000000000000\n'
+            text += f'\n[[disk]]\npath = "{path}"\nfree_bytes = {self.boot_free if path == "/boot" else 400_000_000_000}\ntotal_bytes = {1_000_000_000 if path == "/boot" and self.boot_free < 1_000_000_000 else 1_000_000_000_000}\n'
         (self.folder / "recording.toml").write_text(text)
 
     def answer(self, argv, out):
@@ -439,6 +439,7 @@ def runfile():
     m.pci("0000:41:00.0", 0x2231, above=("0000:40:01.1",)).runs(OLD, ["0000:41:00.0"], libraries=[OLD, NEW])
     m.gpu("0000:41:00.0", "NVIDIA RTX A5000", "8.6", 24 * GIB, ecc=False, ecc_uncorrected=0, power_limit_watts=230.0, power_default_watts=230.0)
     shutil.rmtree(m.folder / "files/lib/firmware")
+    m.firmware(NEW)
     m.file("usr/bin/nvidia-uninstall").file("usr/bin/nvidia-installer")
     quiet(m).has(f"libnvidia-compute-580={NEW}-0ubuntu0.22.04.1", f"nvidia-utils-580={NEW}-0ubuntu0.22.04.1", "linux-generic=5.15.0.160.160").done()
 

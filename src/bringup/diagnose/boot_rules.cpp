@@ -46,10 +46,13 @@ const facts::Package* fabric_manager(const Machine& machine) {
 // The board, its manager's package, and an Error where they cannot be seen. Neither: nothing is to be said.
 Result<std::pair<const facts::PciFunction*, const facts::Package*>> fabric_of(const Machine& machine) {
   TRY(gpus_here(machine));
+  const facts::PciFunction* board = nvswitch_of(machine);
+  using Fabric = std::pair<const facts::PciFunction*, const facts::Package*>;
+  if (board == nullptr) return Fabric{nullptr, nullptr};
   TRY(need_boot(machine));
   if (!machine.packages.list)
     return Error(machine.packages.list.error()).within("the installed packages could not be read");
-  return std::pair(nvswitch_of(machine), fabric_manager(machine));
+  return Fabric{board, fabric_manager(machine)};
 }
 
 }  // namespace
@@ -113,7 +116,6 @@ Looked look_reboot_required(const Patient& patient) {
 Looked look_unattended_driver(const Patient& patient) {
   const Machine& machine = patient.machine;
   if (TRY(gpus_of(machine)).empty()) return Sightings{};
-  TRY(need_boot(machine));
   if (!machine.packages.list)
     return Error(machine.packages.list.error()).within("the installed packages could not be read");
   if (machine.packages.manager == "rpm") return Sightings{};

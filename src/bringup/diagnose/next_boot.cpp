@@ -207,6 +207,38 @@ void look_at_rival(const Boots& boots, const ModuleOnDisk& module) {
             fix);
 }
 
+// The open modules start no GPU without the firmware of their own version.
+void look_at_firmware(const Boots& boots, const ModuleOnDisk& module) {
+  const std::string version = version_of(boots.machine, module);
+  const auto& firmware = boots.machine.gsp_firmware;
+  if (module.flavour != facts::Flavour::open || version.empty() || !firmware ||
+      std::ranges::find(*firmware, version) != firmware->end())
+    return;
+  boots.say(
+      "firmware", Outlook::bad,
+      fmt::format("the GPUs' firmware of {} is not there, without which the module starts none", version),
+      {seen("/lib/firmware/nvidia",
+            firmware->empty() ? "no gsp_*.bin" : "gsp_*.bin of " + base::join(*firmware, ", "))},
+      "install the driver's firmware package in the same version");
+}
+
+// GPUs that the driver does not have now, though it is loaded.
+void look_at_left_out(const Machine& machine, const Gpus& gpus, std::vector<BootPart>& parts) {
+  if (loaded(machine) == nullptr || !machine.counts.driver.gpus) return;
+  std::vector<Evidence> out;
+  for (const facts::PciFunction* gpu : gpus) {
+    if (std::ranges::find(machine.proc_gpus, gpu->address) == machine.proc_gpus.end())
+      out.push_back(seen("/proc/driver/nvidia/gpus", gpu->address + " is not there"));
+  }
+  if (!out.empty())
+    parts.push_back({.part = "GPUs",
+                     .kernel = "",
+                     .outlook = Outlook::note,
+                     .text = "the driver does not have every GPU now, and a boot alone rarely changes that",
+                     .evidence = std::move(out),
+                     .fix = "bringup doctor count-pci-driver says why"});
+}
+
 // NVSwitches need their manager before CUDA starts.
 void look_at_fabric(const Machine& machine, std::vector<BootPart>& parts) {
   const auto at = std::ranges::find(machine.pci, facts::PciKind::nvswitch, &facts::PciFunction::kind);
@@ -227,7 +259,9 @@ void look_at_fabric(const Machine& machine, std::vector<BootPart>& parts) {
   } else {
     part.outlook = Outlook::bad;
     part.text = "Fabric Manager does not start at boot: CUDA will not initialise on these NVSwitches";
-    part.fix = "sudo systemctl enable nvidia-fabricmanager";
+    part.fix =
+        "sudo systemctl enable nvidia-fabricmanager; where it is not installed: 'bringup explain "
+        "fabric-manager-missing'";
   }
   parts.push_back(std::move(part));
 }
@@ -290,6 +324,7 @@ Forecast next_boot(const Machine& machine) {
     }
     look_at_module(boots, *module);
     look_at_libraries(boots, *module);
+    look_at_firmware(boots, *module);
     look_at_signature(boots, *module);
     look_at_rival(boots, *module);
     if (choice.releases.size() == 1) forecast.driver = version_of(machine, *module);
@@ -297,6 +332,7 @@ Forecast next_boot(const Machine& machine) {
   if (choice.releases.size() == 1) forecast.kernel = choice.releases.front();
   look_at_fabric(machine, forecast.parts);
   forecast.outlook = overall(forecast.parts, choice.releases);
+  look_at_left_out(machine, *gpus, forecast.parts);
   for (const auto more : {losses, changes_before}) {
     for (BootPart& part : more(machine)) forecast.parts.push_back(std::move(part));
   }

@@ -176,7 +176,7 @@ constexpr std::array kRules{
          .fix = "update bringup, or choose the driver branch yourself",
          .look = look_gpu_unknown},
     Rule{.id = "gsp-firmware-missing",
-         .severity = warn,
+         .severity = fail,
          .title = "the firmware of the loaded driver is not on the disk",
          .why = "the module fails to start the GPUs when it is loaded the next time",
          .fix = "install the firmware in the driver's version",

@@ -137,8 +137,10 @@ facts::Reading<std::vector<std::string>> read_enabled(const host::View& view) {
 facts::Reading<facts::Unattended> read_unattended(const host::View& view) {
   const std::string root = "/etc/apt/apt.conf.d";
   const auto names = view.list(root);
-  if (!names) return names.error();
   facts::Unattended out;
+  if (!names && names.error().code() == Errc::absent)
+    return out;  // nothing is configured, or there is no apt
+  if (!names) return names.error();
   for (const std::string& name : *names) {
     if (!base::contains(name, "upgrade") && !base::contains(name, "periodic")) continue;
     const std::string text = TRY(view.read(root + "/" + name));

@@ -50,9 +50,11 @@ facts::Reading<bool> read_remove_ipc(const host::View& view) {
 // Directories named after the driver's version, where it takes the GPU's own processor's program from.
 facts::Reading<std::vector<std::string>> read_gsp_firmware(const host::View& view) {
   std::vector<std::string> versions;
+  bool any = false;
   for (const std::string root : {"/lib/firmware/nvidia", "/usr/lib/firmware/nvidia"}) {
     const auto names = view.list(root);
     if (!names && names.error().code() != Errc::absent) return names.error();
+    any = any || names;
     for (const std::string& name : names ? *names : std::vector<std::string>{}) {
       if (name.empty() || name[0] < '0' || name[0] > '9') continue;
       const auto files = view.list(root + "/" + name);
@@ -63,6 +65,7 @@ facts::Reading<std::vector<std::string>> read_gsp_firmware(const host::View& vie
       if (std::ranges::find(versions, name) == versions.end()) versions.push_back(name);
     }
   }
+  if (!any) return Error(Errc::absent, "no /lib/firmware/nvidia is to be seen");
   return versions;
 }
 

@@ -24,9 +24,11 @@ Cell outlook_cell(Outlook outlook) {
 }
 
 Cell headline(const diagnose::Forecast& forecast) {
-  std::string words = forecast.outlook == Outlook::good  ? "the next boot will go well"
+  std::string words = forecast.outlook == Outlook::good  ? "the next boot will have the driver"
                       : forecast.outlook == Outlook::bad ? "the next boot will not have the GPUs"
                                                          : "how the next boot will go cannot be told";
+  if (forecast.outlook == Outlook::good && forecast.kernel.empty() && forecast.parts.size() == 1)
+    words = "the next boot has nothing to lose";
   if (!forecast.kernel.empty()) words += fmt::format(": kernel {}", plain(forecast.kernel));
   if (!forecast.driver.empty()) words += fmt::format(", driver {}", plain(forecast.driver));
   return {std::move(words), outlook_cell(forecast.outlook).tone};

@@ -67,7 +67,12 @@ std::vector<Case> board_cases() {
        "no line TOTAL_ERR_"},
       {"gsp-firmware-missing", "OfAnotherVersion", sick,
        [](Setting& s) { s.machine.gsp_firmware = std::vector<std::string>{"570.1.1"}; }, "570.1.1",
-       "in the same version", Severity::warn},
+       "in the same version", Severity::fail},
+      {"gsp-firmware-missing", "NoFirmwareIsToBeSeen", blind,
+       [](Setting& s) {
+         s.machine.gsp_firmware = Error(Errc::absent, "no /lib/firmware/nvidia is to be seen");
+       },
+       "is to be seen"},
       {"gsp-firmware-missing", "TheProprietaryModulesMayDoWithout", well,
        [](Setting& s) {
          s.machine.gsp_firmware = std::vector<std::string>{};

@@ -166,7 +166,13 @@ std::vector<Case> fabric() {
          on_a_fabric(s);
          s.machine.packages.list->back() = {.name = "nvidia-fabricmanager-dev", .version = "570.1-1"};
        }},
-      {"fabric-manager-version", "TheHostsBusiness", blind, put_into_container, "its host's"},
+      {"fabric-manager-version", "NoSwitchesInAContainer", well, put_into_container},
+      {"fabric-manager-version", "TheHostsBusiness", blind,
+       [](Setting& s) {
+         on_a_fabric(s);
+         put_into_container(s);
+       },
+       "its host's"},
   };
 }
 

@@ -214,6 +214,13 @@ const Case kCases[] = {
        m.boot.enabled->emplace_back("nvidia-fabricmanager");
      },
      Outlook::good, kNext, "fabric", "starts at boot"},
+    {"NoFirmwareForTheModule",
+     [](facts::Machine& m) { m.gsp_firmware = std::vector<std::string>{"570.1.1"}; }, Outlook::bad, kNext,
+     "firmware", "570.1.1"},
+    {"FirmwareThatCannotBeSeen", [](facts::Machine& m) { m.gsp_firmware = Error(Errc::absent, "not there"); },
+     Outlook::good, kNext},
+    {"AGpuThatTheDriverLacks", [](facts::Machine& m) { m.proc_gpus.pop_back(); }, Outlook::good, kNext,
+     "GPUs", "does not have every GPU"},
     {"PersistenceByHand", [](facts::Machine& m) { m.boot.enabled->clear(); }, Outlook::good, kNext, "by hand",
      "persistence"},
     {"PeermemByHand", [](facts::Machine& m) { m.boot.loaded->emplace_back("nvidia_peermem"); }, Outlook::good,
@@ -244,7 +251,9 @@ TEST_P(NextBoot, IsForetold) {
   if (*tested.part == '\0') return;
   const BootPart* about = part(forecast, tested.part);
   ASSERT_NE(about, nullptr) << tested.part;
-  EXPECT_THAT(about->text + "\n" + about->fix, HasSubstr(tested.says));
+  std::string words = about->text + "\n" + about->fix;
+  for (const Evidence& one : about->evidence) words += "\n" + one.text;
+  EXPECT_THAT(words, HasSubstr(tested.says));
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, NextBoot, ::testing::ValuesIn(kCases),
