@@ -88,7 +88,7 @@ Looked look_pcie_errors(const Patient& patient) {
   for (const facts::PciFunction* gpu : TRY(gpus_here(patient.machine))) {
     if (!gpu->aer_errors) {
       // A virtual machine's bus, and a kernel without AER, have no such counters.
-      if (gpu->aer_errors.error().code() != Errc::absent) unread = gpu->aer_errors.error();
+      if (gpu->aer_errors.error().code() != Errc::unsupported) unread = gpu->aer_errors.error();
       continue;
     }
     if (*gpu->aer_errors == 0) continue;

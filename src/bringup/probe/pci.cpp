@@ -90,7 +90,10 @@ facts::Reading<std::string> read_iommu(const host::View& view, const std::string
 facts::Reading<std::uint64_t> read_aer(const host::View& view, const std::string& device) {
   std::uint64_t sum = 0;
   for (const char* file : {"/aer_dev_fatal", "/aer_dev_nonfatal"}) {
-    const std::string text = TRY(view.read(device + file));
+    const auto read = view.read(device + file);
+    if (!read && read.error().code() == Errc::absent)
+      return Error(Errc::unsupported, "the kernel keeps no counters of its PCIe errors");
+    const std::string text = TRY(read);
     const auto total = parse_aer_total(text);
     if (!total) return Error(Errc::malformed, fmt::format("{}{}: no line TOTAL_ERR_", device, file));
     sum += *total;

@@ -61,7 +61,7 @@ std::vector<Case> board_cases() {
        Severity::warn,
        {kSecond}},
       {"pcie-errors", "NoCounters", well,
-       [](Setting& s) { s.machine.pci[1].aer_errors = Error(Errc::absent, "no such file"); }},
+       [](Setting& s) { s.machine.pci[1].aer_errors = Error(Errc::unsupported, "no counters"); }},
       {"pcie-errors", "TheyCannotBeRead", blind,
        [](Setting& s) { s.machine.pci[1].aer_errors = Error(Errc::malformed, "no line TOTAL_ERR_"); },
        "no line TOTAL_ERR_"},

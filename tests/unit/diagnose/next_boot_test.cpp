@@ -141,6 +141,7 @@ const Case kCases[] = {
      [](facts::Machine& m) {
        for (auto& module : m.driver.modules) module.version = "580.200.01";
        m.driver.libcuda = {"580.200.01"};
+       m.gsp_firmware = std::vector<std::string>{"580.200.01"};
      },
      Outlook::good, kNext, "module", "580.200.01"},
     {"Unsigned",
