@@ -237,7 +237,8 @@ std::optional<std::string> boot_essence(std::string_view path, std::string_view 
   if (path.ends_with("/grub.cfg")) return grub_menu_essence(content);
   if (path == "/etc/default/grub" || path.ends_with("/grubenv") || path.starts_with("/etc/systemd/logind"))
     return lines_that_begin(content, kGrub);
-  if (base::contains(path, "/loader/")) return lines_that_begin(content, kLoader);
+  if (base::contains(path, "/loader/") && (path.starts_with("/boot/") || path.starts_with("/efi/")))
+    return lines_that_begin(content, kLoader);
   if (base::contains(path, "/modprobe.d/")) return modprobe_essence(content);
   if (path.starts_with("/etc/apt/apt.conf.d/")) return apt_upgrades_essence(content);
   if (base::contains(path, "/modules-load.d/") || path == "/etc/modules")
