@@ -26,6 +26,16 @@ int doctor_exit(const diagnose::Diagnosis& diagnosis) {
   return has(diagnose::Severity::fail) ? exit_failed : has(diagnose::Severity::warn) ? exit_changes : exit_ok;
 }
 
+// Nothing is asked of CUDA: what boots next lies on the disk.
+Result<int> run_next_boot(const Options& options, const Doors& doors) {
+  const Looked looked = TRY(look(options, doors, {.sources = false, .cuda = false, .pytorch = false}));
+  const diagnose::Forecast forecast = diagnose::next_boot(looked.machine);
+  TRY(print(options.json ? report::next_boot_json(forecast)
+                         : report::next_boot_text(forecast, output_style(options))));
+  if (forecast.outlook == diagnose::Outlook::good) return exit_ok;
+  return forecast.outlook == diagnose::Outlook::bad ? exit_changes : exit_not_measured;
+}
+
 }  // namespace
 
 Result<int> run_facts(const Options& options, const Doors& doors) {
@@ -37,6 +47,7 @@ Result<int> run_facts(const Options& options, const Doors& doors) {
 }
 
 Result<int> run_doctor(const Options& options, const Doors& doors) {
+  if (options.next_boot) return run_next_boot(options, doors);
   // An unknown rule is said before anything is looked at.
   const goal::Goal goal = TRY(read_goal(options, doors.view));
   const facts::Machine nobody;

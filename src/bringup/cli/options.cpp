@@ -28,6 +28,8 @@ constexpr std::array kOptions{
     Option{"--offline", "", "up facts doctor plan apply record", "do not ask which software sources answer",
            &Options::offline},
     Option{"--all", "", "facts", "count GPUs through CUDA and PyTorch too (takes seconds)", &Options::all},
+    Option{"--next-boot", "", "doctor",
+           "what the next boot will find of kernel and driver, and what it will lose", &Options::next_boot},
     Option{"--level", "LEVEL", "verify", "quick (GPUs alone, under a second), standard (default) or full",
            nullptr, &Options::level},
     Option{"--gpus-only", "", "verify", "leave the Python environments out", &Options::gpus_only},
@@ -117,6 +119,8 @@ Result<> check(const Options& options, const Verb& verb) {
     return Error(Errc::usage,
                  fmt::format("'{}' takes {}; '{}' is too much", verb.name,
                              verb.most_words == 0 ? "no words" : "one word", options.words[verb.most_words]));
+  if (options.next_boot && !options.words.empty())
+    return Error(Errc::usage, "--next-boot is a forecast of its own and takes no rules");
   if (!options.shape.empty() && !options.root.empty())
     return Error(Errc::usage, "--for and --root exclude each other: --for takes a recording's folder itself");
   return ok;

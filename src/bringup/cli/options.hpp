@@ -22,6 +22,7 @@ struct Options {
   bool verbose = false;
   bool offline = false;
   bool all = false;
+  bool next_boot = false;
   bool dry_run = false;
   bool require_gpu = false;
   bool user_only = false;

@@ -155,7 +155,7 @@ Looked look_count_pci_driver(const Patient& patient) {
     if (listed(machine.proc_gpus, gpu->address)) continue;
     Cause cause = cause_of(*gpu);
     sighting.gpus.push_back(gpu->address);
-    sighting.evidence.push_back(std::move(cause.evidence));
+    if (!container || !bound_to(*gpu, "nvidia")) sighting.evidence.push_back(std::move(cause.evidence));
     // What is broken comes before what is meant so.
     if (sighting.fix.summary.empty() || (wanted && !cause.wanted)) sighting.fix.summary = cause.fix;
     wanted = wanted && cause.wanted;
@@ -220,6 +220,12 @@ Looked look_count_nvml_cuda(const Patient& patient) {
   sighting.fix.summary =
       "see what CUDA says of itself: sudo modprobe nvidia-uvm, then 'bringup verify' names the GPU that "
       "fails";
+  for (const facts::NvmlGpu& gpu : machine.nvml ? machine.nvml->gpus : std::vector<facts::NvmlGpu>{}) {
+    if (!lost(gpu)) continue;
+    sighting.evidence.push_back(seen("NVML", gpu.pci + " is lost"));
+    sighting.gpus.push_back(gpu.pci);
+    sighting.fix.summary = "power the machine off and on: 'bringup explain gpu-fell-off'";
+  }
   for (const facts::NvmlGpu* gpu : in_mig(machine)) {
     sighting.evidence.push_back(
         seen("NVML", fmt::format("{} is in MIG mode: CUDA counts one of its instances, or none", gpu->pci)));
@@ -273,6 +279,9 @@ Looked look_gpu_fell_off(const Patient& patient) {
   const bool proc = static_cast<bool>(machine.counts.driver.gpus);
   Sightings out;
   const auto add = [&out](Evidence evidence, std::vector<std::string> about) {
+    const auto told = std::ranges::find_if(
+        out, [&about](const Sighting& one) { return !about.empty() && one.gpus == about; });
+    if (told != out.end()) return told->evidence.push_back(std::move(evidence));
     out.push_back({.evidence = {std::move(evidence)},
                    .gpus = std::move(about),
                    .fix = {.summary = "power the machine off and on (a reboot may not do); if it comes back, "

@@ -85,6 +85,19 @@ std::optional<Flavour> only_flavour(const catalog::Gpu& gpu) {
   return std::nullopt;
 }
 
+// Whether the GPUs here need both flavours: then no driver serves all of them.
+bool need_both(const Patient& patient, const Gpus& gpus) {
+  bool open = false;
+  bool proprietary = false;
+  for (const facts::PciFunction* gpu : gpus) {
+    const catalog::Gpu* row = patient.catalog.gpu(gpu->device_id);
+    const auto only = row == nullptr ? std::nullopt : only_flavour(*row);
+    open = open || only == Flavour::open;
+    proprietary = proprietary || only == Flavour::proprietary;
+  }
+  return open && proprietary;
+}
+
 // "2026-06" lasts to the end of its month.
 bool past(std::string_view date, std::string_view today) {
   return date.size() == 7 ? date < today.substr(0, 7) : date < today;
@@ -166,6 +179,15 @@ Looked look_driver_not_loaded(const Patient& patient) {
     sighting.evidence.push_back(seen("/proc/modules", "nouveau"));
     sighting.fix = {.summary = fmt::format("blacklist nouveau, then {} and reboot", initramfs(machine)),
                     .steps = {blacklist("nouveau")}};
+  } else if (const auto off = kept_away(machine, "nvidia")) {
+    sighting.evidence.push_back(*off);
+    sighting.fix = {.summary = "take that line out first: 'bringup explain nvidia-kept-away'", .steps = {}};
+  } else if (machine.secure_boot && *machine.secure_boot && here->signer.empty() && !here->version.empty()) {
+    sighting.evidence.push_back(
+        seen("/sys/firmware/efi/efivars/SecureBoot", "on, and the module is not signed"));
+    sighting.fix = {
+        .summary = "the kernel refuses an unsigned module: 'bringup explain secure-boot-unsigned'",
+        .steps = {}};
   }
   return Sightings{std::move(sighting)};
 }
@@ -266,7 +288,10 @@ Looked look_module_flavour_wrong(const Patient& patient) {
                                        catalog::architecture_name(row->architecture), flavour_word(*only)))},
          .gpus = {gpu->address},
          .fix = {
-             .summary = fmt::format("install the {} flavour of the driver: bringup up", flavour_word(*only)),
+             .summary =
+                 need_both(patient, gpus)
+                     ? "no driver serves all GPUs here: 'bringup plan' says which exclude each other"
+                     : fmt::format("install the {} flavour of the driver: bringup up", flavour_word(*only)),
              .steps = {}}});
   }
   return out;

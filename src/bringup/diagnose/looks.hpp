@@ -58,6 +58,31 @@ Looked look_row_remap_failed(const Patient& patient);
 Looked look_persistence_off(const Patient& patient);
 Looked look_power_limit_reduced(const Patient& patient);
 
+// boot_rules.cpp
+Looked look_boot_disk_low(const Patient& patient);
+Looked look_fabric_manager_disabled(const Patient& patient);
+Looked look_fabric_manager_version(const Patient& patient);
+Looked look_nouveau_not_kept_away(const Patient& patient);
+Looked look_nvidia_kept_away(const Patient& patient);
+Looked look_reboot_required(const Patient& patient);
+Looked look_unattended_driver(const Patient& patient);
+Looked look_wsl_linux_driver(const Patient& patient);
+
+// poison.cpp
+Looked look_companion_breaks(const Patient& patient);
+Looked look_cuda_compat_searched(const Patient& patient);
+Looked look_cuda_home_missing(const Patient& patient);
+Looked look_cuda_stubs_searched(const Patient& patient);
+Looked look_numpy_too_new(const Patient& patient);
+
+// boards.cpp
+Looked look_ecc_off(const Patient& patient);
+Looked look_gsp_firmware_missing(const Patient& patient);
+Looked look_iommu_translates(const Patient& patient);
+Looked look_mig_enabled(const Patient& patient);
+Looked look_pcie_errors(const Patient& patient);
+Looked look_remove_ipc(const Patient& patient);
+
 // system.cpp
 Looked look_shm_small(const Patient& patient);
 Looked look_memlock_low(const Patient& patient);
@@ -105,6 +130,11 @@ std::optional<int> visible_devices(std::string_view value, std::size_t gpus);
 enum class Code { covered, missing, unknown };
 Code code_for(const catalog::Catalog& catalog, const facts::PythonEnv& env,
               catalog::ComputeCapability compute);
+
+// The line that keeps a module from loading by itself; nullopt when there is none.
+std::optional<Evidence> kept_away(const facts::Machine& machine, std::string_view module);
+// Whether unattended-upgrades is told to leave a package alone.
+bool never_upgraded(const facts::Unattended& unattended, std::string_view name);
 
 Evidence seen(std::string source, std::string text);
 

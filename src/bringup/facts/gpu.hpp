@@ -40,6 +40,10 @@ struct PciFunction {
       Error(Errc::absent, "not looked at");  // nullopt: none bound
   Reading<PcieLink> link = Error(Errc::absent, "not looked at");
   Reading<int> numa_node = Error(Errc::absent, "not looked at");  // -1: the firmware did not say
+  Reading<std::string> iommu =
+      Error(Errc::absent, "not looked at");  // its group's type: "DMA", "identity"; "" none
+  Reading<std::uint64_t> aer_errors =
+      Error(Errc::absent, "not looked at");  // uncorrected PCIe errors that it reported, fatal or not
   bool operator==(const PciFunction&) const = default;
 };
 

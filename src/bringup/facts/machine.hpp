@@ -2,6 +2,7 @@
 #pragma once
 // The machine as one value: everything that was looked at, and nothing that was concluded.
 
+#include <bringup/facts/boot.hpp>
 #include <bringup/facts/gpu.hpp>
 #include <bringup/facts/software.hpp>
 #include <bringup/facts/topology.hpp>
@@ -73,13 +74,21 @@ struct Machine {
   int numa_nodes = 0;
   Reading<std::uint64_t> shm_bytes = Error(Errc::absent, "not looked at");     // size of /dev/shm
   Reading<std::int64_t> memlock_bytes = Error(Errc::absent, "not looked at");  // -1: unlimited
-  std::vector<PciFunction> pci;                                                // NVIDIA functions by address
-  Reading<bool> pci_visible = Error(Errc::absent, "not looked at");            // /sys/bus/pci can be read
+  Reading<std::int64_t> open_files = Error(Errc::absent, "not looked at");  // most at a time; -1: unlimited
+  Reading<std::uint64_t> swap_bytes = Error(Errc::absent, "not looked at");
+  Reading<bool> remove_ipc = Error(Errc::absent, "not looked at");  // logind empties /dev/shm after a logout
+  Reading<std::vector<std::string>> gsp_firmware =
+      Error(Errc::absent, "not looked at");  // versions below /lib/firmware/nvidia that hold gsp_*.bin
+  Reading<std::vector<ConfigLine>> library_paths =
+      Error(Errc::absent, "not looked at");  // lines of ld.so.conf.d about CUDA and NVIDIA
+  std::vector<PciFunction> pci;              // NVIDIA functions by address
+  Reading<bool> pci_visible = Error(Errc::absent, "not looked at");  // /sys/bus/pci can be read
   Wiring wiring;
   std::vector<std::string> proc_gpus;  // addresses in /proc/driver/nvidia/gpus
   Reading<NvmlSnapshot> nvml = Error(Errc::absent, "not looked at");
   Counts counts;
   Driver driver;
+  Boot boot;
   Packages packages;
   std::vector<Toolkit> toolkits;
   std::vector<PythonInterpreter> pythons;

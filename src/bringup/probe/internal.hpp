@@ -48,9 +48,15 @@ std::vector<facts::ModuleOnDisk> read_modules(const host::View& view, const std:
 // system.cpp: os-release, kernels, glibc, gcc, Secure Boot, container, limits, memory
 facts::Os parse_os_release(std::string_view text);
 std::optional<std::uint64_t> parse_meminfo_total(std::string_view text);
-std::optional<std::int64_t> parse_memlock(std::string_view proc_limits);
 std::optional<std::string> find_glibc_version(std::string_view bytes);
 void read_system(const host::View& view, const Options& options, facts::Machine& machine);
+
+// limits.cpp: what the system allows, and where its loader looks
+std::optional<std::int64_t> parse_limit(std::string_view proc_limits,
+                                        std::string_view name);       // soft; -1: unlimited
+std::optional<std::uint64_t> parse_aer_total(std::string_view text);  // the line TOTAL_ERR_...
+std::vector<facts::ConfigLine> parse_library_paths(std::string_view text, const std::string& file);
+void read_limits(const host::View& view, facts::Machine& machine);
 
 // packages.cpp: dpkg, rpm, apt's sources
 std::vector<facts::Package> parse_dpkg_status(std::string_view text);
@@ -63,6 +69,26 @@ struct AptSource {
 std::vector<AptSource> parse_apt_list(std::string_view text);    // one-line form
 std::vector<AptSource> parse_apt_deb822(std::string_view text);  // .sources form
 facts::Packages read_packages(const host::View& view, const facts::Os& os);
+
+// boot.cpp: the boot loader's menu and choice
+std::vector<facts::BootEntry> parse_grub_menu(std::string_view grub_cfg);
+// What the menu's own script sets as default: "0", "${saved_entry}"; nullopt when it sets none.
+std::optional<std::string> parse_grub_default(std::string_view grub_cfg);
+// "KEY=value" of a shell file or a GRUB environment block; nullopt when it is not set.
+std::optional<std::string> parse_setting(std::string_view text, std::string_view key);
+facts::BootEntry parse_loader_entry(std::string_view text, const std::string& id);
+// What a recording keeps of a menu: its entries, and the default that is set.
+std::string grub_menu_essence(std::string_view grub_cfg);
+void read_loader(const host::View& view, facts::Boot& boot);
+
+// boot_modules.cpp: what is loaded, built, kept away and enabled
+std::vector<facts::ConfigLine> parse_modprobe(std::string_view text, const std::string& file);
+std::vector<std::string> parse_modules_load(std::string_view text);
+// The strings of one list ("Unattended-Upgrade::Allowed-Origins") and one value of apt's configuration.
+std::vector<std::string> parse_apt_list_of(std::string_view text, std::string_view name);
+// What a recording keeps of a file of apt.conf.d.
+std::string apt_upgrades_essence(std::string_view text);
+facts::Boot read_boot(const host::View& view, const facts::Kernel& kernel);
 
 // python.cpp and toolkits.cpp
 std::optional<std::string> parse_torch_version(std::string_view version_py);  // "2.11.0+cu130"

@@ -2,6 +2,8 @@
 #include <bringup/base/text.hpp>
 #include <bringup/probe/internal.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -77,6 +79,30 @@ facts::PciKind pci_kind(std::uint32_t class_code) {
   }
 }
 
+namespace {
+
+// Of a device without an IOMMU there is no group; a kernel before 5.6 does not tell the group's type.
+facts::Reading<std::string> read_iommu(const host::View& view, const std::string& device) {
+  if (!view.exists(device + "/iommu_group")) return std::string();
+  return std::string(base::trim(TRY(view.read(device + "/iommu_group/type"))));
+}
+
+facts::Reading<std::uint64_t> read_aer(const host::View& view, const std::string& device) {
+  std::uint64_t sum = 0;
+  for (const char* file : {"/aer_dev_fatal", "/aer_dev_nonfatal"}) {
+    const auto read = view.read(device + file);
+    if (!read && read.error().code() == Errc::absent)
+      return Error(Errc::unsupported, "the kernel keeps no counters of its PCIe errors");
+    const std::string text = TRY(read);
+    const auto total = parse_aer_total(text);
+    if (!total) return Error(Errc::malformed, fmt::format("{}{}: no line TOTAL_ERR_", device, file));
+    sum += *total;
+  }
+  return sum;
+}
+
+}  // namespace
+
 Result<std::vector<facts::PciFunction>> read_pci(const host::View& view, const NameGpu& name_gpu) {
   const std::string bus = "/sys/bus/pci/devices";
   std::vector<facts::PciFunction> functions;
@@ -104,6 +130,10 @@ Result<std::vector<facts::PciFunction>> read_pci(const host::View& view, const N
     const auto node = number_in(view, device + "/numa_node");
     function.numa_node =
         node ? facts::Reading<int>(static_cast<int>(*node)) : facts::Reading<int>(node.error());
+    if (function.kind == facts::PciKind::gpu) {
+      function.iommu = read_iommu(view, device);
+      function.aer_errors = read_aer(view, device);
+    }
     functions.push_back(std::move(function));
   }
   return functions;

@@ -193,6 +193,10 @@ Result<> write_files(const Witness& witness, Redactor& redactor, const fs::path&
   for (const auto& [path, content] : witness.files()) {
     if (witness.links().contains(path) || witness.modules().contains(path)) continue;
     const bool binary = content.find('\0') != std::string::npos;
+    if (path.starts_with("/sys/firmware/efi/efivars/Loader")) {
+      TRY(write_file(place(path), redactor.wide(content)));
+      continue;
+    }
     TRY(write_file(place(path), binary ? content : redactor.text(content)));
   }
   for (const auto& [path, info] : witness.modules()) {
@@ -224,8 +228,10 @@ Result<std::vector<std::string>> record(const host::View& view, const Options& o
   const fs::path root(directory);
   TRY(check_empty(root));
   const auto host_name = view.read("/proc/sys/kernel/hostname");
+  const auto machine_id = view.read("/etc/machine-id");
   Redactor redactor(options.user.name, options.user.home,
-                    host_name ? std::string(base::trim(*host_name)) : "");
+                    host_name ? std::string(base::trim(*host_name)) : "",
+                    machine_id ? std::string(base::trim(*machine_id)) : "");
   const Witness witness(view);
   const facts::Machine machine = look(witness, options);
   TRY(write_files(witness, redactor, root / "files"));

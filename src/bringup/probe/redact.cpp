@@ -11,6 +11,8 @@
 namespace bringup::probe {
 namespace {
 
+constexpr std::string_view kNoMachine = "00000000000000000000000000000000";
+
 bool is_hex(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
@@ -201,6 +203,49 @@ std::string command_line_essence(std::string_view text) {
   return base::join(kept, " ") + "\n";
 }
 
+// Each line that begins with one of these, without blanks around it; the others are emptied, so that lines
+// keep their numbers.
+std::string lines_that_begin(std::string_view content, std::span<const std::string_view> starts) {
+  std::string out;
+  for (const std::string_view line : base::lines(content)) {
+    const std::string_view text = base::trim(line);
+    if (std::ranges::any_of(starts, [text](std::string_view start) { return text.starts_with(start); }))
+      out += text;
+    out += '\n';
+  }
+  return out;
+}
+
+std::string modprobe_essence(std::string_view content) {
+  const auto kept = parse_modprobe(content, "");
+  std::string out;
+  int number = 0;
+  for ([[maybe_unused]] const std::string_view line : base::lines(content)) {
+    ++number;
+    const auto one = std::ranges::find(kept, number, &facts::ConfigLine::line);
+    out += (one == kept.end() ? "" : one->text) + '\n';
+  }
+  return out;
+}
+
+// What decides the next boot, without the file systems, the passwords and the addresses beside it; nullopt
+// when the file is none of these.
+std::optional<std::string> boot_essence(std::string_view path, std::string_view content) {
+  static constexpr std::array<std::string_view, 4> kGrub{
+      "GRUB_DEFAULT=", "saved_entry=", "next_entry=", "RemoveIPC="};
+  static constexpr std::array<std::string_view, 4> kLoader{"default ", "title ", "version ", "linux "};
+  if (path.ends_with("/grub.cfg")) return grub_menu_essence(content);
+  if (path == "/etc/default/grub" || path.ends_with("/grubenv") || path.starts_with("/etc/systemd/logind"))
+    return lines_that_begin(content, kGrub);
+  if (base::contains(path, "/loader/") && (path.starts_with("/boot/") || path.starts_with("/efi/")))
+    return lines_that_begin(content, kLoader);
+  if (base::contains(path, "/modprobe.d/")) return modprobe_essence(content);
+  if (path.starts_with("/etc/apt/apt.conf.d/")) return apt_upgrades_essence(content);
+  if (base::contains(path, "/modules-load.d/") || path == "/etc/modules")
+    return base::join(parse_modules_load(content), "\n") + "\n";
+  return std::nullopt;
+}
+
 bool is_start_file(std::string_view path) {
   if (path.starts_with("/etc/profile") || path.starts_with("/etc/zsh/") || path == "/etc/environment" ||
       path.ends_with("bashrc"))
@@ -212,8 +257,8 @@ bool is_start_file(std::string_view path) {
 
 }  // namespace
 
-Redactor::Redactor(std::string user, std::string home, std::string host)
-    : user_(std::move(user)), home_(std::move(home)), host_(std::move(host)) {}
+Redactor::Redactor(std::string user, std::string home, std::string host, std::string machine)
+    : user_(std::move(user)), home_(std::move(home)), host_(std::move(host)), machine_(std::move(machine)) {}
 
 std::string Redactor::text(std::string_view original) {
   std::string text(original);
@@ -223,6 +268,7 @@ std::string Redactor::text(std::string_view original) {
   if (drop_userinfo(text)) done_.insert("names and passwords in URLs");
   const bool values = drop_values(text);
   if (drop_tokens(text) || values) done_.insert("tokens and passwords");
+  if (replace_word(text, machine_, kNoMachine)) done_.insert("the machine's id");
   if (replace_homes(text)) done_.insert("the names of home directories");
   if (!ordinary(user_) && replace_word(text, user_, "user")) done_.insert("the user's name");
   if (!ordinary(host_) && replace_word(text, host_, "host")) done_.insert("the host's name");
@@ -232,10 +278,24 @@ std::string Redactor::text(std::string_view original) {
 std::string Redactor::path(std::string_view path) const {
   std::string text(path);
   replace_mac_names(text);
+  replace_word(text, machine_, kNoMachine);
   replace_homes(text);
   if (!ordinary(user_)) replace_word(text, user_, "user");
   if (!ordinary(host_)) replace_word(text, host_, "host");
   return text;
+}
+
+std::string Redactor::wide(std::string_view original) {
+  constexpr std::size_t kAttributes = 4;
+  if (original.size() < kAttributes) return std::string(original);
+  std::string narrow;
+  for (std::size_t at = kAttributes; at < original.size(); at += 2) narrow += original[at];
+  std::string out(original.substr(0, kAttributes));
+  for (const char c : text(narrow)) {
+    out += c;
+    out += '\0';
+  }
+  return out;
 }
 
 // Each UUID becomes a number of its own, so that two GPUs stay two.
@@ -324,6 +384,7 @@ std::string essence(std::string_view path, std::string content) {
   if (path == "/var/lib/dpkg/status") return dpkg_essence(content);
   if (is_start_file(path)) return start_file_essence(content, std::string(path));
   if (path == "/proc/cmdline") return command_line_essence(content);
+  if (auto boot = boot_essence(path, content)) return *std::move(boot);
   return content;
 }
 

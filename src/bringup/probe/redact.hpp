@@ -12,12 +12,14 @@ namespace bringup::probe {
 
 class Redactor {
  public:
-  Redactor(std::string user, std::string home, std::string host);
+  Redactor(std::string user, std::string home, std::string host, std::string machine = "");
 
   // GPU and file system UUIDs (the same one always becomes the same other one), MAC addresses, passwords and
   // tokens, homes, the user's name, the host's name: replaced. A name that is an ordinary word of such files
   // ("debian", "nvidia") is left: it tells nobody anything, and replacing it would change what the files say.
   std::string text(std::string_view text);
+  // The same of an EFI variable that holds UTF-16 behind its attributes.
+  std::string wide(std::string_view bytes);
   // The same of a path.
   std::string path(std::string_view path) const;
   // What was replaced, in words.
@@ -30,6 +32,7 @@ class Redactor {
   std::string user_;
   std::string home_;
   std::string host_;
+  std::string machine_;  // /etc/machine-id
   std::map<std::string, int> uuids_;
   std::set<std::string> done_;
 };

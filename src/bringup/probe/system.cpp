@@ -180,17 +180,6 @@ std::optional<std::uint64_t> parse_meminfo_total(std::string_view text) {
   return std::nullopt;
 }
 
-std::optional<std::int64_t> parse_memlock(std::string_view proc_limits) {
-  constexpr std::string_view kName = "Max locked memory";
-  for (const std::string_view line : base::lines(proc_limits)) {
-    if (!line.starts_with(kName)) continue;
-    const auto words = base::words(line.substr(kName.size()));
-    if (words.empty()) return std::nullopt;
-    return words[0] == "unlimited" ? std::optional<std::int64_t>(-1) : base::to_integer(words[0]);
-  }
-  return std::nullopt;
-}
-
 std::optional<std::string> find_glibc_version(std::string_view bytes) {
   constexpr std::string_view kSign = "GNU C Library ";
   const std::size_t at = bytes.find(kSign);
@@ -227,13 +216,7 @@ void read_system(const host::View& view, const Options& options, facts::Machine&
     machine.shm_bytes = space->total_bytes;
   else
     machine.shm_bytes = space.error();
-  const auto limits = view.read("/proc/self/limits");
-  const auto memlock = limits ? parse_memlock(*limits) : std::nullopt;
-  if (memlock)
-    machine.memlock_bytes = *memlock;
-  else
-    machine.memlock_bytes =
-        limits ? Error(Errc::malformed, "/proc/self/limits has no 'Max locked memory'") : limits.error();
+  read_limits(view, machine);
 }
 
 void fill_from_process(Options& options) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine as one document. Whatever is null because it could not be read is listed under "unknown".
 #include <bringup/report/document.hpp>
+#include <bringup/report/facts_values.hpp>
 #include <bringup/report/gpus.hpp>
 #include <bringup/report/report.hpp>
 #include <bringup/report/unknown.hpp>
@@ -9,41 +10,6 @@
 
 namespace bringup::report {
 namespace {
-
-ordered_json value_of(const facts::PcieLink& link) {
-  return {{"generation", link.generation},
-          {"max_generation", link.max_generation},
-          {"width", link.width},
-          {"max_width", link.max_width}};
-}
-template <typename T>
-ordered_json value_of(const std::optional<T>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
-}
-template <typename T>
-ordered_json value_of(const T& value) {
-  return value;
-}
-
-std::string_view flavour_text(facts::Flavour flavour) {
-  return flavour == facts::Flavour::open ? "open" : "proprietary";
-}
-
-std::string_view kind_text(facts::PciKind kind) {
-  switch (kind) {
-    case facts::PciKind::gpu:
-      return "gpu";
-    case facts::PciKind::audio:
-      return "audio";
-    case facts::PciKind::nvswitch:
-      return "nvswitch";
-    case facts::PciKind::usb:
-      return "usb";
-    case facts::PciKind::other:
-      return "other";
-  }
-  return "other";
-}
 
 // Writes facts and keeps a note of each that could not be read.
 class Writer {
@@ -59,6 +25,7 @@ class Writer {
     json["counts_how"] = counts_how();
     json["nvml"] = nvml();
     json["driver"] = driver();
+    json["boot"] = boot();
     json["packages"] = packages();
     json["toolkits"] = toolkits();
     json["pythons"] = pythons();
@@ -104,6 +71,7 @@ class Writer {
   ordered_json counts_how() const;
   ordered_json nvml();
   ordered_json driver();
+  ordered_json boot();
   ordered_json packages();
   ordered_json toolkits() const;
   ordered_json pythons() const;
@@ -153,6 +121,11 @@ ordered_json Writer::system() {
   json["numa_nodes"] = needed("machine.numa_nodes", m.numa_nodes);
   json["shm_bytes"] = read("machine.shm_bytes", m.shm_bytes);
   json["memlock_bytes"] = read("machine.memlock_bytes", m.memlock_bytes);
+  json["open_files"] = read("machine.open_files", m.open_files);
+  json["swap_bytes"] = read("machine.swap_bytes", m.swap_bytes);
+  json["remove_ipc"] = read("machine.remove_ipc", m.remove_ipc);
+  json["gsp_firmware"] = read("machine.gsp_firmware", m.gsp_firmware);
+  json["library_paths"] = read("machine.library_paths", m.library_paths);
   json["pci_visible"] = read("machine.pci_visible", m.pci_visible);
   json["hypothetical"] = m.hypothetical;
   return json;
@@ -193,6 +166,9 @@ ordered_json Writer::gpu(const GpuSeen& seen, const std::string& at) {
   json["link"] = read(at + ".link", seen.link());
   json["numa_node"] =
       seen.pci != nullptr ? read(at + ".numa_node", seen.pci->numa_node) : unknown(at + ".numa_node", no_pci);
+  json["iommu"] = seen.pci != nullptr ? read(at + ".iommu", seen.pci->iommu) : unknown(at + ".iommu", no_pci);
+  json["aer_errors"] = seen.pci != nullptr ? read(at + ".aer_errors", seen.pci->aer_errors)
+                                           : unknown(at + ".aer_errors", no_pci);
   json["nvml"] = seen.nvml != nullptr ? nvml_gpu(*seen.nvml, at + ".nvml") : unknown(at + ".nvml", no_nvml);
   return json;
 }
@@ -291,6 +267,25 @@ ordered_json Writer::driver() {
   json["libnvml"] = driver.libnvml;
   json["foreign_installer"] = value_or_null(driver.foreign);
   json["proc_gpus"] = machine_.proc_gpus;
+  return json;
+}
+
+ordered_json Writer::boot() {
+  const facts::Boot& boot = machine_.boot;
+  ordered_json json = {{"loader", text_or_null(boot.loader)}};
+  json["entries"] = read("boot.entries", boot.entries);
+  json["default"] = read("boot.default", boot.wanted);
+  json["saved"] = read("boot.saved", boot.saved);
+  json["once"] = read("boot.once", boot.once);
+  json["modprobe"] = read("boot.modprobe", boot.modprobe);
+  json["modules_load"] = read("boot.modules_load", boot.loads);
+  json["modules_loaded"] = read("boot.modules_loaded", boot.loaded);
+  json["nouveau_for"] = boot.rivals;
+  json["dkms"] = read("boot.dkms", boot.dkms);
+  json["services"] = read("boot.services", boot.enabled);
+  json["reboot_required"] = read("boot.reboot_required", boot.reboot_required);
+  json["reboot_required_by"] = boot.reboot_required_by;
+  json["unattended"] = read("boot.unattended", boot.unattended);
   return json;
 }
 

@@ -5,6 +5,7 @@
 
 #include <bringup/catalog/catalog.hpp>
 #include <bringup/diagnose/diagnose.hpp>
+#include <bringup/diagnose/next_boot.hpp>
 #include <bringup/diagnose/topology.hpp>
 #include <bringup/facts/machine.hpp>
 #include <bringup/facts/measurement.hpp>
@@ -35,6 +36,10 @@ std::string topo_json(const diagnose::Topology& topology);
 
 std::string doctor_text(const diagnose::Diagnosis& diagnosis, const Style& style);
 std::string doctor_json(const diagnose::Diagnosis& diagnosis);
+
+// `doctor --next-boot`.
+std::string next_boot_text(const diagnose::Forecast& forecast, const Style& style);
+std::string next_boot_json(const diagnose::Forecast& forecast);
 
 // The choice as a table, the reasons, then every step with its why; or the conflict.
 std::string plan_text(const resolve::Resolution& resolution, const steps::Plan& plan, const Style& style);

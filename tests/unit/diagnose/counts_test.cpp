@@ -245,6 +245,17 @@ std::vector<Case> cuda_pytorch() {
 
 std::vector<Case> single_gpus() {
   return {
+      {"count-nvml-cuda",
+       "OneIsLost",
+       sick,
+       [](Setting& s) {
+         s.machine.counts.cuda.gpus = 1;
+         s.machine.nvml->gpus[1].temperature_celsius = Error(Errc::failed, "NVML: GPU is lost (15)");
+       },
+       "0000:0a:00.0 is lost",
+       "gpu-fell-off",
+       Severity::fail,
+       {kSecond}},
       {"gpu-fell-off",
        "TheLinkReadsAllOnes",
        sick,
@@ -268,6 +279,18 @@ std::vector<Case> single_gpus() {
        "NvmlSaysLost",
        sick,
        [](Setting& s) {
+         s.machine.nvml->gpus[1].temperature_celsius = Error(Errc::failed, "NVML: GPU is lost (15)");
+       },
+       "NVML: GPU is lost (15)",
+       "power the machine off and on",
+       Severity::fail,
+       {kSecond}},
+      {"gpu-fell-off",
+       "TwoSignsAreOneFinding",
+       sick,
+       [](Setting& s) {
+         s.machine.pci[1].link =
+             facts::PcieLink{.generation = 0, .max_generation = 0, .width = 63, .max_width = 63};
          s.machine.nvml->gpus[1].temperature_celsius = Error(Errc::failed, "NVML: GPU is lost (15)");
        },
        "NVML: GPU is lost (15)",

@@ -139,6 +139,28 @@ std::vector<Case> presence() {
        "dkms autoinstall -k 6.1.0-25-amd64",
        Severity::fail,
        {kFirst, kSecond}},
+      {"driver-not-loaded",
+       "SomebodyKeepsItAway",
+       sick,
+       [](Setting& s) {
+         unload(s);
+         s.machine.boot.modprobe->push_back({.file = "f", .line = 2, .text = "alias nvidia off"});
+       },
+       "alias nvidia off",
+       "nvidia-kept-away",
+       Severity::fail,
+       {kFirst, kSecond}},
+      {"driver-not-loaded",
+       "SecureBootRefusesIt",
+       sick,
+       [](Setting& s) {
+         unload(s);
+         for (facts::ModuleOnDisk& module : s.machine.driver.modules) module.signer = "";
+       },
+       "is not signed",
+       "secure-boot-unsigned",
+       Severity::fail,
+       {kFirst, kSecond}},
       {"driver-not-loaded", "NotOnDiskIsMissing", well, without_any_driver},
       {"driver-not-loaded", "NoGpuWantsIt", well,
        [](Setting& s) {
@@ -245,6 +267,17 @@ std::vector<Case> flavours() {
        [](Setting& s) { use_card(s, 0x1db1); },
        "Volta): proprietary modules only",
        "the proprietary flavour",
+       Severity::fail,
+       {kSecond}},
+      {"module-flavour-wrong",
+       "NoneServesBoth",
+       sick,
+       [](Setting& s) {
+         s.machine.pci[0].device_id = 0x2901;
+         use_card(s, 0x1db1);
+       },
+       "proprietary modules only",
+       "no driver serves all",
        Severity::fail,
        {kSecond}},
       {"module-flavour-wrong", "TuringTakesBoth", well, [](Setting& s) { use_card(s, 0x1eb8); }},

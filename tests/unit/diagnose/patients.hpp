@@ -37,7 +37,9 @@ inline facts::PciFunction gpu_at(const std::string& address) {
           .compute_capability = "9.0",
           .kernel_driver = std::optional<std::string>("nvidia"),
           .link = facts::PcieLink{.generation = 1, .max_generation = 5, .width = 16, .max_width = 16},
-          .numa_node = 0};
+          .numa_node = 0,
+          .iommu = std::string("identity"),
+          .aer_errors = std::uint64_t{0}};
 }
 
 inline facts::NvmlGpu nvml_at(int index, const std::string& address) {
@@ -89,6 +91,32 @@ inline facts::PythonEnv env_with_torch() {
           .variant = "cu130"};
 }
 
+inline facts::BootEntry entry(const std::string& number, const std::string& release) {
+  return {.id = "gnulinux-" + release, .title = "Linux " + release, .number = number, .release = release};
+}
+
+// Started by GRUB from its first entry, the newest kernel.
+inline facts::Boot healthy_boot() {
+  facts::Boot boot;
+  boot.loader = "grub";
+  boot.entries = std::vector{entry("0", kNext), entry("1>0", kNext), entry("1>1", kRunning)};
+  boot.wanted = std::string("0");
+  boot.saved = std::string();
+  boot.once = std::string();
+  boot.modprobe = std::vector<facts::ConfigLine>{
+      {.file = "/usr/lib/modprobe.d/n.conf", .line = 1, .text = "blacklist nouveau"}};
+  boot.loads = std::vector<std::string>{};
+  boot.loaded = std::vector<std::string>{"nvidia", "nvidia_uvm"};
+  boot.rivals = {kRunning, kNext};
+  boot.dkms = std::vector<facts::DkmsBuild>{{.name = "nvidia", .version = kDriver, .kernel = ""},
+                                            {.name = "nvidia", .version = kDriver, .kernel = kRunning},
+                                            {.name = "nvidia", .version = kDriver, .kernel = kNext}};
+  boot.enabled = std::vector<std::string>{"nvidia-persistenced"};
+  boot.reboot_required = false;
+  boot.unattended = facts::Unattended{};
+  return boot;
+}
+
 inline facts::Machine healthy_machine() {
   facts::Machine machine;
   machine.os = {
@@ -108,6 +136,12 @@ inline facts::Machine healthy_machine() {
   machine.numa_nodes = 2;
   machine.shm_bytes = std::uint64_t{256} << 30U;
   machine.memlock_bytes = std::int64_t{-1};
+  machine.open_files = std::int64_t{1048576};
+  machine.swap_bytes = std::uint64_t{0};
+  machine.remove_ipc = false;
+  machine.gsp_firmware = std::vector<std::string>{kDriver};
+  machine.library_paths = std::vector<facts::ConfigLine>{};
+  machine.boot = healthy_boot();
   machine.pci = {gpu_at(kFirst), gpu_at(kSecond)};
   machine.pci_visible = true;
   machine.proc_gpus = {kFirst, kSecond};
@@ -134,7 +168,8 @@ inline facts::Machine healthy_machine() {
                     .cuda = {.gpus = 2, .how = "cuDeviceGetCount in a child process"},
                     .pytorch = {.gpus = 2, .how = "torch.cuda.device_count() in " + machine.envs[0].path}};
   machine.shells.installed = {"bash"};
-  machine.disks = {{.path = "/home/user", .free_bytes = 500'000'000'000, .total_bytes = 1'000'000'000'000}};
+  machine.disks = {{.path = "/home/user", .free_bytes = 500'000'000'000, .total_bytes = 1'000'000'000'000},
+                   {.path = "/boot", .free_bytes = 600'000'000, .total_bytes = 1'000'000'000}};
   return machine;
 }
 
@@ -198,5 +233,8 @@ std::vector<Case> package_cases();
 std::vector<Case> environment_cases();
 std::vector<Case> physical_cases();
 std::vector<Case> system_cases();
+std::vector<Case> boot_cases();
+std::vector<Case> poison_cases();
+std::vector<Case> board_cases();
 
 }  // namespace bringup::diagnose::testing

@@ -30,7 +30,7 @@ using ::testing::SizeIs;
 std::vector<Case> all_cases() {
   std::vector<Case> out;
   for (auto& part : {count_cases(), driver_cases(), kernel_cases(), package_cases(), environment_cases(),
-                     physical_cases(), system_cases()})
+                     physical_cases(), system_cases(), boot_cases(), poison_cases(), board_cases()})
     out.insert(out.end(), part.begin(), part.end());
   return out;
 }

@@ -15,7 +15,7 @@ using testing::StartsWith;
 const std::set<std::string> kTopKeys{"schema",     "machine",  "gpus",         "other_functions", "counts",
                                      "counts_how", "nvml",     "driver",       "packages",        "toolkits",
                                      "pythons",    "managers", "environments", "shells",          "disks",
-                                     "sources",    "unknown"};
+                                     "sources",    "unknown",  "boot"};
 
 std::set<std::string> keys_of(const json& object) {
   std::set<std::string> keys;
@@ -36,7 +36,7 @@ TEST(FactsJson, HasEveryKeyForAnEmptyMachineAndForAFullOne) {
   const json full = facts_of(full_machine("words"));
   EXPECT_EQ(keys_of(empty), kTopKeys);
   EXPECT_EQ(keys_of(full), kTopKeys);
-  for (const char* object : {"machine", "counts", "counts_how", "driver", "packages", "shells"})
+  for (const char* object : {"machine", "counts", "counts_how", "driver", "boot", "packages", "shells"})
     EXPECT_EQ(keys_of(empty[object]), keys_of(full[object])) << object;
   EXPECT_EQ(keys_of(empty["machine"]["os"]), keys_of(full["machine"]["os"]));
   EXPECT_EQ(keys_of(empty["machine"]["kernel"]), keys_of(full["machine"]["kernel"]));
@@ -86,13 +86,18 @@ TEST(FactsJson, EveryNullOfAnUnknownFactIsListedWithAReason) {
   nulls_of(document, "", nulls);
   for (const std::string& fact : listed) EXPECT_TRUE(nulls.contains(fact)) << fact;
   // What is null because there is nothing, and not because it could not be read.
-  const std::set<std::string> nothing{
-      "machine.os.version", "machine.os.codename",       "machine.os.name",    "machine.kernel.command_line",
-      "machine.hypervisor", "machine.user.name",         "machine.user.home",  "gpus[0].nvml.name",
-      "gpus[0].nvml.uuid",  "other_functions[0].name",   "counts_how.pci",     "counts_how.driver",
-      "counts_how.nvml",    "counts_how.cuda",           "counts_how.pytorch", "nvml.driver_version",
-      "nvml.nvml_version",  "nvml.cuda_version",         "nvml.library_path",  "driver.foreign_installer",
-      "packages.manager",   "packages.archive_signed_by"};
+  const std::set<std::string> nothing{"machine.os.version", "machine.os.codename",
+                                      "machine.os.name",    "machine.kernel.command_line",
+                                      "machine.hypervisor", "machine.user.name",
+                                      "machine.user.home",  "gpus[0].nvml.name",
+                                      "gpus[0].nvml.uuid",  "other_functions[0].name",
+                                      "counts_how.pci",     "counts_how.driver",
+                                      "counts_how.nvml",    "counts_how.cuda",
+                                      "counts_how.pytorch", "nvml.driver_version",
+                                      "nvml.nvml_version",  "nvml.cuda_version",
+                                      "nvml.library_path",  "driver.foreign_installer",
+                                      "packages.manager",   "packages.archive_signed_by",
+                                      "boot.loader"};
   for (const std::string& place : nulls)
     EXPECT_TRUE(listed.contains(place) || nothing.contains(place)) << place;
   EXPECT_TRUE(listed.contains("counts.cuda"));

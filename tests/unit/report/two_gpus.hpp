@@ -28,7 +28,9 @@ inline facts::PciFunction h200_function(const std::string& pci) {
           .compute_capability = "9.0",
           .kernel_driver = std::optional<std::string>("nvidia"),
           .link = facts::PcieLink{.generation = 5, .max_generation = 5, .width = 16, .max_width = 16},
-          .numa_node = 0};
+          .numa_node = 0,
+          .iommu = std::string("identity"),
+          .aer_errors = std::uint64_t{0}};
 }
 
 inline void add_software(facts::Machine& m) {

@@ -55,7 +55,9 @@ inline facts::PciFunction full_function(const std::string& address, facts::PciKi
           .compute_capability = words,
           .kernel_driver = std::optional<std::string>(words),
           .link = link(),
-          .numa_node = 1};
+          .numa_node = 1,
+          .iommu = words,
+          .aer_errors = std::uint64_t{0}};
 }
 
 inline void fill_software(facts::Machine& m, const std::string& words) {
@@ -97,6 +99,26 @@ inline void fill_software(facts::Machine& m, const std::string& words) {
                {.name = words, .url = words, .answered_seconds = Error(Errc::unreachable, words)}};
 }
 
+inline facts::Boot full_boot(const std::string& words) {
+  facts::Boot boot;
+  boot.loader = words;
+  boot.entries =
+      std::vector<facts::BootEntry>{{.id = words, .title = words, .number = words, .release = words}};
+  boot.wanted = words;
+  boot.saved = words;
+  boot.once = words;
+  boot.modprobe = std::vector<facts::ConfigLine>{{.file = words, .line = 3, .text = words}};
+  boot.loads = std::vector<std::string>{words};
+  boot.loaded = std::vector<std::string>{words};
+  boot.rivals = {words};
+  boot.dkms = std::vector<facts::DkmsBuild>{{.name = words, .version = words, .kernel = words}};
+  boot.enabled = std::vector<std::string>{words};
+  boot.reboot_required = true;
+  boot.reboot_required_by = {words};
+  boot.unattended = facts::Unattended{.on = true, .origins = {words}, .never = {words}};
+  return boot;
+}
+
 inline facts::Machine full_machine(const std::string& words) {
   facts::Machine m;
   m.os = {.id = words, .version = words, .codename = words, .name = words, .like = {words}};
@@ -115,6 +137,12 @@ inline facts::Machine full_machine(const std::string& words) {
   m.numa_nodes = 2;
   m.shm_bytes = std::uint64_t{1};
   m.memlock_bytes = std::int64_t{-1};
+  m.open_files = std::int64_t{-1};
+  m.swap_bytes = std::uint64_t{1};
+  m.remove_ipc = true;
+  m.gsp_firmware = std::vector<std::string>{words};
+  m.library_paths = std::vector<facts::ConfigLine>{{.file = words, .line = 3, .text = words}};
+  m.boot = full_boot(words);
   m.pci = {full_function("0000:06:00.0", facts::PciKind::gpu, words),
            full_function("0000:07:00.0", facts::PciKind::nvswitch, words)};
   m.pci_visible = true;
