@@ -333,6 +333,10 @@ const std::string& origin() {
   return replacement().origin;
 }
 
+const Files& files_in_use() {
+  return replacement().files.empty() ? compiled_in() : replacement().files;
+}
+
 const Catalog& built_in() {
   // Never freed: the system takes the memory back faster than a destructor walks it.
   static const Catalog& catalog = *new Catalog([] {
