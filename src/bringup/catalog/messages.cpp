@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <set>
 
 namespace bringup::catalog {
 namespace {
@@ -103,10 +104,13 @@ Result<> read_xids(std::string_view text, Messages& messages) {
   return ok;
 }
 
-Result<> add_code(const TsvTable& table, Code code, Messages& messages) {
+// Texts that may stand once, whatever their case.
+using Once = std::set<std::string, std::less<>>;
+
+Result<> add_code(const TsvTable& table, Code code, Messages& messages, Once& names) {
   if (code.names.empty()) return table.bad("names are missing");
   for (const std::string& name : code.names) {
-    if (messages.code(name) != nullptr) return table.bad(fmt::format("{} stands twice", name));
+    if (!names.insert(base::lower(name)).second) return table.bad(fmt::format("{} stands twice", name));
   }
   if (!messages.codes.empty() &&
       std::pair(messages.codes.back().api, messages.codes.back().number) >= std::pair(code.api, code.number))
@@ -119,6 +123,7 @@ Result<> read_codes(std::string_view text, Messages& messages) {
   TsvTable table = TRY(TsvTable::open(text, "codes.tsv"));
   TRY(check_columns(table, 9));
   const Shared shared = TRY(Shared::of(table));
+  Once names;
   while (table.more()) {
     const auto& cells = *TRY(table.row());
     const auto* api = std::ranges::find(kApis, cells[0]);
@@ -133,7 +138,7 @@ Result<> read_codes(std::string_view text, Messages& messages) {
               .show = TRY(show_of(table, cells[7])),
               .from = TRY(shared.from(table, cells[8]))};
     for (const std::string_view name : base::words(cells[2])) code.names.emplace_back(name);
-    TRY(add_code(table, std::move(code), messages));
+    TRY(add_code(table, std::move(code), messages, names));
   }
   return ok;
 }
@@ -148,15 +153,14 @@ Result<> check_places(const TsvTable& table, std::string_view told, std::size_t 
   return ok;
 }
 
-Result<> check_signature(const TsvTable& table, const Signature& one, const Messages& messages) {
+Result<> check_signature(const TsvTable& table, const Signature& one, const Messages& messages,
+                         Once& patterns) {
   TRY(check_places(table, one.cause, one.pattern.holes()));
   TRY(check_places(table, one.todo, one.pattern.holes()));
   if (one.show.starts_with('=') && one.pattern.holes() == 0)
     return table.bad(fmt::format("show '{}' needs a hole that leads to a row", one.show));
-  for (const Signature& other : messages.signatures) {
-    if (base::lower(other.pattern.text()) == base::lower(one.pattern.text()))
-      return table.bad(fmt::format("the pattern is that of {}", other.id));
-  }
+  if (!patterns.insert(base::lower(one.pattern.text())).second)
+    return table.bad(fmt::format("the pattern '{}' stands twice", one.pattern.text()));
   if (!messages.signatures.empty() && messages.signatures.back().id >= one.id)
     return table.bad(fmt::format("'{}' does not come after '{}': rows are sorted and unique", one.id,
                                  messages.signatures.back().id));
@@ -167,6 +171,7 @@ Result<> read_signatures(std::string_view text, Messages& messages) {
   TsvTable table = TRY(TsvTable::open(text, "messages.tsv"));
   TRY(check_columns(table, 7));
   const Shared shared = TRY(Shared::of(table));
+  Once patterns;
   while (table.more()) {
     const auto& cells = *TRY(table.row());
     if (cells[0].empty()) return table.bad("id is missing");
@@ -177,7 +182,7 @@ Result<> read_signatures(std::string_view text, Messages& messages) {
                   .rule = or_nothing(cells[4]),
                   .show = TRY(show_of(table, cells[5])),
                   .from = TRY(shared.from(table, cells[6]))};
-    TRY(check_signature(table, one, messages));
+    TRY(check_signature(table, one, messages, patterns));
     messages.signatures.push_back(std::move(one));
   }
   return ok;

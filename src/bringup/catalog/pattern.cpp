@@ -43,7 +43,7 @@ bool takes(Hole hole, char c) {
     case Hole::pci:
       return is_hex(c) || c == ':' || c == '.';
     case Hole::path:
-      return c > ' ' && c != '"' && c != '\'' && c != '`' && c != '<' && c != '>';
+      return c > ' ' && c != '"' && c != '\'' && c != '`';
     case Hole::word:
       return is_digit(c) || is_letter(c) || c == '.' || c == '_' || c == '+' || c == '-';
     case Hole::any:

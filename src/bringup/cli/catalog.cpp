@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The verb catalog: what is in it, a row with its source, and whether tables are fit to load.
 #include <bringup/base/text.hpp>
-#include <bringup/catalog/messages.hpp>
 #include <bringup/catalog/shown.hpp>
 #include <bringup/catalog/signed.hpp>
 #include <bringup/cli/catalog.hpp>
@@ -69,8 +68,7 @@ Result<int> check_tables(const Options& options, const Doors& doors, const std::
   const catalog::Files files =
       words.empty() ? catalog::compiled_in()
                     : TRY(files_at(doors, std::filesystem::absolute(words[0]).lexically_normal().string()));
-  auto loaded = catalog::load(files);
-  if (const auto messages = catalog::load_messages(files); loaded && !messages) loaded = messages.error();
+  const auto loaded = catalog::load(files);
   const Error* error = loaded ? nullptr : &loaded.error();
   std::size_t rows = 0;
   if (loaded) {

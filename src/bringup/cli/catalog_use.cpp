@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // A signed catalog in place of the compiled-in one.
-#include <bringup/catalog/messages.hpp>
 #include <bringup/catalog/signed.hpp>
 #include <bringup/cli/catalog.hpp>
 #include <bringup/cli/change.hpp>
@@ -82,7 +81,6 @@ Result<int> use_catalog(const Options& options, const Doors& doors, const std::s
                             kept ? kept->version : 0, today())
           .within(file));
   TRY(catalog::load(bundle.files).within(file));
-  TRY(catalog::load_messages(bundle.files).within(file));
   TRY(write_whole(path, bytes));
   say(options,
       fmt::format("catalog version {} of {} is in use until {}; without {} the compiled-in one serves again",

@@ -105,7 +105,8 @@ Result<int> explain_words(const Options& options, const Doors& doors) {
             "no Xid and no code of CUDA, NVML or NCCL with this number is known here: {} (Xids go up to {})",
             base::harmless(words), messages.xids.back().number));
   if (what.empty() && !diagnose::is_number(words)) {
-    LogReader reader(messages);
+    const diagnose::MessageIndex index(messages);
+    LogReader reader(index);
     reader.feed(words);
     what = std::move(reader).finish();
     explained.lines = reader.lines();
@@ -122,7 +123,8 @@ Result<int> explain_words(const Options& options, const Doors& doors) {
 
 Result<int> explain_input(const Options& options, const Doors& doors, bool asked) {
   report::Explained explained;
-  LogReader reader(catalog::messages());
+  const diagnose::MessageIndex index(catalog::messages());
+  LogReader reader(index);
   TRY(read_log(reader));
   const auto what = std::move(reader).finish();
   explained.lines = reader.lines();

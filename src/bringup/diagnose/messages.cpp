@@ -165,7 +165,7 @@ std::vector<Recognised> by_name(const Messages& messages, std::string_view words
   return out;
 }
 
-LogReader::LogReader(const Messages& messages) : messages_(messages), needles_(needles_of(messages)) {}
+MessageIndex::MessageIndex(const Messages& rows) : messages(rows), needles(needles_of(rows)) {}
 
 void LogReader::feed(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -187,8 +187,8 @@ void LogReader::take_line() {
   if (!line_.empty()) {
     if (line_.find('\x1b') != std::string::npos) line_ = without_colours(line_);
     std::optional<Candidate> best;
-    for (const std::size_t index : needles_.in(line_)) {
-      auto one = candidate(messages_, line_, index);
+    for (const std::size_t needle : index_.needles.in(line_)) {
+      auto one = candidate(index_.messages, line_, needle);
       if (one && (!best || best->weight < one->weight)) best = std::move(one);
     }
     if (best) add(best->subject, best->captures);

@@ -28,11 +28,18 @@ struct Recognised {
 std::vector<Recognised> by_name(const catalog::Messages& messages, std::string_view words);
 bool is_number(std::string_view words);  // asks for a number, with or without whose it is
 
+// The tables with what finds their rows in a line; made once for many logs.
+struct MessageIndex {
+  explicit MessageIndex(const catalog::Messages& rows);
+  const catalog::Messages& messages;
+  Needles needles;
+};
+
 // Reads a log as it comes, in pieces of any size; the memory that it takes does not grow with the log. Of a
 // line only the beginning counts, colours are left out, and a carriage return begins a line anew.
 class LogReader {
  public:
-  explicit LogReader(const catalog::Messages& messages);
+  explicit LogReader(const MessageIndex& index) : index_(index) {}
   void feed(std::string_view bytes);
   // What was recognised, in the order in which it first appeared.
   std::vector<Recognised> finish() &&;
@@ -42,8 +49,7 @@ class LogReader {
   void take_line();
   void add(const Subject& subject, const std::vector<catalog::Capture>& captures);
 
-  const catalog::Messages& messages_;
-  Needles needles_;
+  const MessageIndex& index_;
   std::string line_;
   bool any_ = false;  // the line that is being read has bytes
   std::size_t lines_ = 0;
