@@ -169,10 +169,11 @@ Sentences by_rule(std::string_view rule, const Patient& patient) {
   const std::vector<std::string> only{std::string(rule)};
   const auto diagnosis = diagnose(patient, only);
   if (!diagnosis) return {};
-  if (!diagnosis->not_run.empty()) return {"the doctor could not look: " + diagnosis->not_run[0].why};
-  if (diagnosis->findings.empty()) return {"the doctor does not find it here now"};
+  if (!diagnosis->not_run.empty())
+    return {fmt::format("{} could not look: {}", rule, diagnosis->not_run[0].why)};
+  if (diagnosis->findings.empty()) return {fmt::format("{} finds nothing here now", rule)};
   const Finding& finding = diagnosis->findings[0];
-  std::string text = "the doctor finds: " + finding.title;
+  std::string text = fmt::format("{} finds: {}", rule, finding.title);
   if (!finding.gpus.empty()) text += fmt::format(" ({})", base::join(finding.gpus, ", "));
   return {std::move(text)};
 }

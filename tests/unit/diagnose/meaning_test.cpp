@@ -55,8 +55,8 @@ TEST(Meaning, WhatTheDoctorFindsIsTold) {
   setting.machine.pci.at(0).kernel_driver = std::optional<std::string>("nouveau");
   const std::string line = "NVRM: The NVIDIA probe routine was not called for 1 device(s).";
   EXPECT_THAT(told(line, setting).here,
-              Contains(HasSubstr("the doctor finds: the kernel's own driver holds a GPU")));
-  EXPECT_THAT(told(line, healthy()).here, Contains("the doctor does not find it here now"));
+              Contains(HasSubstr("nouveau-bound finds: the kernel's own driver holds a GPU")));
+  EXPECT_THAT(told(line, healthy()).here, Contains("nouveau-bound finds nothing here now"));
 }
 
 TEST(Meaning, GpusDriverAndTorchOfTheMachine) {
