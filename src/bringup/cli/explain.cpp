@@ -108,7 +108,7 @@ Result<int> explain_words(const Options& options, const Doors& doors) {
     const diagnose::MessageIndex index(messages);
     LogReader reader(index);
     reader.feed(words);
-    what = std::move(reader).finish();
+    what = reader.finish();
     explained.lines = reader.lines();
   }
   if (what.empty()) TRY(check_word(words));
@@ -126,7 +126,7 @@ Result<int> explain_input(const Options& options, const Doors& doors, bool asked
   const diagnose::MessageIndex index(catalog::messages());
   LogReader reader(index);
   TRY(read_log(reader));
-  const auto what = std::move(reader).finish();
+  const auto what = reader.finish();
   explained.lines = reader.lines();
   if (explained.lines == 0 && !asked) return list_rules(options);
   if (explained.lines == 0)

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace bringup::diagnose {
 namespace {
@@ -217,11 +218,11 @@ void LogReader::add(const Subject& subject, const std::vector<Capture>& captures
   }
 }
 
-std::vector<Recognised> LogReader::finish() && {
+std::vector<Recognised> LogReader::finish() {
   take_line();
   if (any_) ++lines_;
   any_ = false;
-  return std::move(found_);
+  return std::exchange(found_, {});
 }
 
 }  // namespace bringup::diagnose

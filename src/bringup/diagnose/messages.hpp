@@ -42,7 +42,7 @@ class LogReader {
   explicit LogReader(const MessageIndex& index) : index_(index) {}
   void feed(std::string_view bytes);
   // What was recognised, in the order in which it first appeared.
-  std::vector<Recognised> finish() &&;
+  std::vector<Recognised> finish();
   std::size_t lines() const { return lines_; }
 
  private:

@@ -21,7 +21,7 @@ Explanation told(std::string_view line, const Setting& setting) {
   static const MessageIndex index(catalog::messages());
   LogReader reader(index);
   reader.feed(line);
-  const auto found = std::move(reader).finish();
+  const auto found = reader.finish();
   EXPECT_EQ(found.size(), 1U) << line;
   const Patient patient = setting.patient();
   return found.empty() ? Explanation{} : explain(found[0], &patient);
