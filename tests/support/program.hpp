@@ -19,14 +19,16 @@ struct Ran {
 };
 
 inline Ran bringup_program(std::vector<std::string> words,
-                           std::vector<std::pair<std::string, std::string>> environment = {}) {
+                           std::vector<std::pair<std::string, std::string>> environment = {},
+                           std::string input = "") {
   const char* other = std::getenv("BRINGUP_TESTED_PROGRAM");
   words.insert(words.begin(), other != nullptr ? other : BRINGUP_PROGRAM);
   environment.emplace_back("ASAN_OPTIONS",
                            "detect_leaks=0");  // as for the tests themselves: tests/CMakeLists.txt
   const auto outcome = host::run({.argv = std::move(words),
                                   .deadline = std::chrono::seconds(60),
-                                  .environment = std::move(environment)});
+                                  .environment = std::move(environment),
+                                  .input = std::move(input)});
   if (!outcome) return {.code = -1, .out = "", .err = outcome.error().message()};
   const auto* exited = std::get_if<host::Exited>(&outcome->how);
   return {.code = exited == nullptr ? -1 : exited->code, .out = outcome->out, .err = outcome->err};

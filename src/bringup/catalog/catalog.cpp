@@ -2,6 +2,7 @@
 #include <bringup/base/embedded.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/catalog/catalog.hpp>
+#include <bringup/catalog/messages.hpp>
 #include <bringup/catalog/signed.hpp>
 #include <bringup/catalog/tables.hpp>
 
@@ -286,7 +287,9 @@ const Files& compiled_in() {
   return files;
 }
 
-Result<Catalog> load(const Files& files) {
+namespace {
+
+Result<Catalog> load_choices(const Files& files) {
   // In an order in which each file's references are there already.
   static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 13>
       kReaders{{{"branches.toml", read_branches},
@@ -311,6 +314,13 @@ Result<Catalog> load(const Files& files) {
   return catalog;
 }
 
+}  // namespace
+
+Result<Catalog> load(const Files& files) {
+  TRY(load_messages(files));
+  return load_choices(files);
+}
+
 namespace {
 
 // What replaces the compiled-in files; null when nothing does.
@@ -333,14 +343,18 @@ const std::string& origin() {
   return replacement().origin;
 }
 
+const Files& files_in_use() {
+  return replacement().files.empty() ? compiled_in() : replacement().files;
+}
+
 const Catalog& built_in() {
   // Never freed: the system takes the memory back faster than a destructor walks it.
   static const Catalog& catalog = *new Catalog([] {
     if (!replacement().files.empty()) {
-      if (auto other = load(replacement().files)) return std::move(other).take();
+      if (auto other = load_choices(replacement().files)) return std::move(other).take();
       replacement() = {};
     }
-    auto loaded = load(compiled_in());
+    auto loaded = load_choices(compiled_in());
     if (!loaded) {  // a test loads the same files: this is a broken build, and nothing can be said without
                     // its facts
       static_cast<void>(std::fputs(

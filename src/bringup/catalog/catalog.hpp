@@ -304,9 +304,9 @@ bool speaks_of(const Requirement& requirement, std::string_view version);
 using Files = std::map<std::string, std::string, std::less<>>;
 // The files that were compiled in.
 const Files& compiled_in();
-// Reads and checks them; the first bad row is an error "gpus.tsv:12: ...".
+// Reads and checks them, those of messages.hpp as well; the first bad row is an error "gpus.tsv:12: ...".
 Result<Catalog> load(const Files& files);
-// load(compiled_in()), done once.
+// What compiled_in() holds, without those of messages.hpp; read once.
 const Catalog& built_in();
 
 }  // namespace bringup::catalog

@@ -54,5 +54,7 @@ std::string bundle_of(const Files& files, std::string_view manifest, std::string
 void replace_built_in(Files files, std::string origin);
 // Where built_in() comes from: "compiled in", or the origin of what replaced it.
 const std::string& origin();
+// The files that replaced the compiled-in ones, or those.
+const Files& files_in_use();
 
 }  // namespace bringup::catalog

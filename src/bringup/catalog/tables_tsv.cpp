@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
 #include <bringup/catalog/tables.hpp>
+#include <bringup/catalog/tsv.hpp>
 
 #include <fmt/format.h>
 
@@ -9,70 +10,6 @@
 
 namespace bringup::catalog {
 namespace {
-
-// A TSV file: a head of comments with source, as_of, known and columns, then rows in the order of their first
-// columns, each once.
-class Table {
- public:
-  static Result<Table> open(std::string_view text, std::string_view name) {
-    Table table(text, name);
-    while (table.rest_.starts_with("#")) {
-      const std::string_view line = table.take_line();
-      table.head(line, "source", table.from_.source);
-      table.head(line, "as_of", table.from_.as_of);
-      std::string known;
-      table.head(line, "known", known);
-      if (!known.empty()) table.from_.known = TRY(parse_known(known).within(table.here()));
-      std::string columns;
-      table.head(line, "columns", columns);
-      for (const std::string_view column : base::words(columns)) table.columns_.emplace_back(column);
-    }
-    if (table.from_.source.empty()) return table.bad("source is missing");
-    if (table.from_.as_of.size() != 10) return table.bad("as_of is missing or no date");
-    if (table.columns_.empty()) return table.bad("columns are missing");
-    return table;
-  }
-
-  bool more() const { return !rest_.empty(); }
-  // The next row, split; refuses a wrong number of columns. The cells are there until the next call.
-  Result<const std::vector<std::string_view>*> row() {
-    cells_.clear();
-    std::string_view line = take_line();
-    for (std::size_t tab = line.find('\t'); tab != std::string_view::npos; tab = line.find('\t')) {
-      cells_.push_back(line.substr(0, tab));
-      line.remove_prefix(tab + 1);
-    }
-    cells_.push_back(line);
-    if (cells_.size() != columns_.size())
-      return bad(fmt::format("{} columns, expected {}", cells_.size(), columns_.size()));
-    return &cells_;
-  }
-  Error bad(std::string_view what) const { return {Errc::malformed, fmt::format("{}: {}", here(), what)}; }
-  std::string here() const { return fmt::format("{}:{}", name_, line_); }
-  const Provenance& from() const { return from_; }
-  const std::vector<std::string>& columns() const { return columns_; }
-
- private:
-  Table(std::string_view text, std::string_view name) : rest_(text), name_(name) {}
-  std::string_view take_line() {
-    const std::size_t end = std::min(rest_.find('\n'), rest_.size());
-    const std::string_view line = rest_.substr(0, end);
-    rest_.remove_prefix(std::min(end + 1, rest_.size()));
-    ++line_;
-    return line;
-  }
-  void head(std::string_view line, std::string_view key, std::string& into) const {
-    const std::string start = fmt::format("# {}: ", key);
-    if (line.starts_with(start)) into = std::string(base::trim(line.substr(start.size())));
-  }
-
-  std::string_view rest_;
-  std::string_view name_;
-  int line_ = 0;
-  Provenance from_;
-  std::vector<std::string> columns_;
-  std::vector<std::string_view> cells_;
-};
 
 constexpr std::array<std::pair<Architecture, std::pair<ComputeCapability, ComputeCapability>>, 10> kCompute{{
     {Architecture::kepler, {{3, 0}, {3, 7}}},
@@ -92,7 +29,7 @@ bool agree(Architecture architecture, ComputeCapability compute) {
   return row != kCompute.end() && compute >= row->second.first && compute <= row->second.second;
 }
 
-Result<> check_board(const Table& table, const Gpu& gpu, std::string_view cell) {
+Result<> check_board(const TsvTable& table, const Gpu& gpu, std::string_view cell) {
   if (cell != "nvswitch" && cell != "-")
     return table.bad(fmt::format("nvswitch '{}' is neither nvswitch nor -", cell));
   // A card in a slot is not on a board of NVSwitches.
@@ -104,7 +41,7 @@ Result<> check_board(const Table& table, const Gpu& gpu, std::string_view cell) 
   return ok;
 }
 
-Result<Gpu> gpu_of(const Table& table, const std::vector<std::string_view>& cells) {
+Result<Gpu> gpu_of(const TsvTable& table, const std::vector<std::string_view>& cells) {
   Gpu gpu{.device_id = 0,
           .chip = std::string(cells[1]),
           .compute = std::nullopt,
@@ -142,7 +79,7 @@ Result<Gpu> gpu_of(const Table& table, const std::vector<std::string_view>& cell
 }
 
 // "580.65.06": two or three numbers, the first a branch.
-Result<Version> driver_version(const Table& table, std::string_view text) {
+Result<Version> driver_version(const TsvTable& table, std::string_view text) {
   const auto version = Version::parse(text);
   if (!version || version->parts.size() < 2 || version->parts.size() > 3 || version->major() < 300 ||
       version->major() > 999)
@@ -150,7 +87,7 @@ Result<Version> driver_version(const Table& table, std::string_view text) {
   return *version;
 }
 
-Result<FirstDrivers> first_drivers_of(const Table& table, const std::vector<std::string_view>& cells,
+Result<FirstDrivers> first_drivers_of(const TsvTable& table, const std::vector<std::string_view>& cells,
                                       const std::vector<int>& branches) {
   FirstDrivers::Map out;
   for (std::size_t i = 1; i < cells.size(); ++i) {
@@ -166,7 +103,7 @@ Result<FirstDrivers> first_drivers_of(const Table& table, const std::vector<std:
 }  // namespace
 
 Result<> read_gpus(std::string_view text, Catalog& catalog) {
-  Table table = TRY(Table::open(text, "gpus.tsv"));
+  TsvTable table = TRY(TsvTable::open(text, "gpus.tsv"));
   while (table.more()) {
     Gpu gpu = TRY(gpu_of(table, *TRY(table.row())));
     if (!catalog.gpus.empty() && catalog.gpus.back().device_id >= gpu.device_id)
@@ -178,7 +115,7 @@ Result<> read_gpus(std::string_view text, Catalog& catalog) {
 }
 
 Result<> read_first_drivers(std::string_view text, Catalog& catalog) {
-  Table table = TRY(Table::open(text, "first_driver.tsv"));
+  TsvTable table = TRY(TsvTable::open(text, "first_driver.tsv"));
   std::vector<int> branches;
   for (std::size_t i = 1; i < table.columns().size(); ++i) {
     const auto number = base::to_integer(table.columns()[i]);
@@ -205,7 +142,7 @@ Result<> read_first_drivers(std::string_view text, Catalog& catalog) {
 }
 
 Result<> read_subsystems(std::string_view text, Catalog& catalog) {
-  Table table = TRY(Table::open(text, "subsystems.tsv"));
+  TsvTable table = TRY(TsvTable::open(text, "subsystems.tsv"));
   while (table.more()) {
     const auto& cells = *TRY(table.row());
     const auto parts = base::split(cells[1], ':');

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The verbs that look: facts, doctor, explain, plan, record.
-#include <bringup/base/text.hpp>
+// The verbs that look: facts, doctor, plan, record.
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
@@ -61,31 +60,6 @@ Result<int> run_doctor(const Options& options, const Doors& doors) {
   TRY(print(options.json ? report::doctor_json(diagnosis)
                          : report::doctor_text(diagnosis, output_style(options))));
   return doctor_exit(diagnosis);
-}
-
-Result<int> run_explain(const Options& options, const Doors& /*doors*/) {
-  const auto rules = diagnose::rules();
-  if (options.words.empty()) {
-    std::string text;
-    for (const diagnose::Rule& rule : rules)
-      text += fmt::format("{:<34} {:<5} {}\n", rule.id, diagnose::severity_name(rule.severity), rule.title);
-    TRY(print(text));
-    return exit_ok;
-  }
-  const auto found = std::ranges::find(rules, options.words[0], &diagnose::Rule::id);
-  if (found == rules.end()) {
-    std::vector<std::string> ids;
-    for (const diagnose::Rule& rule : rules) ids.emplace_back(rule.id);
-    const auto near = base::nearest(options.words[0], ids);
-    return Error(Errc::usage, fmt::format("no rule '{}'{}; 'bringup explain' lists them", options.words[0],
-                                          near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
-  }
-  std::string text = fmt::format("{} ({})\n", found->id, diagnose::severity_name(found->severity));
-  for (const std::string_view part : {found->title, found->why, found->fix}) {
-    for (const std::string& line : base::wrap(part, 76)) text += "  " + line + "\n";
-  }
-  TRY(print(text));
-  return exit_ok;
 }
 
 Result<int> run_plan(const Options& options, const Doors& doors) {

@@ -12,11 +12,11 @@
 namespace bringup::cli {
 namespace {
 
-constexpr std::string_view kLooking = "facts doctor plan verify topo record model";
+constexpr std::string_view kLooking = "facts doctor plan verify topo record model explain";
 constexpr std::string_view kAsking = "up apply resume undo";
 
 constexpr std::array kOptions{
-    Option{"--json", "", "facts doctor plan verify topo history status catalog model",
+    Option{"--json", "", "facts doctor plan verify topo history status catalog model explain",
            "one JSON document on standard output", &Options::json},
     Option{"--goal", "FILE", "up plan doctor verify apply status", "what is wanted (bringup.toml)", nullptr,
            &Options::goal},
