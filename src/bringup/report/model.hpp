@@ -4,11 +4,31 @@
 
 #include <bringup/report/report.hpp>
 #include <bringup/stacks/model_memory.hpp>
+#include <bringup/stacks/model_repo.hpp>
 
 namespace bringup::report {
 
+// What a hub says of a model, and the disk that it would go to.
+struct HubSide {
+  std::string endpoint;
+  std::string repository;
+  std::string revision;
+  std::string commit;
+  std::string licence;     // "" when it is not said
+  bool gated = false;      // a licence must be accepted first
+  std::string token_from;  // where a token was found, never the token; "" for none
+  std::string target;
+  std::uint64_t free_bytes = 0;
+  std::vector<stacks::RepoFile> files;  // that `model get` would fetch
+  std::string why_not;                  // the hub does not give them; "" when it does
+};
+
+// Lines about the files, for plan and for get.
+std::string hub_text(const HubSide& side, const Style& style);
+
 struct ModelPlan {
-  std::string directory;
+  std::string directory;           // "" for a model on a hub
+  std::optional<HubSide> hub;      // nullopt for a model in a directory
   std::uint64_t weight_bytes = 0;  // of the safetensors files
   stacks::ModelShape shape;
   stacks::MemoryAsk ask;

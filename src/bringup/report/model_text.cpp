@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace bringup::report {
 namespace {
 
@@ -26,12 +28,54 @@ std::string shape_line(const stacks::ModelShape& shape) {
   return line;
 }
 
+constexpr std::size_t kMostShown = 24;
+
+Cell licence_of(const HubSide& side) {
+  std::string text = side.licence.empty() ? "not said" : side.licence;
+  if (side.gated) text += "; it must be accepted on the model's page";
+  return {std::move(text)};
+}
+
+Cell disk_of(const HubSide& side, std::uint64_t bytes) {
+  const bool room = bytes <= side.free_bytes;
+  return {fmt::format("{} free for {}{}", base::human_bytes(side.free_bytes), side.target,
+                      room ? "" : ": not enough"),
+          room ? Tone::good : Tone::bad};
+}
+
+void add_hub(Page& page, const HubSide& side) {
+  const std::uint64_t bytes = stacks::bytes_of(side.files);
+  const std::vector<Row> rows{
+      {{"hub"}, {side.endpoint}},
+      {{"revision"}, {fmt::format("{}, commit {}", side.revision, side.commit)}},
+      {{"licence"}, licence_of(side)},
+      {{"token"}, {side.token_from.empty() ? "none" : "from " + side.token_from}},
+      {{"download"}, {fmt::format("{} files, {}", side.files.size(), base::human_bytes(bytes))}},
+      {{"disk"}, disk_of(side, bytes)}};
+  page.table(rows);
+  for (std::size_t i = 0; i < std::min(side.files.size(), kMostShown); ++i)
+    page.row({{base::human_bytes(side.files[i].size), Tone::dim}, {side.files[i].path, Tone::dim}}, 4,
+             std::vector<std::size_t>{9, 60});
+  if (side.files.size() > kMostShown)
+    page.row({{"", Tone::dim}, {fmt::format("and {} more", side.files.size() - kMostShown), Tone::dim}}, 4,
+             std::vector<std::size_t>{9, 60});
+}
+
 }  // namespace
+
+std::string hub_text(const HubSide& side, const Style& style) {
+  Page page(style);
+  page.heading(side.repository);
+  add_hub(page, side);
+  return std::move(page).take();
+}
 
 std::string model_text(const ModelPlan& plan, const Style& style) {
   Page page(style);
   const stacks::ModelShape& shape = plan.shape;
-  page.heading(plan.directory);
+  page.heading(plan.hub ? plan.hub->repository : plan.directory);
+  if (plan.hub) add_hub(page, *plan.hub);
+  if (plan.hub && !plan.hub->why_not.empty()) return std::move(page).take();
   std::vector<Row> rows{
       {{"architecture"}, {shape.architecture.empty() ? shape.model_type : shape.architecture}},
       {{"weights"}, {base::human_bytes(plan.weight_bytes) + " in safetensors files"}},
