@@ -3,6 +3,7 @@
 #include <bringup/cli/change.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
+#include <bringup/cli/model.hpp>
 
 #include <fmt/format.h>
 
@@ -28,7 +29,8 @@ apply::Settings settings_of(const Options& options, const facts::User& user) {
   const std::string directory = !options.state.empty() ? options.state
                                                        : apply::default_state_directory(
                                                              user.root, user.home, xdg == nullptr ? "" : xdg);
-  return {.state_directory = directory, .root = user.root};
+  const auto hub = usual_hub();
+  return {.state_directory = directory, .root = user.root, .hub = hub ? *hub : ""};
 }
 
 steps::Plan user_part(const steps::Plan& plan, std::vector<std::string>& left) {
@@ -55,14 +57,15 @@ std::string run_line(const apply::Run& run) {
 }
 
 Result<int> perform(const Options& options, const Doors& doors, const facts::User& user,
-                    const steps::Plan& plan) {
+                    const steps::Plan& plan, const std::string& question) {
   const apply::Settings settings = settings_of(options, user);
   const bool needs_root =
       std::ranges::any_of(plan.steps, [](const steps::Step& step) { return !step.as_user; });
   if (needs_root && !user.root)
     return Error(Errc::denied,
                  "some steps need root: run the same with sudo, or do your own part with --user-only");
-  if (!TRY(agree(options, fmt::format("Do these {} steps?", plan.steps.size())))) {
+  const std::string usual = fmt::format("Do these {} steps?", plan.steps.size());
+  if (!TRY(agree(options, question.empty() ? usual : question))) {
     say(options, "nothing was changed");
     return Error(Errc::refused, "not agreed");
   }

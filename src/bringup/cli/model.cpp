@@ -96,20 +96,6 @@ Result<> tell(const Options& options, const ModelFiles& files, report::ModelPlan
   return ok;
 }
 
-report::HubSide side_of(const HubModel& model) {
-  report::HubSide side{.endpoint = model.hub.endpoint,
-                       .repository = model.name.repo,
-                       .revision = model.name.revision,
-                       .commit = model.repo.commit,
-                       .licence = model.repo.licence,
-                       .gated = model.repo.gated,
-                       .token_from = model.hub.token ? model.hub.token->from : "",
-                       .target = model.target,
-                       .free_bytes = model.free_bytes,
-                       .files = model.wanted};
-  return side;
-}
-
 // What the hub tells everybody is printed even where it does not give the files.
 Result<> tell_from_hub(const Options& options, const Doors& doors, report::ModelPlan& plan) {
   const HubModel model = TRY(ask_model(options, doors, current_user()));
@@ -144,8 +130,10 @@ Result<int> run_model_plan(const Options& options, const Doors& doors) {
 Result<int> run_model(const Options& options, const Doors& doors) {
   const bool two = options.words.size() == 2;
   if (two && options.words[0] == "plan") return run_model_plan(options, doors);
+  if (two && options.words[0] == "get") return run_model_get(options, doors);
   return Error(Errc::usage,
-               "expected 'bringup model plan DIR' or 'bringup model plan REPO'; see 'bringup model --help'");
+               "expected 'bringup model plan DIR', 'bringup model plan REPO' or 'bringup model get REPO'; "
+               "see 'bringup model --help'");
 }
 
 }  // namespace bringup::cli

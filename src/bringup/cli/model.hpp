@@ -6,6 +6,7 @@
 #include <bringup/cli/verbs.hpp>
 #include <bringup/facts/machine.hpp>
 #include <bringup/host/hub.hpp>
+#include <bringup/report/model.hpp>
 #include <bringup/stacks/model_repo.hpp>
 
 #include <functional>
@@ -31,6 +32,9 @@ Result<std::string> usual_hub();
 Result<HubModel> ask_model(const Options& options, const Doors& doors, const facts::User& user);
 // Whether the hub lets this token read the files: a gated repository shows its list to everybody.
 Result<> check_gate(const HubModel& model);
+
+// What is told of it.
+report::HubSide side_of(const HubModel& model);
 
 // The files of a model, in a directory or on a hub.
 struct ModelFiles {

@@ -100,6 +100,20 @@ Result<HubModel> ask_model(const Options& options, const Doors& doors, const fac
   return model;
 }
 
+report::HubSide side_of(const HubModel& model) {
+  report::HubSide side{.endpoint = model.hub.endpoint,
+                       .repository = model.name.repo,
+                       .revision = model.name.revision,
+                       .commit = model.repo.commit,
+                       .licence = model.repo.licence,
+                       .gated = model.repo.gated,
+                       .token_from = model.hub.token ? model.hub.token->from : "",
+                       .target = model.target,
+                       .free_bytes = model.free_bytes,
+                       .files = model.wanted};
+  return side;
+}
+
 Result<> check_gate(const HubModel& model) {
   const auto& least = *std::ranges::min_element(model.wanted, {}, &stacks::RepoFile::size);
   const host::HubAnswer answer =

@@ -38,5 +38,7 @@ struct ModelPlan {
 
 std::string model_text(const ModelPlan& plan, const Style& style);
 std::string model_json(const ModelPlan& plan);
+// Of `model get`; `missing`: files that are still to come.
+std::string get_json(const HubSide& side, std::size_t missing);
 
 }  // namespace bringup::report

@@ -76,4 +76,11 @@ std::string model_json(const ModelPlan& plan) {
   return written(json);
 }
 
+std::string get_json(const HubSide& side, std::size_t missing) {
+  ordered_json json = {{"schema", "bringup.model-get/1"}};
+  add_hub(json, side);
+  json["missing_files"] = missing;
+  return written(json);
+}
+
 }  // namespace bringup::report
