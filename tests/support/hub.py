@@ -126,6 +126,8 @@ class Handler(BaseHTTPRequestHandler):
 class Hub(Handler):
     def serve(self):
         parts = unquote(urlsplit(self.path).path).strip("/").split("/")
+        if parts[:2] == ["api", "models"] and parts[4:5] == ["tree"]:
+            return self.tree(parts[2])
         if parts[:2] == ["api", "models"] and len(parts) >= 4:
             return self.model(parts[2], parts[3], parts[5] if len(parts) > 5 else "main")
         if parts[:3] == ["api", "resolve-cache", "models"]:
@@ -177,6 +179,15 @@ class Hub(Handler):
                  "gated": "manual" if owner == "gated" else False, "cardData": {"license": "llama3"},
                  "siblings": siblings, "lastModified": "2026-01-01T00:00:00.000Z"}
         return self.answer(200, json.dumps(about).encode())
+
+    def tree(self, owner):  # huggingface_hub asks for it
+        entries = []
+        for path, data in files_of(owner).items():
+            one = {"type": "file", "path": path, "size": len(data), "oid": blob(data)}
+            if is_large(path):
+                one["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
+            entries.append(one)
+        return self.answer(200, json.dumps(entries).encode())
 
     def resolve(self, owner, name, revision, path):
         if not self.may_pass(owner, True):

@@ -171,6 +171,8 @@ Result<> fetch_whole(const FetchModelFile& step, const host::Hub& hub, const Han
     if (step.size == 0) return hands.control->write(part_of(step), "", 0644, hands.owner());
     const auto more = fetch_more(step, hub, have, hands);
     if (more) continue;
+    // a login page does not go by waiting
+    if (more.error().code() == Errc::malformed) return Error(Errc::unreachable, more.error().message());
     if (more.error().code() != Errc::unreachable && more.error().code() != Errc::timeout) return more;
     if (TRY(size_of(part_of(step), hands.view)).value_or(0) > have) {
       wait = kFirstWait;

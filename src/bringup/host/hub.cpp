@@ -82,6 +82,7 @@ std::string common_options(const Hub& hub, std::string_view url) {
 Command curl_with(std::string options, std::chrono::milliseconds deadline) {
   return {.argv = {"/usr/bin/curl", "--disable", "--config", "-"},
           .deadline = deadline,
+          .dies_with_us = true,
           .input = std::move(options)};
 }
 
