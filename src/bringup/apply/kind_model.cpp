@@ -17,7 +17,7 @@ namespace {
 using steps::FetchModelFile;
 
 constexpr std::size_t kPiece = std::size_t{4} << 20U;
-constexpr auto kFirstWait = std::chrono::milliseconds(500);
+constexpr auto kFirstWait = std::chrono::milliseconds(100);
 constexpr auto kLongestWait = std::chrono::seconds(20);
 
 const std::string& hash_of(const FetchModelFile& step) {
@@ -151,7 +151,7 @@ Result<> fetch_more(const FetchModelFile& step, const host::Hub& hub, std::uint6
   if (TRY(size_of(part_of(step), hands.view)).value_or(0) == step.size) return ok;
   const bool page = is_page(part_of(step), hands.view);
   if (page) TRY(drop_part(step, hands));
-  return Error(Errc::unreachable,
+  return Error(page ? Errc::malformed : Errc::unreachable,
                step.file + (page ? ": a web page came instead: a proxy or a login page in between?"
                                  : ": fewer bytes came than the hub had said"));
 }

@@ -14,6 +14,8 @@
 namespace bringup::cli {
 namespace {
 
+constexpr std::size_t kMostNamed = 8;
+
 steps::Plan plan_of(const HubModel& model, const facts::User& user, const host::Clock& clock) {
   steps::Plan plan{.machine = "",
                    .goal = fmt::format("{}@{}", model.name.repo, model.repo.commit),
@@ -44,13 +46,13 @@ Result<> leave_to_do(steps::Plan& plan, const host::View& view) {
                 [&open](const steps::Step& step) { return std::ranges::find(open, step.id) == open.end(); });
   std::vector<std::string> others;
   for (const steps::Step& step : plan.steps) {
-    if (view.exists(steps::target(step.kind))) others.push_back(step.id);
+    if (view.exists(steps::target(step.kind)) && others.size() < kMostNamed) others.push_back(step.id);
   }
   if (others.empty()) return ok;
   return Error(Errc::refused,
                fmt::format("other files than the hub's stand there: {}; move them away, or take "
                            "another directory with --to",
-                           base::fit(base::join(others, ", "), 200)));
+                           base::join(others, ", ")));
 }
 
 std::uint64_t left_of(const steps::Plan& plan, const host::View& view) {

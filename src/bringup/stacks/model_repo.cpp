@@ -15,21 +15,11 @@ using Json = nlohmann::ordered_json;
 
 // Weights in formats that neither exllamav2 nor torchtune reads; where there are safetensors they are the
 // same again.
-constexpr std::array<std::string_view, 14> kOther{".bin",
-                                                  ".pt",
-                                                  ".pth",
-                                                  ".ckpt",
-                                                  ".gguf",
-                                                  ".ggml",
-                                                  ".onnx",
-                                                  ".onnx_data",
-                                                  ".h5",
-                                                  ".ot",
-                                                  ".msgpack",
-                                                  ".tflite",
-                                                  
-                                                  ".mlmodel",
-                                                  ".npz"};
+constexpr std::array<std::string_view, 14> kOther{".bin",     ".pt",   ".pth",     ".ckpt",
+                                                  ".gguf",    ".ggml", ".onnx",    ".onnx_data",
+                                                  ".h5",      ".ot",   ".msgpack", ".tflite",
+
+                                                  ".mlmodel", ".npz"};
 constexpr std::string_view kOriginal = "original/";
 
 bool is_hex(std::string_view text, std::size_t digits) {
