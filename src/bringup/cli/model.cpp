@@ -60,20 +60,21 @@ Result<std::vector<std::string>> weight_files(const ModelFiles& files) {
 }
 
 // The smallest GPU decides; NVML knows the card, the catalog the product.
-std::optional<std::uint64_t> smallest_gpu(const facts::Machine& machine) {
-  std::optional<std::uint64_t> least;
-  const auto note = [&least](std::uint64_t bytes) { least = std::min(least.value_or(bytes), bytes); };
+void hold_against(const facts::Machine& machine, report::ModelPlan& plan) {
+  const auto note = [&plan](std::optional<std::uint64_t> bytes) {
+    ++plan.gpus;
+    if (bytes) plan.gpu_bytes = std::min(plan.gpu_bytes.value_or(*bytes), *bytes);
+  };
   if (machine.nvml && !machine.hypothetical) {
-    for (const facts::NvmlGpu& gpu : machine.nvml->gpus) {
-      if (gpu.memory_bytes) note(*gpu.memory_bytes);
-    }
-    return least;
+    for (const facts::NvmlGpu& gpu : machine.nvml->gpus)
+      note(gpu.memory_bytes ? std::optional(*gpu.memory_bytes) : std::nullopt);
+    return;
   }
   for (const facts::PciFunction& function : machine.pci) {
+    if (function.kind != facts::PciKind::gpu) continue;
     const catalog::Gpu* gpu = catalog::built_in().gpu(function.device_id);
-    if (function.kind == facts::PciKind::gpu && gpu != nullptr && gpu->memory_bytes) note(*gpu->memory_bytes);
+    note(gpu == nullptr ? std::nullopt : gpu->memory_bytes);
   }
-  return least;
 }
 
 Error no_model(const std::string& word) {
@@ -119,7 +120,8 @@ Result<int> run_model_plan(const Options& options, const Doors& doors) {
     if (!config && config.error().code() == Errc::absent) return no_model(word);
     TRY(tell(options, files_in(doors.view, plan.directory), plan));
   }
-  plan.gpu_bytes = smallest_gpu(TRY(look(options, doors, {})).machine);
+  hold_against(TRY(look(options, doors, {})).machine, plan);
+  if (!plan.memory.empty()) plan.estimates = stacks::memory_estimates(plan.shape, plan.ask, plan.gpus);
   TRY(print(options.json ? report::model_json(plan) : report::model_text(plan, output_style(options))));
   if (!told) return told.error();
   return plan.memory.empty() ? exit_not_measured : exit_ok;

@@ -17,13 +17,24 @@ ordered_json need_json(const ModelPlan& plan, const stacks::MemoryNeed& need) {
   for (const stacks::MemoryPart& part : need.parts)
     parts.push_back({{"what", part.what}, {"bytes", std::llround(part.bytes)}, {"how", part.how}});
   return {{"use", need.use},
-          {"gpus", 1},
+          {"gpus", need.gpus},
+          {"estimate", need.estimate},
           {"moment", need.moment},
           {"parts", std::move(parts)},
           {"allocated_bytes", std::llround(need.allocated_bytes)},
           {"needed_bytes", std::llround(need.needed_bytes)},
           {"fits", plan.gpu_bytes ? ordered_json(need.needed_bytes <= static_cast<double>(*plan.gpu_bytes))
                                   : ordered_json(nullptr)}};
+}
+
+ordered_json fewest_json(const ModelPlan& plan) {
+  ordered_json fewest = ordered_json::array();
+  if (!plan.gpu_bytes || plan.memory.empty()) return fewest;
+  for (const char* use : {"inference-bf16", "lora-checkpointed", "full-checkpointed"})
+    fewest.push_back(
+        {{"use", use},
+         {"gpus", value_or_null(stacks::fewest_gpus(plan.shape, plan.ask, use, *plan.gpu_bytes))}});
+  return fewest;
 }
 
 // Every key is there for a model in a directory, too.
@@ -55,6 +66,7 @@ std::string model_json(const ModelPlan& plan) {
   const stacks::ModelShape& shape = plan.shape;
   ordered_json memory = ordered_json::array();
   for (const stacks::MemoryNeed& need : plan.memory) memory.push_back(need_json(plan, need));
+  for (const stacks::MemoryNeed& need : plan.estimates) memory.push_back(need_json(plan, need));
   ordered_json json = {{"schema", "bringup.model-plan/1"},
                        {"directory", text_or_null(plan.directory)},
                        {"architecture", text_or_null(shape.architecture)},
@@ -72,6 +84,7 @@ std::string model_json(const ModelPlan& plan) {
                        {"batch", plan.ask.batch},
                        {"gpu_bytes", value_or_null(plan.gpu_bytes)},
                        {"memory", std::move(memory)}};
+  json["fewest_gpus"] = fewest_json(plan);
   add_hub(json, plan.hub);
   return written(json);
 }
