@@ -55,7 +55,7 @@ Result<std::string> digest_of(const FetchModelFile& step, const std::string& pat
   for (std::uint64_t at = 0;;) {
     if (host::interrupted()) return Error(Errc::cancelled, "stopped while a hash was taken");
     const std::string piece = TRY(hands.view.read_part(path, at, kPiece));
-    if (piece.empty()) return std::move(digest).hex();
+    if (piece.empty()) return digest.hex();
     digest.add(piece);
     at += piece.size();
   }
@@ -169,7 +169,7 @@ Result<> fetch_whole(const FetchModelFile& step, const host::Hub& hub, const Han
     if (have == step.size && step.size > 0) return ok;
     TRY(check_room(step, have, hands));
     if (step.size == 0) return hands.control->write(part_of(step), "", 0644, hands.owner());
-    const auto more = fetch_more(step, hub, have, hands);
+    auto more = fetch_more(step, hub, have, hands);
     if (more) continue;
     // a login page does not go by waiting
     if (more.error().code() == Errc::malformed) return Error(Errc::unreachable, more.error().message());

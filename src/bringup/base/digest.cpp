@@ -68,7 +68,7 @@ void take_sha1(State& state, const char* block) {
 std::string hex_of(Digest::Kind kind, std::string_view bytes) {
   Digest digest(kind);
   digest.add(bytes);
-  return std::move(digest).hex();
+  return digest.hex();
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ void Digest::add(std::string_view bytes) {
 }
 
 // Both hashes pad alike: 0x80, zeros, the length in bits as 64 bits, big-endian, to a multiple of 64 bytes.
-std::string Digest::hex() && {
+std::string Digest::hex() {
   const std::uint64_t bits = size_ * 8;
   std::string padding(1, '\x80');
   padding.append((kBlock + 55 - size_ % kBlock) % kBlock, '\0');

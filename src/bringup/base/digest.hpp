@@ -19,7 +19,7 @@ class Digest {
   enum class Kind : std::uint8_t { sha256, sha1 };
   explicit Digest(Kind kind);
   void add(std::string_view bytes);
-  std::string hex() &&;  // all that was added; ends it
+  std::string hex();  // all that was added; ends it
 
  private:
   void take(const char* block);
