@@ -7,6 +7,7 @@
 #include <bringup/host/control.hpp>
 #include <bringup/steps/step.hpp>
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,8 +39,10 @@ struct Run {
 };
 
 struct Settings {
-  std::string state_directory;  // "/var/lib/bringup", or below the user's home
-  bool root = false;            // whether steps that need root may be done
+  std::string state_directory;        // "/var/lib/bringup", or below the user's home
+  bool root = false;                  // whether steps that need root may be done
+  std::string hub = {};               // whose the user's token is; no other hub is shown it
+  std::chrono::seconds patience{90};  // with a hub that gives nothing
 };
 
 struct Arming;  // at_boot.hpp
@@ -73,6 +76,9 @@ Result<std::vector<Run>> history(const host::View& view, const Settings& setting
 // Whether each step of the plan holds now: ids of those that do not. For `status` (drift) and for a second
 // `up`.
 Result<std::vector<std::string>> pending(const steps::Plan& plan, const host::View& view);
+
+// Bytes that a step has left to bring, where an earlier attempt brought some.
+std::uint64_t bytes_left(const steps::FetchModelFile& step, const host::View& view);
 
 // "/var/lib/bringup" for root, else "<home>/.local/state/bringup" ($XDG_STATE_HOME when absolute).
 std::string default_state_directory(bool root, std::string_view home, std::string_view xdg_state_home);

@@ -25,6 +25,9 @@ Hands Conductor::hands_for(const steps::Step& step, bool again) {
           .as_user = step.as_user,
           .again = again,
           .index_is_fresh = &index_is_fresh_,
+          .clock = &clock_,
+          .hub = settings_.hub,
+          .patience = settings_.patience,
           .say = [this, &step](std::string_view line) { observer_.step_says(step, line); }};
 }
 

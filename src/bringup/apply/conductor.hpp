@@ -13,6 +13,7 @@ class Conductor {
       : log_(std::move(log)),
         control_(control),
         clock_(clock),
+        settings_(settings),
         observer_(observer),
         journal_(control, clock, journal_path(settings, log_.run.id)) {}
 
@@ -34,6 +35,7 @@ class Conductor {
   Log log_;
   host::Control& control_;
   const host::Clock& clock_;
+  const Settings& settings_;
   Observer& observer_;
   Journal journal_;
   bool index_is_fresh_ = false;

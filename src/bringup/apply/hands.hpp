@@ -2,6 +2,7 @@
 #pragma once
 // What a kind of step is given to work with, and what each kind must be able to do.
 
+#include <bringup/host/clock.hpp>
 #include <bringup/host/control.hpp>
 #include <bringup/steps/step.hpp>
 
@@ -20,8 +21,11 @@ struct Hands {
   const steps::PlanUser& user;
   bool as_user = false;  // of this step
   bool again = false;    // an earlier attempt began and its end is not known: what it left may be half-done
-  const Json* before = nullptr;    // what was remembered, for performing
-  bool* index_is_fresh = nullptr;  // the package lists were refreshed in this run
+  const Json* before = nullptr;        // what was remembered, for performing
+  bool* index_is_fresh = nullptr;      // the package lists were refreshed in this run
+  const host::Clock* clock = nullptr;  // null while only looking
+  std::string_view hub = {};           // of Settings
+  std::chrono::seconds patience{0};    // of Settings
   std::function<void(std::string_view)> say;
 
   std::optional<host::Owner> owner() const {
@@ -84,6 +88,11 @@ Result<bool> holds(const steps::InstallWheels& step, const Hands& hands);
 Result<Json> remember(const steps::InstallWheels& step, const Hands& hands);
 Result<> perform(const steps::InstallWheels& step, const Hands& hands);
 Result<> undo(const steps::InstallWheels& step, const Json& before, const Hands& hands);
+// kind_model.cpp
+Result<bool> holds(const steps::FetchModelFile& step, const Hands& hands);
+Result<Json> remember(const steps::FetchModelFile& step, const Hands& hands);
+Result<> perform(const steps::FetchModelFile& step, const Hands& hands);
+Result<> undo(const steps::FetchModelFile& step, const Json& before, const Hands& hands);
 
 template <typename V>
 inline constexpr bool all_kinds_known = false;

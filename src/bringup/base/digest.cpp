@@ -3,33 +3,15 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 #include <bit>
 
 namespace bringup::base {
 namespace {
 
-// Both hashes pad alike: 0x80, zeros, the length in bits as 64 bits, big-endian, to a multiple of 64 bytes.
-std::string padded(std::string_view bytes) {
-  std::string out(bytes);
-  out += '\x80';
-  while (out.size() % 64 != 56) out += '\0';
-  const std::uint64_t bits = std::uint64_t{bytes.size()} * 8;
-  for (int shift = 56; shift >= 0; shift -= 8)
-    out += static_cast<char>((bits >> static_cast<unsigned>(shift)) & 0xFFU);
-  return out;
-}
-
 std::uint32_t big_endian(const char* at) {
   const auto byte = [at](int i) { return std::uint32_t{static_cast<unsigned char>(at[i])}; };
   return byte(0) << 24U | byte(1) << 16U | byte(2) << 8U | byte(3);
-}
-
-template <std::size_t N>
-std::string hex(const std::array<std::uint32_t, N>& words) {
-  std::string out;
-  for (const std::uint32_t word : words) out += fmt::format("{:08x}", word);
-  return out;
 }
 
 constexpr std::array<std::uint32_t, 64> kRound{
@@ -42,58 +24,98 @@ constexpr std::array<std::uint32_t, 64> kRound{
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
-}  // namespace
+using State = std::array<std::uint32_t, 8>;
+constexpr std::size_t kBlock = 64;
 
-std::string sha256_hex(std::string_view bytes) {
-  std::array<std::uint32_t, 8> state{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-  const std::string message = padded(bytes);
-  for (std::size_t block = 0; block < message.size(); block += 64) {
-    std::array<std::uint32_t, 64> w{};
-    for (std::size_t i = 0; i < 16; ++i) w[i] = big_endian(message.data() + block + 4 * i);
-    for (std::size_t i = 16; i < 64; ++i) {
-      const std::uint32_t s0 = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ (w[i - 15] >> 3U);
-      const std::uint32_t s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10U);
-      w[i] = w[i - 16] + s0 + w[i - 7] + s1;
-    }
-    auto [a, b, c, d, e, f, g, h] = state;
-    for (std::size_t i = 0; i < 64; ++i) {
-      const std::uint32_t s1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
-      const std::uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
-      const std::uint32_t s0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
-      const std::uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
-      h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
-    }
-    const std::array<std::uint32_t, 8> add{a, b, c, d, e, f, g, h};
-    for (std::size_t i = 0; i < 8; ++i) state[i] += add[i];
+void take_sha256(State& state, const char* block) {
+  std::array<std::uint32_t, 64> w{};
+  for (std::size_t i = 0; i < 16; ++i) w[i] = big_endian(block + 4 * i);
+  for (std::size_t i = 16; i < 64; ++i) {
+    const std::uint32_t s0 = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ (w[i - 15] >> 3U);
+    const std::uint32_t s1 = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10U);
+    w[i] = w[i - 16] + s0 + w[i - 7] + s1;
   }
-  return hex(state);
+  auto [a, b, c, d, e, f, g, h] = state;
+  for (std::size_t i = 0; i < 64; ++i) {
+    const std::uint32_t s1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
+    const std::uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + kRound[i] + w[i];
+    const std::uint32_t s0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
+    const std::uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
+    h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
+  }
+  const State add{a, b, c, d, e, f, g, h};
+  for (std::size_t i = 0; i < 8; ++i) state[i] += add[i];
 }
 
-std::string sha1_hex(std::string_view bytes) {
-  std::array<std::uint32_t, 5> state{0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
-  const std::string message = padded(bytes);
-  for (std::size_t block = 0; block < message.size(); block += 64) {
-    std::array<std::uint32_t, 80> w{};
-    for (std::size_t i = 0; i < 16; ++i) w[i] = big_endian(message.data() + block + 4 * i);
-    for (std::size_t i = 16; i < 80; ++i) w[i] = std::rotl(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
-    auto [a, b, c, d, e] = state;
-    for (std::size_t i = 0; i < 80; ++i) {
-      const std::uint32_t f = i < 20   ? ((b & c) | (~b & d))
-                              : i < 40 ? (b ^ c ^ d)
-                              : i < 60 ? ((b & c) | (b & d) | (c & d))
-                                       : (b ^ c ^ d);
-      const std::uint32_t k = i < 20   ? 0x5a827999U
-                              : i < 40 ? 0x6ed9eba1U
-                              : i < 60 ? 0x8f1bbcdcU
-                                       : 0xca62c1d6U;
-      const std::uint32_t t = std::rotl(a, 5) + f + e + k + w[i];
-      e = d, d = c, c = std::rotl(b, 30), b = a, a = t;
-    }
-    const std::array<std::uint32_t, 5> add{a, b, c, d, e};
-    for (std::size_t i = 0; i < 5; ++i) state[i] += add[i];
+// The last three words of the state are not SHA-1's.
+void take_sha1(State& state, const char* block) {
+  std::array<std::uint32_t, 80> w{};
+  for (std::size_t i = 0; i < 16; ++i) w[i] = big_endian(block + 4 * i);
+  for (std::size_t i = 16; i < 80; ++i) w[i] = std::rotl(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
+  auto [a, b, c, d, e, unused0, unused1, unused2] = state;
+  for (std::size_t i = 0; i < 80; ++i) {
+    const std::uint32_t f = i < 20   ? ((b & c) | (~b & d))
+                            : i < 40 ? (b ^ c ^ d)
+                            : i < 60 ? ((b & c) | (b & d) | (c & d))
+                                     : (b ^ c ^ d);
+    const std::uint32_t k = i < 20 ? 0x5a827999U : i < 40 ? 0x6ed9eba1U : i < 60 ? 0x8f1bbcdcU : 0xca62c1d6U;
+    const std::uint32_t t = std::rotl(a, 5) + f + e + k + w[i];
+    e = d, d = c, c = std::rotl(b, 30), b = a, a = t;
   }
-  return hex(state);
+  state[0] += a, state[1] += b, state[2] += c, state[3] += d, state[4] += e;
+}
+
+std::string hex_of(Digest::Kind kind, std::string_view bytes) {
+  Digest digest(kind);
+  digest.add(bytes);
+  return digest.hex();
+}
+
+}  // namespace
+
+Digest::Digest(Kind kind) : kind_(kind) {
+  if (kind == Kind::sha256)
+    state_ = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  else
+    state_ = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+}
+
+void Digest::take(const char* block) {
+  kind_ == Kind::sha256 ? take_sha256(state_, block) : take_sha1(state_, block);
+}
+
+void Digest::add(std::string_view bytes) {
+  const std::size_t used = size_ % kBlock;
+  size_ += bytes.size();
+  if (used > 0) {
+    const std::size_t more = std::min(bytes.size(), kBlock - used);
+    std::ranges::copy(bytes.substr(0, more), rest_.begin() + static_cast<std::ptrdiff_t>(used));
+    bytes.remove_prefix(more);
+    if (used + more < kBlock) return;
+    take(rest_.data());
+  }
+  for (; bytes.size() >= kBlock; bytes.remove_prefix(kBlock)) take(bytes.data());
+  std::ranges::copy(bytes, rest_.begin());
+}
+
+// Both hashes pad alike: 0x80, zeros, the length in bits as 64 bits, big-endian, to a multiple of 64 bytes.
+std::string Digest::hex() {
+  const std::uint64_t bits = size_ * 8;
+  std::string padding(1, '\x80');
+  padding.append((kBlock + 55 - size_ % kBlock) % kBlock, '\0');
+  for (int shift = 56; shift >= 0; shift -= 8)
+    padding += static_cast<char>((bits >> static_cast<unsigned>(shift)) & 0xFFU);
+  add(padding);
+  std::string out;
+  for (std::size_t i = 0; i < (kind_ == Kind::sha256 ? 8U : 5U); ++i) out += fmt::format("{:08x}", state_[i]);
+  return out;
+}
+
+std::string sha256_hex(std::string_view bytes) {
+  return hex_of(Digest::Kind::sha256, bytes);
+}
+std::string sha1_hex(std::string_view bytes) {
+  return hex_of(Digest::Kind::sha1, bytes);
 }
 
 std::uint32_t crc32c(std::string_view bytes) {

@@ -3,6 +3,7 @@
 #include <bringup/cli/change.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
+#include <bringup/cli/model.hpp>
 
 #include <fmt/format.h>
 
@@ -28,7 +29,8 @@ apply::Settings settings_of(const Options& options, const facts::User& user) {
   const std::string directory = !options.state.empty() ? options.state
                                                        : apply::default_state_directory(
                                                              user.root, user.home, xdg == nullptr ? "" : xdg);
-  return {.state_directory = directory, .root = user.root};
+  const auto hub = usual_hub();
+  return {.state_directory = directory, .root = user.root, .hub = hub ? *hub : ""};
 }
 
 steps::Plan user_part(const steps::Plan& plan, std::vector<std::string>& left) {
@@ -54,29 +56,28 @@ std::string run_line(const apply::Run& run) {
   return line;
 }
 
-Result<int> perform(const Options& options, const Doors& doors, const Decided& decided,
-                    const steps::Plan& plan, bool awaits_driver) {
-  const facts::User user = current_user();
+Result<int> perform(const Options& options, const Doors& doors, const facts::User& user,
+                    const steps::Plan& plan, const std::string& question, const apply::Arming* arming) {
   const apply::Settings settings = settings_of(options, user);
   const bool needs_root =
       std::ranges::any_of(plan.steps, [](const steps::Step& step) { return !step.as_user; });
   if (needs_root && !user.root)
     return Error(Errc::denied,
                  "some steps need root: run the same with sudo, or do your own part with --user-only");
-  if (!TRY(agree(options, fmt::format("Do these {} steps?", plan.steps.size())))) {
+  const std::string usual = fmt::format("Do these {} steps?", plan.steps.size());
+  if (!TRY(agree(options, question.empty() ? usual : question))) {
     say(options, "nothing was changed");
     return Error(Errc::refused, "not agreed");
   }
-  const auto arming = TRY(arming_for(options, doors, decided, awaits_driver));
   const auto observer = make_observer(options);
-  const auto run =
-      apply::apply(plan, *doors.control, doors.clock, settings, *observer, arming ? &*arming : nullptr);
+  const auto run = apply::apply(plan, *doors.control, doors.clock, settings, *observer, arming);
   if (!run) {
     const auto runs = apply::history(doors.view, settings);
     const bool began = runs && !runs->empty() && runs->front().plan.made_at == plan.made_at;
     say(options, way_on(run.error(), began));
     // Somebody is here and was told: nothing goes on behind his back.
-    if (const auto gone = apply::disarm(*doors.control, settings); !gone && run.error().code() != Errc::busy)
+    const auto gone = arming == nullptr ? ok : apply::disarm(*doors.control, settings);
+    if (!gone && run.error().code() != Errc::busy)
       return Error(run.error().code(), run.error().message() + "; and " + gone.error().message());
     return run.error();
   }

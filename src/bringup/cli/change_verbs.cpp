@@ -127,7 +127,8 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
     TRY(print(report::plan_text(decided.resolution, plan, output_style(options))));
   }
   if (plan.steps.empty() || options.dry_run) return exit_ok;
-  return perform(options, doors, decided, plan, false);
+  const auto arming = TRY(arming_for(options, doors, decided, false));
+  return perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr);
 }
 
 Result<int> run_resume(const Options& options, const Doors& doors) {

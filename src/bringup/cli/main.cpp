@@ -42,7 +42,7 @@ Result<int> run(const std::vector<std::string>& arguments) {
   const cli::Verb* verb = cli::find_verb(options.verb);
   const auto view = host::real_view();
   cli::take_catalog(options, *view);
-  const auto control = verb->access == cli::Access::changes ? host::real_control() : nullptr;
+  const auto control = cli::changes(*verb, options) ? host::real_control() : nullptr;
   return verb->run(options, {.view = *view, .control = control.get(), .clock = host::real_clock()});
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The verb model: the memory that a model in a directory takes.
+// The verb model: what a model is, and the memory that it takes.
 #include <bringup/base/text.hpp>
 #include <bringup/catalog/catalog.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/look.hpp>
+#include <bringup/cli/model.hpp>
 #include <bringup/report/model.hpp>
 
 #include <fmt/format.h>
@@ -25,20 +26,19 @@ Result<std::int64_t> number_of(std::string_view option, const std::string& text)
   return Error(Errc::usage, fmt::format("{} '{}': expected a number above 0", option, text));
 }
 
-// A safetensors file begins with the length of its header in eight bytes, the lowest first. Read and not
-// asked for its size: the hub's cache is made of links.
-Result<> count_file(const host::View& view, const std::string& path, report::ModelPlan& plan) {
-  const Error cut(Errc::malformed, path + ": no safetensors file, or one that is cut off");
-  const std::string length = TRY(view.read_part(path, 0, kLengthBytes));
+// A safetensors file begins with the length of its header in eight bytes, the lowest first.
+Result<> count_file(const ModelFiles& files, const std::string& name, report::ModelPlan& plan) {
+  const Error cut(Errc::malformed, files.where + name + ": no safetensors file, or one that is cut off");
+  const std::string length = TRY(files.part(name, 0, kLengthBytes));
   std::uint64_t size = 0;
   for (std::size_t i = length.size(); i > 0; --i)
     size = size << 8U | static_cast<unsigned char>(length[i - 1]);
   if (length.size() < kLengthBytes || size > kMostHeader) return cut;
-  const std::string header = TRY(view.read_part(path, kLengthBytes, static_cast<std::size_t>(size)));
+  const std::string header = TRY(files.part(name, kLengthBytes, static_cast<std::size_t>(size)));
   if (header.size() < size) return cut;
-  const stacks::Tensors tensors = TRY(stacks::parse_tensors(header).within(path));
+  const stacks::Tensors tensors = TRY(stacks::parse_tensors(header).within(files.where + name));
   const std::uint64_t whole = kLengthBytes + size + tensors.bytes;
-  if (TRY(view.read_part(path, whole - 1, 1)).empty()) return cut;
+  if (!TRY(files.has_bytes(name, whole))) return cut;
   plan.weight_bytes += whole;
   plan.ask.parameters += tensors.parameters;
   return ok;
@@ -46,68 +46,96 @@ Result<> count_file(const host::View& view, const std::string& path, report::Mod
 
 // The files that hold the model once: its index says which; without one all do, but for consolidated*, in
 // which Mistral's repositories carry it a second time.
-Result<std::vector<std::string>> weight_files(const host::View& view, const std::string& directory) {
-  const std::string index = directory + "/model.safetensors.index.json";
-  const auto text = view.read(index);
-  if (text) return stacks::parse_weight_index(*text).within(index);
+Result<std::vector<std::string>> weight_files(const ModelFiles& files) {
+  const std::string index = "model.safetensors.index.json";
+  const auto text = files.read(index);
+  if (text) return stacks::parse_weight_index(*text).within(files.where + index);
   if (text.error().code() != Errc::absent) return text.error();
-  std::vector<std::string> weights = TRY(view.list(directory));
+  std::vector<std::string> weights = TRY(files.names());
   std::erase_if(weights, [](const std::string& name) { return !name.ends_with(".safetensors"); });
   const auto second = [](const std::string& name) { return name.starts_with("consolidated"); };
   if (!std::ranges::all_of(weights, second)) std::erase_if(weights, second);
   if (!weights.empty()) return weights;
-  return Error(Errc::absent, directory + ": no *.safetensors file with weights is in it");
+  return Error(Errc::absent, files.where + ": no *.safetensors file with weights is in it");
 }
 
 // The smallest GPU decides; NVML knows the card, the catalog the product.
-std::optional<std::uint64_t> smallest_gpu(const facts::Machine& machine) {
-  std::optional<std::uint64_t> least;
-  const auto note = [&least](std::uint64_t bytes) { least = std::min(least.value_or(bytes), bytes); };
+void hold_against(const facts::Machine& machine, report::ModelPlan& plan) {
+  const auto note = [&plan](std::optional<std::uint64_t> bytes) {
+    ++plan.gpus;
+    if (bytes) plan.gpu_bytes = std::min(plan.gpu_bytes.value_or(*bytes), *bytes);
+  };
   if (machine.nvml && !machine.hypothetical) {
-    for (const facts::NvmlGpu& gpu : machine.nvml->gpus) {
-      if (gpu.memory_bytes) note(*gpu.memory_bytes);
-    }
-    return least;
+    for (const facts::NvmlGpu& gpu : machine.nvml->gpus)
+      note(gpu.memory_bytes ? std::optional(*gpu.memory_bytes) : std::nullopt);
+    return;
   }
   for (const facts::PciFunction& function : machine.pci) {
+    if (function.kind != facts::PciKind::gpu) continue;
     const catalog::Gpu* gpu = catalog::built_in().gpu(function.device_id);
-    if (function.kind == facts::PciKind::gpu && gpu != nullptr && gpu->memory_bytes) note(*gpu->memory_bytes);
+    note(gpu == nullptr ? std::nullopt : gpu->memory_bytes);
   }
-  return least;
 }
 
-Error no_directory(const std::string& word) {
-  return {Errc::unsupported,
-          fmt::format("{}: no directory with a config.json; models are planned from a directory here, "
-                      "a repository on a hub cannot be asked yet",
-                      word)};
+Error no_model(const std::string& word) {
+  return {
+      Errc::unsupported,
+      fmt::format("{}: no directory with a config.json, and no name of a repository like org/name", word)};
 }
 
-}  // namespace
-
-Result<int> run_model(const Options& options, const Doors& doors) {
-  if (options.words.size() != 2 || options.words[0] != "plan")
-    return Error(Errc::usage, "expected 'bringup model plan DIR'; see 'bringup model --help'");
-  report::ModelPlan plan{.directory = absolute(options.words[1]),
-                         .shape = {},
-                         .ask = {},
-                         .memory = {},
-                         .gpu_bytes = std::nullopt};
-  const auto config = doors.view.read(plan.directory + "/config.json");
-  if (!config && config.error().code() == Errc::absent) return no_directory(options.words[1]);
-  plan.shape = TRY(stacks::parse_model_config(TRY(config)).within(plan.directory));
+// What its own files say, and the memory that follows.
+Result<> tell(const Options& options, const ModelFiles& files, report::ModelPlan& plan) {
+  plan.shape = TRY(stacks::parse_model_config(TRY(files.read("config.json"))).within(files.where));
   plan.ask.batch = TRY(number_of("--batch", options.batch));
   const std::int64_t limit = plan.shape.context_limit;
   plan.ask.context = options.context.empty() ? std::min(limit > 0 ? limit : kUsualContext, kUsualContext)
                                              : TRY(number_of("--context", options.context));
   if (limit > 0 && plan.ask.context > limit)
     say(options, fmt::format("the model was made for a context of {} at most", limit));
-  for (const std::string& name : TRY(weight_files(doors.view, plan.directory)))
-    TRY(count_file(doors.view, plan.directory + "/" + name, plan));
+  for (const std::string& name : TRY(weight_files(files))) TRY(count_file(files, name, plan));
   if (plan.shape.quantization.empty()) plan.memory = stacks::memory_needs(plan.shape, plan.ask);
-  plan.gpu_bytes = smallest_gpu(TRY(look(options, doors, {})).machine);
+  return ok;
+}
+
+// What the hub tells everybody is printed even where it does not give the files.
+Result<> tell_from_hub(const Options& options, const Doors& doors, report::ModelPlan& plan) {
+  const HubModel model = TRY(ask_model(options, doors, current_user()));
+  plan.hub = side_of(model);
+  auto told = check_gate(model);
+  if (told) told = tell(options, files_on(model), plan);
+  if (!told) plan.hub->why_not = told.error().message();
+  return told;
+}
+
+Result<int> run_model_plan(const Options& options, const Doors& doors) {
+  const std::string& word = options.words[1];
+  report::ModelPlan plan;
+  Result<> told = ok;
+  if (names_repository(doors.view, word)) {
+    told = tell_from_hub(options, doors, plan);
+    if (!plan.hub) return told.error();
+  } else {
+    plan.directory = absolute(word);
+    const auto config = doors.view.read(plan.directory + "/config.json");
+    if (!config && config.error().code() == Errc::absent) return no_model(word);
+    TRY(tell(options, files_in(doors.view, plan.directory), plan));
+  }
+  hold_against(TRY(look(options, doors, {})).machine, plan);
+  if (!plan.memory.empty()) plan.estimates = stacks::memory_estimates(plan.shape, plan.ask, plan.gpus);
   TRY(print(options.json ? report::model_json(plan) : report::model_text(plan, output_style(options))));
+  if (!told) return told.error();
   return plan.memory.empty() ? exit_not_measured : exit_ok;
+}
+
+}  // namespace
+
+Result<int> run_model(const Options& options, const Doors& doors) {
+  const bool two = options.words.size() == 2;
+  if (two && options.words[0] == "plan") return run_model_plan(options, doors);
+  if (two && options.words[0] == "get") return run_model_get(options, doors);
+  return Error(Errc::usage,
+               "expected 'bringup model plan DIR', 'bringup model plan REPO' or 'bringup model get REPO'; "
+               "see 'bringup model --help'");
 }
 
 }  // namespace bringup::cli

@@ -13,7 +13,7 @@ namespace bringup::cli {
 namespace {
 
 constexpr std::string_view kLooking = "facts doctor plan verify topo record model explain";
-constexpr std::string_view kAsking = "up apply resume undo";
+constexpr std::string_view kAsking = "up apply resume undo model";
 
 constexpr std::array kOptions{
     Option{"--json", "", "facts doctor plan verify topo history status catalog model explain",
@@ -51,16 +51,20 @@ constexpr std::array kOptions{
     Option{"--context", "N", "model", "tokens of a sequence (the model's limit, at most 8192)", nullptr,
            &Options::context},
     Option{"--batch", "N", "model", "sequences at a time (1)", nullptr, &Options::batch},
+    Option{"--to", "DIR", "model", "where a repository's files go (its name, in this directory)", nullptr,
+           &Options::to},
+    Option{"--only", "LAYOUT", "model", "of a repository: safetensors, or original (both)", nullptr,
+           &Options::only},
     Option{"--key", "FILE", "catalog", "use: a file of keys that may sign catalogs", nullptr, &Options::key},
     Option{"--write", "FILE", "catalog", "refresh: write the rows that are new", nullptr, &Options::write},
-    Option{"--dry-run", "", "up apply", "stop after the plan", &Options::dry_run},
+    Option{"--dry-run", "", "up apply model", "stop after the plan", &Options::dry_run},
     Option{"--require-gpu", "", "up", "a machine without an NVIDIA GPU is a failure", &Options::require_gpu},
     Option{"--user-only", "", "up apply", "only the steps that need no root; say what is left",
            &Options::user_only},
     Option{"--at-boot", "", "resume", "what the unit that goes on after a reboot calls", &Options::at_boot},
     Option{"--yes", "", kAsking, "do not ask", &Options::yes},
     Option{"--no-input", "", kAsking, "never prompt; what would be asked is refused", &Options::no_input},
-    Option{"--state", "DIR", "up apply resume undo history status catalog", "where the journal is kept",
+    Option{"--state", "DIR", "up apply resume undo history status catalog model", "where the journal is kept",
            nullptr, &Options::state},
     Option{"--color", "WHEN", "*", "auto, always or never (NO_COLOR is obeyed)", nullptr, &Options::color},
     Option{"--quiet", "", "*", "no progress and no hints", &Options::quiet},

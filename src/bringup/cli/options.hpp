@@ -46,6 +46,8 @@ struct Options {
   std::string why;          // plan --why: the part of the choice to give reasons for
   std::string context;      // model plan: tokens; "" for the model's own limit, at most 8192
   std::string batch = "1";  // model plan: sequences at a time
+  std::string to;           // model: where its files go; "" for its name in this directory
+  std::string only;         // model: "safetensors" or "original"; "" for both
   std::string state;        // --state: where the journal is, "" for the default
 };
 

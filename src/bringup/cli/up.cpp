@@ -88,7 +88,8 @@ Result<int> run_up(const Options& options, const Doors& doors) {
     return exit_ok;
   }
   const bool waits = awaits_driver(options, machine, *choice);
-  const int performed = TRY(perform(options, doors, decided, plan, waits));
+  const auto arming = TRY(arming_for(options, doors, decided, waits));
+  const int performed = TRY(perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr));
   if (performed != exit_ok) return performed;
   if (waits && !driver_runs(TRY(look(options, doors, {})).machine))
     return tell_reboot(options, doors, decided.goal);

@@ -22,8 +22,8 @@ constexpr std::array kVerbs{
     Verb{"verify", "prove each GPU and each environment by running on it", Access::looks, "", 0, run_verify},
     Verb{"topo", "how GPUs, network cards and drives are wired, where it is narrow, the best order",
          Access::looks, "", 0, run_topo},
-    Verb{"model", "which memory a model takes on one GPU to run it and to train it", Access::looks,
-         "plan DIR", 2, run_model},
+    Verb{"model", "what a model takes: memory, disk, licence; and fetching it from a hub", Access::looks,
+         "plan DIR|REPO, get REPO", 2, run_model, "get"},
     Verb{"record", "write this machine down as a folder that every looking verb can replay", Access::looks,
          "DIR", 1, run_record},
     Verb{"catalog", "the facts behind every choice: list, show, check, refresh, use", Access::looks,
@@ -42,6 +42,11 @@ constexpr std::array kVerbs{
 
 std::span<const Verb> verbs() {
   return kVerbs;
+}
+
+bool changes(const Verb& verb, const Options& options) {
+  if (verb.access == Access::changes) return true;
+  return !verb.changing_word.empty() && !options.words.empty() && options.words[0] == verb.changing_word;
 }
 
 const Verb* find_verb(std::string_view name) {

@@ -27,7 +27,10 @@ struct Verb {
   std::string_view words;  // positional arguments in the usage line: "[RULE..]"
   std::size_t most_words;
   Result<int> (*run)(const Options& options, const Doors& doors);
+  std::string_view changing_word = "";  // of a verb that looks: its first word with which it changes
 };
+
+bool changes(const Verb& verb, const Options& options);
 
 std::span<const Verb> verbs();
 const Verb* find_verb(std::string_view name);

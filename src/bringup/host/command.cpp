@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,8 +128,9 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 }
 
 // Between fork and exec: only calls that are safe there. Reports the errno of what failed through `failure`.
-[[noreturn]] void become(const std::optional<RunAs>& as, int in, int out, int err, int failure,
+[[noreturn]] void become(const Command& command, pid_t parent, int in, int out, int err, int failure,
                          const char* program, char* const* argv, char* const* env) {
+  const std::optional<RunAs>& as = command.as;
   ::setpgid(0, 0);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) (void)std::signal(number, SIG_DFL);
   sigset_t none;
@@ -140,6 +142,8 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
            ::setgid(static_cast<gid_t>(as->gid)) == 0 && ::setuid(static_cast<uid_t>(as->uid)) == 0 &&
            ::chdir(as->home.c_str()) == 0;
   }
+  // after the change of user, which forgets it
+  if (fine && command.dies_with_us) fine = ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::getppid() == parent;
   if (fine) ::execve(program, argv, env);
   const int why = errno;
   [[maybe_unused]] const ssize_t told = ::write(failure, &why, sizeof why);
@@ -303,10 +307,11 @@ Result<Outcome> run(const Command& command) {
   Pipe in = TRY(make_pipe());
   Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   const int child_in = command.input.empty() && null ? null.get() : in.read.get();
+  const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return Error(Errc::io, fmt::format("{}: fork: {}", program, std::strerror(errno)));
   if (pid == 0)
-    become(command.as, child_in, out.write.get(), err.write.get(), failure.write.get(), program.c_str(),
+    become(command, parent, child_in, out.write.get(), err.write.get(), failure.write.get(), program.c_str(),
            argv_pointers.data(), env_pointers.data());
   ::setpgid(pid, pid);
   out.write.reset();

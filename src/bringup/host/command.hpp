@@ -30,7 +30,8 @@ struct Command {
   std::optional<RunAs> as;
   bool finish_when_interrupted =
       false;  // package managers are not killed by Ctrl-C: half a transaction is worse than a late stop
-  std::string input;                                // given on standard input; empty: /dev/null
+  bool dies_with_us = false;  // it is killed when this process is: two programs must not write one file
+  std::string input;          // given on standard input; empty: /dev/null
   std::function<void(std::string_view)> on_output;  // sees out and err as they come (progress); may be empty
 };
 

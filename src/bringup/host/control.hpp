@@ -28,6 +28,9 @@ class Control {
                          std::optional<Owner> as) = 0;
   // Adds to the end of a file, made when absent with mode 0600; on the disk when it returns.
   virtual Result<> append(const std::string& path, std::string_view text) = 0;
+  // Gives a file another name on its file system, durably: its bytes are on the disk before the name is. What
+  // stands at `to` is not replaced: Errc::refused.
+  virtual Result<> move_file(const std::string& from, const std::string& to, std::optional<Owner> as) = 0;
   virtual Result<> make_directory(const std::string& path, std::uint32_t mode,
                                   std::optional<Owner> as) = 0;  // one level; there already is fine
   virtual Result<> set_status(const std::string& path, std::uint32_t mode, Owner owner) = 0;

@@ -154,7 +154,8 @@ Result<FileStatus> RootedFiles::status(std::string_view path) const {
                     .mode = info.st_mode & 07777U,
                     .uid = static_cast<int>(info.st_uid),
                     .gid = static_cast<int>(info.st_gid),
-                    .size = static_cast<std::uint64_t>(info.st_size)};
+                    .size = static_cast<std::uint64_t>(info.st_size),
+                    .modified = info.st_mtim.tv_sec};
 }
 
 Result<std::string> RootedFiles::link(std::string_view path) const {

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dirent.h>
@@ -152,6 +153,22 @@ class RealControl final : public Control {
     TRY(write_all(fd, text, path));
     if (::fsync(fd.get()) != 0) return from_errno(errno, path);
     return is_new ? sync_directory(parent_of(place)) : ok;
+  }
+
+  Result<> move_file(const std::string& from, const std::string& to, std::optional<Owner> as) override {
+    const FileRights rights(as);
+    const std::string old_place = TRY(view_.files().locate(from, false));
+    const std::string place = TRY(view_.files().locate(to, false));
+    const Fd fd(::open(old_place.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd || ::fsync(fd.get()) != 0) return from_errno(errno, from);
+    int done = ::renameat2(AT_FDCWD, old_place.c_str(), AT_FDCWD, place.c_str(), RENAME_NOREPLACE);
+    // not every file system knows of not replacing
+    if (done != 0 && errno == EINVAL && ::access(place.c_str(), F_OK) != 0)
+      done = ::rename(old_place.c_str(), place.c_str());
+    if (done == 0) return sync_directory(parent_of(place));
+    if (errno == EEXIST)
+      return Error(Errc::refused, to + ": something stands there already; it is not replaced");
+    return from_errno(errno, to);
   }
 
   Result<> make_directory(const std::string& path, std::uint32_t mode, std::optional<Owner> as) override {

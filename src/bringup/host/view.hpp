@@ -19,6 +19,7 @@ struct FileStatus {
   int uid = 0;
   int gid = 0;
   std::uint64_t size = 0;
+  std::int64_t modified = 0;  // seconds since 1970
   bool operator==(const FileStatus&) const = default;
 };
 

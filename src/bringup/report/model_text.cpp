@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace bringup::report {
 namespace {
 
@@ -26,12 +28,90 @@ std::string shape_line(const stacks::ModelShape& shape) {
   return line;
 }
 
+void add_need(Page& page, const ModelPlan& plan, const stacks::MemoryNeed& need) {
+  const std::vector<std::size_t> widths{20, 12, 20};
+  page.row({{need.use}, {gib(need.needed_bytes)}, fits(plan, need)}, 2, widths);
+  for (const stacks::MemoryPart& part : need.parts)
+    page.row({{part.what, Tone::dim}, {gib(part.bytes), Tone::dim}, {part.how, Tone::dim}}, 4, widths);
+}
+
+std::string fewest_text(const ModelPlan& plan, std::string_view use) {
+  const auto gpus = stacks::fewest_gpus(plan.shape, plan.ask, use, plan.gpu_bytes.value_or(0));
+  return gpus ? counted(static_cast<std::size_t>(*gpus), "GPU") : "more than 64 GPUs";
+}
+
+void add_estimates(Page& page, const ModelPlan& plan) {
+  const auto section = [&](const std::string& title, bool alone) {
+    page.blank();
+    page.heading(title);
+    for (const stacks::MemoryNeed& need : plan.estimates) {
+      if ((need.gpus == 1) == alone) add_need(page, plan, need);
+    }
+  };
+  if (plan.estimates.empty()) return;
+  section("Estimates: on one GPU, with 8 or 4 bits a weight", true);
+  if (plan.gpus > 1)
+    section(fmt::format("Estimates: on each of {} GPUs, run by layers, trained fully sharded", plan.gpus),
+            false);
+  page.paragraph(
+      {"Estimates follow the same formulas and were not measured. bitsandbytes' 8 and 4.5 bits for the "
+       "blocks' matrices; a batch on each GPU; FSDP gathers a block and the next."});
+  if (!plan.gpu_bytes) return;
+  page.paragraph(
+      {fmt::format("GPUs like the smallest that it takes, shared so: {} to run it in bf16, {} for LoRA, {} "
+                   "for all of it, both checkpointed.",
+                   fewest_text(plan, "inference-bf16"), fewest_text(plan, "lora-checkpointed"),
+                   fewest_text(plan, "full-checkpointed"))});
+}
+
+constexpr std::size_t kMostShown = 24;
+
+Cell licence_of(const HubSide& side) {
+  std::string text = side.licence.empty() ? "not said" : side.licence;
+  if (side.gated) text += "; it must be accepted on the model's page";
+  return {std::move(text)};
+}
+
+Cell disk_of(const HubSide& side, std::uint64_t bytes) {
+  const bool room = bytes <= side.free_bytes;
+  return {fmt::format("{} free for {}{}", base::human_bytes(side.free_bytes), side.target,
+                      room ? "" : ": not enough"),
+          room ? Tone::good : Tone::bad};
+}
+
+void add_hub(Page& page, const HubSide& side) {
+  const std::uint64_t bytes = stacks::bytes_of(side.files);
+  const std::vector<Row> rows{
+      {{"hub"}, {side.endpoint}},
+      {{"revision"}, {fmt::format("{}, commit {}", side.revision, side.commit)}},
+      {{"licence"}, licence_of(side)},
+      {{"token"}, {side.token_from.empty() ? "none" : "from " + side.token_from}},
+      {{"download"}, {fmt::format("{} files, {}", side.files.size(), base::human_bytes(bytes))}},
+      {{"disk"}, disk_of(side, bytes)}};
+  page.table(rows);
+  for (std::size_t i = 0; i < std::min(side.files.size(), kMostShown); ++i)
+    page.row({{base::human_bytes(side.files[i].size), Tone::dim}, {side.files[i].path, Tone::dim}}, 4,
+             std::vector<std::size_t>{9, 60});
+  if (side.files.size() > kMostShown)
+    page.row({{"", Tone::dim}, {fmt::format("and {} more", side.files.size() - kMostShown), Tone::dim}}, 4,
+             std::vector<std::size_t>{9, 60});
+}
+
 }  // namespace
+
+std::string hub_text(const HubSide& side, const Style& style) {
+  Page page(style);
+  page.heading(side.repository);
+  add_hub(page, side);
+  return std::move(page).take();
+}
 
 std::string model_text(const ModelPlan& plan, const Style& style) {
   Page page(style);
   const stacks::ModelShape& shape = plan.shape;
-  page.heading(plan.directory);
+  page.heading(plan.hub ? plan.hub->repository : plan.directory);
+  if (plan.hub) add_hub(page, *plan.hub);
+  if (plan.hub && !plan.hub->why_not.empty()) return std::move(page).take();
   std::vector<Row> rows{
       {{"architecture"}, {shape.architecture.empty() ? shape.model_type : shape.architecture}},
       {{"weights"}, {base::human_bytes(plan.weight_bytes) + " in safetensors files"}},
@@ -51,18 +131,13 @@ std::string model_text(const ModelPlan& plan, const Style& style) {
   }
   page.blank();
   page.heading(fmt::format("Memory on one GPU, context {}, batch {}", plan.ask.context, plan.ask.batch));
-  for (const stacks::MemoryNeed& need : plan.memory) {
-    const Cell verdict = fits(plan, need);
-    page.row({{need.use}, {gib(need.needed_bytes)}, verdict}, 2, std::vector<std::size_t>{20, 12, 20});
-    for (const stacks::MemoryPart& part : need.parts)
-      page.row({{part.what, Tone::dim}, {gib(part.bytes), Tone::dim}, {part.how, Tone::dim}}, 4,
-               std::vector<std::size_t>{20, 12, 20});
-  }
+  for (const stacks::MemoryNeed& need : plan.memory) add_need(page, plan, need);
   page.paragraph({fmt::format(
       "The parts are what PyTorch allocates at the fullest moment; the sum adds {:.0f} % lost between "
       "blocks and {} of CUDA's own. Weights, gradients and AdamW in bf16, flash attention, LoRA of "
       "rank {} on every linear layer, no gradient accumulation.",
       stacks::kLostShare * 100, gib(stacks::kContextBytes), stacks::kLoraRank)});
+  add_estimates(page, plan);
   return std::move(page).take();
 }
 

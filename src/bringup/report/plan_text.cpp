@@ -201,7 +201,8 @@ std::string does(const steps::Kind& kind) {
           [&](const steps::CreateEnv& one) { return "create a Python environment" + with(one.tool); },
           [&](const steps::InstallWheels& one) {
             return fmt::format("install wheels{} into {}", with(one.tool), plain(one.env));
-          }},
+          },
+          [](const steps::FetchModelFile& one) { return "download a file of " + plain(one.repo); }},
       kind);
 }
 

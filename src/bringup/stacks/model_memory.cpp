@@ -4,14 +4,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace bringup::stacks {
 namespace {
+
+// bitsandbytes: 8 bits, its scales left out; 4 bits and a scale of 32 bits for each 64 weights.
+constexpr double kEightBits = 8;
+constexpr double kFourBits = 4.5;
 
 // The sizes as real numbers, so that nothing overflows.
 struct Sizes {
   double h, f, layers, q, kv, heads, vocabulary, tokens, weights, adapters;
   bool tied;
+  std::string how;  // the weights come to so much
 };
 
 Sizes sizes_of(const ModelShape& shape, const MemoryAsk& ask) {
@@ -26,7 +32,8 @@ Sizes sizes_of(const ModelShape& shape, const MemoryAsk& ask) {
           .tokens = real(ask.context) * real(ask.batch),
           .weights = 2 * real(ask.parameters),
           .adapters = 0,
-          .tied = shape.tied};
+          .tied = shape.tied,
+          .how = fmt::format("2 B x {:.4g}", real(ask.parameters))};
   const double sides = 2 * (s.h + s.q) + 2 * (s.h + s.kv) + 3 * (s.h + s.f);
   s.adapters = 2 * s.layers * real(kLoraRank) * sides;
   return s;
@@ -55,7 +62,7 @@ MemoryPart inputs(const Sizes& s) {
           fmt::format("{:.0f} layers x {:.0f} tokens x 2 x {:.0f} B", s.layers, s.tokens, s.h)};
 }
 MemoryPart weights(const Sizes& s) {
-  return {"weights", s.weights, fmt::format("2 B x {:.4g}", s.weights / 2)};
+  return {"weights", s.weights, s.how};
 }
 
 MemoryNeed moment(std::string name, std::vector<MemoryPart> parts) {
@@ -116,6 +123,81 @@ MemoryNeed training(const Sizes& s, bool lora, bool again) {
   return fullest(std::string(lora ? "lora" : "full") + (again ? "-checkpointed" : ""), std::move(moments));
 }
 
+// The weights of one block's linear layers.
+double linear_of(const Sizes& s) {
+  return 2 * s.h * s.q + 2 * s.h * s.kv + 3 * s.h * s.f;
+}
+
+// Linear layers in fewer bits; what is left stays in bf16.
+Sizes with_bits(Sizes s, double bits) {
+  const double linear = s.layers * linear_of(s);
+  const double rest = std::max(0.0, s.weights / 2 - linear);
+  s.weights = linear * bits / 8 + 2 * rest;
+  s.how = fmt::format("{:.4g} bits x {:.4g} + 2 B x {:.4g}", bits, linear, rest);
+  return s;
+}
+
+// A matrix is made bf16 again for as long as it is multiplied.
+MemoryNeed with_matrix(MemoryNeed need, const Sizes& s) {
+  need.parts.push_back({"one matrix in bf16", 2 * s.h * s.f, fmt::format("2 B x {:.0f} x {:.0f}", s.h, s.f)});
+  return need;
+}
+
+MemoryNeed summed(std::string use, std::int64_t gpus, MemoryNeed need) {
+  MemoryNeed sum = moment(std::move(need.moment), std::move(need.parts));
+  sum.use = std::move(use);
+  sum.gpus = gpus;
+  sum.estimate = true;
+  return sum;
+}
+
+// The GPU with most layers, and the larger end: the embedding stands before the first, the head after the
+// last.
+MemoryNeed inference_split(const Sizes& s, std::int64_t gpus) {
+  const double layers = std::ceil(s.layers / static_cast<double>(gpus));
+  const double ends = s.vocabulary * s.h;
+  const double block = linear_of(s) + 2 * s.h;
+  Sizes one = s;
+  one.layers = layers;
+  one.weights = 2 * (layers * block + ends);
+  one.how = fmt::format("2 B x ({:.0f} layers x {:.4g} + {:.4g})", layers, block, ends);
+  return summed("inference-bf16", gpus, inference(one));
+}
+
+MemoryPart sharded(MemoryPart part, std::int64_t gpus) {
+  part.bytes /= static_cast<double>(gpus);
+  part.how += fmt::format(" / {}", gpus);
+  return part;
+}
+
+// Everything that lasts is shared; what is computed with is gathered: a block and the next, the two ends for
+// the loss.
+MemoryNeed training_sharded(const Sizes& s, bool lora, std::int64_t gpus) {
+  const double learning = lora ? s.adapters : s.weights;
+  const double block = linear_of(s) + 2 * s.h;
+  const double ends = (s.tied ? 1 : 2) * s.vocabulary * s.h;
+  std::vector<MemoryPart> base{
+      sharded(weights(s), gpus),
+      sharded({"AdamW's states", 2 * learning, fmt::format("2 x 2 B x {:.4g}", learning / 2)}, gpus)};
+  if (lora)
+    base.push_back(sharded({"adapters", s.adapters, fmt::format("2 B x {:.4g}", s.adapters / 2)}, gpus));
+  const MemoryPart gradients =
+      sharded({"gradients", learning, fmt::format("2 B x {:.4g}", learning / 2)}, gpus);
+  const MemoryPart gathered{"gathered blocks", 4 * block, fmt::format("2 x 2 B x {:.4g}", block)};
+  const MemoryPart gathered_ends{"gathered ends", 2 * ends, fmt::format("2 B x {:.4g}", ends)};
+  auto with = [&base](std::vector<MemoryPart> more) {
+    more.insert(more.begin(), base.begin(), base.end());
+    return more;
+  };
+  std::vector<MemoryPart> last{gradients, gathered, gathered_ends, inputs(s), kept(s, lora, 1), backward(s)};
+  if (!lora) last.push_back({"gradients of a block", 2 * block, fmt::format("2 B x {:.4g}", block)});
+  const std::string use = lora ? "lora-checkpointed" : "full-checkpointed";
+  return summed(
+      use, gpus,
+      fullest(use, {moment("loss", with({inputs(s), loss_part(s, lora), gathered_ends})),
+                    moment("last layer", with(std::move(last))), moment("optimizer", with({gradients}))}));
+}
+
 }  // namespace
 
 std::vector<MemoryNeed> memory_needs(const ModelShape& shape, const MemoryAsk& ask) {
@@ -123,6 +205,36 @@ std::vector<MemoryNeed> memory_needs(const ModelShape& shape, const MemoryAsk& a
   const Sizes s = sizes_of(shape, ask);
   return {inference(s), training(s, true, false), training(s, true, true), training(s, false, false),
           training(s, false, true)};
+}
+
+std::vector<MemoryNeed> memory_estimates(const ModelShape& shape, const MemoryAsk& ask, std::int64_t gpus) {
+  if (!shape.known) return {};
+  const Sizes s = sizes_of(shape, ask);
+  const Sizes four = with_bits(s, kFourBits);
+  std::vector<MemoryNeed> needs{
+      summed("inference-int8", 1, with_matrix(inference(with_bits(s, kEightBits)), s)),
+      summed("inference-int4", 1, with_matrix(inference(four), s)),
+      summed("qlora-checkpointed", 1, with_matrix(training(four, true, true), s))};
+  if (gpus < 2) return needs;
+  needs.push_back(inference_split(s, gpus));
+  needs.push_back(training_sharded(s, true, gpus));
+  needs.push_back(training_sharded(s, false, gpus));
+  return needs;
+}
+
+std::optional<std::int64_t> fewest_gpus(const ModelShape& shape, const MemoryAsk& ask, std::string_view use,
+                                        std::uint64_t gpu_bytes) {
+  constexpr std::int64_t kMostGpus = 64;
+  const auto fits = [&](const std::vector<MemoryNeed>& needs) {
+    return std::ranges::any_of(needs, [&](const MemoryNeed& need) {
+      return need.use == use && need.needed_bytes <= static_cast<double>(gpu_bytes);
+    });
+  };
+  if (fits(memory_needs(shape, ask))) return 1;
+  for (std::int64_t gpus = 2; gpus <= kMostGpus; gpus *= 2) {
+    if (fits(memory_estimates(shape, ask, gpus))) return gpus;
+  }
+  return std::nullopt;
 }
 
 }  // namespace bringup::stacks

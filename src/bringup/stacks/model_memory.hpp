@@ -15,11 +15,14 @@ struct MemoryPart {
 };
 
 struct MemoryNeed {
-  std::string use;     // "inference-bf16", "lora", "lora-checkpointed", "full", "full-checkpointed"
+  std::string use;     // "inference-bf16", "lora", "lora-checkpointed", "full", "full-checkpointed"; of the
+                       // estimates "inference-int8", "inference-int4" and "qlora-checkpointed", too
   std::string moment;  // when it is fullest: "prefill", "loss", "last layer", "optimizer"
   std::vector<MemoryPart> parts;
   double allocated_bytes = 0;  // the sum of the parts
   double needed_bytes = 0;     // with CUDA's own and what is lost between blocks
+  std::int64_t gpus = 1;       // that share it; the figures are of the one that holds most
+  bool estimate = false;       // by formula alone: no such run was measured
 };
 
 struct MemoryAsk {
@@ -38,5 +41,15 @@ inline constexpr double kLostShare = 0.03;  // between the allocator's blocks: a
 // that keeps no scores (flash); LoRA on every linear layer of the blocks. Empty for a family that is not
 // known.
 std::vector<MemoryNeed> memory_needs(const ModelShape& shape, const MemoryAsk& ask);
+
+// Estimates. With 8 and 4 bits a weight on one GPU; with more than one GPU also what each of them holds: to
+// run it by whole layers one GPU after the other (exllamav2, pipeline), to train it fully sharded (FSDP),
+// `batch` sequences on each. Embedding, head and norms stay in bf16.
+std::vector<MemoryNeed> memory_estimates(const ModelShape& shape, const MemoryAsk& ask, std::int64_t gpus);
+
+// The fewest GPUs of that memory that a use takes when it is shared so: 1 of those that are measured, else 2,
+// 4, 8 to 64; nullopt: more, or a use that is not shared.
+std::optional<std::int64_t> fewest_gpus(const ModelShape& shape, const MemoryAsk& ask, std::string_view use,
+                                        std::uint64_t gpu_bytes);
 
 }  // namespace bringup::stacks

@@ -18,7 +18,7 @@ using nlohmann::ordered_json;
 constexpr std::string_view kSchema = "bringup.plan-file/1";
 constexpr std::array<std::string_view, std::variant_size_v<Kind>> kNames{
     "write-file",  "edit-block", "fetch-file", "install-packages", "hold-packages",
-    "load-module", "install-uv", "create-env", "install-wheels"};
+    "load-module", "install-uv", "create-env", "install-wheels",   "fetch-model-file"};
 
 // The fields of each kind with their keys, once: for writing and for reading. true: added later, and absent
 // in older plans and journals.
@@ -48,6 +48,10 @@ void fields(K& kind, F&& visit) {
     visit("env", kind.env), visit("tool", kind.tool), visit("manager", kind.manager),
         visit("packages", kind.packages), visit("index_url", kind.index_url), visit("variant", kind.variant),
         visit("find_links", kind.find_links, true);
+  if constexpr (std::is_same_v<T, FetchModelFile>)
+    visit("endpoint", kind.endpoint), visit("repo", kind.repo), visit("commit", kind.commit),
+        visit("file", kind.file), visit("directory", kind.directory), visit("size", kind.size),
+        visit("sha256", kind.sha256), visit("git_sha", kind.git_sha);
 }
 
 std::string dump(const ordered_json& json) {
@@ -86,6 +90,10 @@ class Reader {
       fail(key, "is no file mode");
     else
       into = static_cast<std::uint32_t>(number);
+  }
+  void get(const char* key, std::uint64_t& into) {
+    const auto* value = find(key, &ordered_json::is_number_unsigned);
+    if (value != nullptr) into = value->get<std::uint64_t>();
   }
   void get(const char* key, std::vector<std::string>& into) {
     const auto* value = find(key, &ordered_json::is_array);
@@ -133,6 +141,14 @@ Result<Kind> kind_of(std::string_view name, const ordered_json& json, const std:
   }
 }
 
+// What comes from the network must be known beforehand.
+bool checkable(const Kind& kind) {
+  const auto* fetch = std::get_if<FetchFile>(&kind);
+  const auto* model = std::get_if<FetchModelFile>(&kind);
+  return (fetch == nullptr || !fetch->sha256.empty() || !fetch->fingerprint.empty()) &&
+         (model == nullptr || !model->sha256.empty() || !model->git_sha.empty());
+}
+
 Result<Step> step_of(const ordered_json& json) {
   Step step;
   std::string kind;
@@ -147,11 +163,9 @@ Result<Step> step_of(const ordered_json& json) {
   if (!json.contains("do") || !json["do"].is_object())
     return Error(Errc::malformed, fmt::format("step '{}': do is missing", base::harmless(step.id)));
   step.kind = TRY(kind_of(kind, json["do"], fmt::format("step '{}'", base::harmless(step.id))));
-  const auto* fetch = std::get_if<FetchFile>(&step.kind);
-  if (fetch != nullptr && fetch->sha256.empty() && fetch->fingerprint.empty())
-    return Error(Errc::malformed,
-                 fmt::format("step '{}': neither sha256 nor fingerprint: nothing could be checked",
-                             base::harmless(step.id)));
+  if (!checkable(step.kind))
+    return Error(Errc::malformed, fmt::format("step '{}': no hash or fingerprint: nothing could be checked",
+                                              base::harmless(step.id)));
   return step;
 }
 
@@ -184,7 +198,8 @@ std::string target(const Kind& kind) {
                  [](const HoldPackages& one) { return base::join(one.packages, " "); },
                  [](const LoadModule& one) { return one.module; },
                  [](const InstallUv& one) { return one.path; }, [](const CreateEnv& one) { return one.path; },
-                 [](const InstallWheels& one) { return base::join(one.packages, " "); }},
+                 [](const InstallWheels& one) { return base::join(one.packages, " "); },
+                 [](const FetchModelFile& one) { return one.directory + "/" + one.file; }},
       kind);
 }
 

@@ -97,8 +97,21 @@ struct InstallWheels {
   bool operator==(const InstallWheels&) const = default;
 };
 
+// One file of a model from a hub, kept under its name only when its bytes have the hash.
+struct FetchModelFile {
+  std::string endpoint;   // "https://huggingface.co"
+  std::string repo;       // "org/name"
+  std::string commit;     // 40 hexadecimal digits
+  std::string file;       // below the repository and below `directory`
+  std::string directory;  // of the model
+  std::uint64_t size = 0;
+  std::string sha256;   // of the bytes; "" when git_sha is given
+  std::string git_sha;  // SHA-1 of git's blob; "" when sha256 is given
+  bool operator==(const FetchModelFile&) const = default;
+};
+
 using Kind = std::variant<WriteFile, EditBlock, FetchFile, InstallPackages, HoldPackages, LoadModule,
-                          InstallUv, CreateEnv, InstallWheels>;
+                          InstallUv, CreateEnv, InstallWheels, FetchModelFile>;
 
 struct Step {
   std::string id;  // unique in its plan, stable between runs: "toolkit-packages"

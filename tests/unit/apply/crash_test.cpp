@@ -31,6 +31,7 @@ void furnish(Machine& machine) {
   fake::put(world.at(std::string("/lib/modules/") + kKernel + "/kernel/fs/ext4.ko"), "ext4");
   fake::put(world.at(std::string("/lib/modules/") + kKernel + "/build/Makefile"), "headers");
   world.web["https://example.org/key"] = "a key";
+  world.web["https://hub.example/o/m/resolve/c1/original/weights.pth"] = "weights of a model";
   world.archive["dpkg"] = {.version = "1.21"};
   world.archive["make"] = {.version = "4", .files = {{"/usr/bin/make", "make"}}};
   world.archive["dkms"] = {.version = "3", .needs = {"make"}, .files = {{"/usr/sbin/dkms", "dkms"}}};
@@ -89,6 +90,16 @@ steps::Plan whole_plan(const Machine& machine) {
            steps::CreateEnv{.path = env, .tool = "uv", .manager = prefix + "/uv/bin/uv", .python = "3.11"},
            true),
        step_of("wheels", wheels(env.c_str(), {"torch==2.10.0"}, "cu128"), true),
+       step_of("model",
+               steps::FetchModelFile{.endpoint = "https://hub.example",
+                                     .repo = "o/m",
+                                     .commit = "c1",
+                                     .file = "original/weights.pth",
+                                     .directory = "/home/somebody/models/m",
+                                     .size = 18,
+                                     .sha256 = base::sha256_hex("weights of a model"),
+                                     .git_sha = ""},
+               true),
        step_of("own-wheels", wheels("/home/somebody/own", {"attrs==25.1", "numpy==2.3"}, ""), true)});
 }
 

@@ -64,7 +64,10 @@ class Machine final : public host::Control {
   }
 
   World world;
-  Settings settings() const { return {.state_directory = world.root.string() + "/state", .root = true}; }
+  Settings settings() const {
+    return {
+        .state_directory = world.root.string() + "/state", .root = true, .patience = std::chrono::seconds(0)};
+  }
   steps::PlanUser user() const {
     return {.name = "somebody",
             .home = "/home/somebody",
@@ -121,6 +124,9 @@ class Machine final : public host::Control {
       throw Died{};
     });
   }
+  Result<> move_file(const std::string& from, const std::string& to, std::optional<host::Owner> as) override {
+    return change([&] { return inner_->move_file(from, to, as); });
+  }
   Result<> make_directory(const std::string& path, std::uint32_t mode,
                           std::optional<host::Owner> as) override {
     return change([&] { return inner_->make_directory(path, mode, as); });
@@ -139,6 +145,7 @@ class Machine final : public host::Control {
   }
   Result<host::Outcome> run(const host::Command& command) override {
     world.ran.push_back(base::quoted(command.argv));
+    world.input = command.input;
     return change([&] { return run_program(world, command.argv); });
   }
 

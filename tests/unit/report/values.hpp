@@ -175,7 +175,15 @@ inline std::vector<steps::Step> every_kind_of_step(const std::string& words) {
                            .manager = words,
                            .packages = {words},
                            .index_url = words,
-                           .variant = words}};
+                           .variant = words},
+      steps::FetchModelFile{.endpoint = words,
+                            .repo = words,
+                            .commit = words,
+                            .file = words,
+                            .directory = words,
+                            .size = 1,
+                            .sha256 = words,
+                            .git_sha = words}};
   std::vector<steps::Step> out;
   for (const steps::Kind& kind : kinds)
     out.push_back(

@@ -98,4 +98,68 @@ TEST_P(ModelMemory, IsWithinOnePercentOfWhatPyTorchTook) {
 INSTANTIATE_TEST_SUITE_P(Measured, ModelMemory, testing::ValuesIn(kMeasured),
                          [](const auto& about) { return std::string(about.param.name); });
 
+// Llama-3-8B: 8,030,261,248 parameters, of which 32 x 218,103,808 stand in the blocks' matrices.
+const ModelShape& llama3() {
+  static const ModelShape kShape =
+      parse_model_config(R"({"model_type": "llama", "hidden_size": 4096, "intermediate_size": 14336,
+        "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256})")
+          .value_or({});
+  return kShape;
+}
+constexpr MemoryAsk kAsk{.parameters = 8'030'261'248, .context = 8192, .batch = 1};
+constexpr double kLinear = 32.0 * 218'103'808;
+constexpr double kRest = 8'030'261'248.0 - kLinear;
+
+double part_of(const std::vector<MemoryNeed>& needs, std::string_view use, std::string_view what) {
+  for (const MemoryNeed& need : needs) {
+    for (const MemoryPart& part : need.parts) {
+      if (need.use == use && part.what == what) return part.bytes;
+    }
+  }
+  return -1;
+}
+
+TEST(MemoryEstimates, CountBitsOfTheBlocksMatricesAlone) {
+  const auto needs = memory_estimates(llama3(), kAsk, 1);
+  ASSERT_EQ(needs.size(), 3U);
+  EXPECT_DOUBLE_EQ(part_of(needs, "inference-int8", "weights"), kLinear + 2 * kRest);
+  EXPECT_DOUBLE_EQ(part_of(needs, "inference-int4", "weights"), kLinear * 4.5 / 8 + 2 * kRest);
+  EXPECT_DOUBLE_EQ(part_of(needs, "qlora-checkpointed", "weights"), kLinear * 4.5 / 8 + 2 * kRest);
+  EXPECT_DOUBLE_EQ(part_of(needs, "inference-int4", "one matrix in bf16"), 2.0 * 4096 * 14336);
+  for (const MemoryNeed& need : needs) {
+    double sum = 0;
+    for (const MemoryPart& part : need.parts) sum += part.bytes;
+    EXPECT_DOUBLE_EQ(need.allocated_bytes, sum) << need.use;
+    EXPECT_TRUE(need.estimate);
+    EXPECT_EQ(need.gpus, 1);
+  }
+}
+
+TEST(MemoryEstimates, ShareWhatLastsAmongTheGpus) {
+  const auto two = memory_estimates(llama3(), kAsk, 2);
+  ASSERT_EQ(two.size(), 6U);
+  EXPECT_DOUBLE_EQ(part_of(two, "inference-bf16", "weights"),
+                   2 * (16.0 * (218'103'808 + 8192) + 128256.0 * 4096));
+  EXPECT_DOUBLE_EQ(part_of(two, "inference-bf16", "key and value cache"), 2.0 * 16 * 1024 * 8192 * 2);
+  EXPECT_DOUBLE_EQ(part_of(two, "full-checkpointed", "weights"), 8'030'261'248.0);
+  EXPECT_DOUBLE_EQ(part_of(two, "full-checkpointed", "AdamW's states"), 2 * 8'030'261'248.0);
+  const auto eight = memory_estimates(llama3(), kAsk, 8);
+  EXPECT_DOUBLE_EQ(part_of(eight, "full-checkpointed", "AdamW's states"), 8'030'261'248.0 / 2);
+  // what is computed with is not shared
+  EXPECT_DOUBLE_EQ(part_of(eight, "full-checkpointed", "checkpoints"),
+                   part_of(two, "full-checkpointed", "checkpoints"));
+}
+
+TEST(MemoryEstimates, NameTheFewestGpus) {
+  constexpr std::uint64_t kGib = std::uint64_t{1} << 30U;
+  EXPECT_EQ(fewest_gpus(llama3(), kAsk, "inference-bf16", 24 * kGib), 1);
+  EXPECT_EQ(fewest_gpus(llama3(), kAsk, "inference-bf16", 16 * kGib), 2);
+  EXPECT_EQ(fewest_gpus(llama3(), kAsk, "full-checkpointed", 80 * kGib), 1);
+  const auto many = fewest_gpus(llama3(), kAsk, "full-checkpointed", 40 * kGib);
+  ASSERT_TRUE(many);
+  EXPECT_EQ(*many, 4);
+  EXPECT_EQ(fewest_gpus(llama3(), kAsk, "full-checkpointed", 1 * kGib), std::nullopt);
+  EXPECT_TRUE(memory_estimates({}, kAsk, 8).empty());
+}
+
 }  // namespace

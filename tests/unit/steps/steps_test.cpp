@@ -58,6 +58,16 @@ Plan whole() {
                              .variant = "cu130"},
        .needs = {"env"},
        .as_user = true},
+      {.id = "model",
+       .kind = FetchModelFile{.endpoint = "https://hub.example",
+                              .repo = "o/m",
+                              .commit = "c1",
+                              .file = "original/params.json",
+                              .directory = "/home/ada/m",
+                              .size = 5'000'000'000,
+                              .sha256 = "ab",
+                              .git_sha = "cd"},
+       .as_user = true},
   };
   return plan;
 }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What the words of the verb model share: a hub that is asked, and the files of a model wherever they are.
+
+#include <bringup/cli/options.hpp>
+#include <bringup/cli/verbs.hpp>
+#include <bringup/facts/machine.hpp>
+#include <bringup/host/hub.hpp>
+#include <bringup/report/model.hpp>
+#include <bringup/stacks/model_repo.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace bringup::cli {
+
+// One repository at one commit, and how it is asked for.
+struct HubModel {
+  host::Hub hub;
+  host::Runner run;
+  stacks::RepoName name;
+  stacks::Repo repo;
+  std::vector<stacks::RepoFile> wanted;  // by --only
+  std::string target;                    // --to, or the model's name in this directory
+  std::uint64_t free_bytes = 0;          // on the target's disk
+};
+
+// HF_ENDPOINT, or the catalog's row.
+Result<std::string> usual_hub();
+// Asks the hub what is in the repository that the second word names; moves no weights.
+Result<HubModel> ask_model(const Options& options, const Doors& doors, const facts::User& user);
+// Whether the hub lets this token read the files: a gated repository shows its list to everybody.
+Result<> check_gate(const HubModel& model);
+
+// What is told of it.
+report::HubSide side_of(const HubModel& model);
+
+// The files of a model, in a directory or on a hub.
+struct ModelFiles {
+  std::string where;  // in front of a name in errors: "/home/me/model/"
+  std::function<Result<std::vector<std::string>>()> names;
+  std::function<Result<std::string>(const std::string& name)> read;
+  std::function<Result<std::string>(const std::string& name, std::uint64_t offset, std::size_t size)> part;
+  std::function<Result<bool>(const std::string& name, std::uint64_t size)> has_bytes;  // at least so many
+};
+ModelFiles files_in(const host::View& view, const std::string& directory);
+ModelFiles files_on(const HubModel& model);
+
+// What a person said: a repository, or a directory.
+bool names_repository(const host::View& view, const std::string& word);
+
+Result<int> run_model_get(const Options& options, const Doors& doors);
+
+}  // namespace bringup::cli
