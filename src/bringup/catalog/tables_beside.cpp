@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables beside the chain itself: companions of torch, stacks, the toolkit on PyPI, services of NVLink fabrics,
-// keys and mirrors.
+// The tables beside the chain itself: companions of torch, stacks, the toolkit on PyPI, services of NVLink
+// fabrics, keys and mirrors.
 #include <bringup/base/text.hpp>
 #include <bringup/catalog/row.hpp>
 

@@ -5,7 +5,7 @@
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/look.hpp>
-#include <bringup/report/model.hpp>
+#include <bringup/cli/model.hpp>
 
 #include <fmt/format.h>
 
@@ -17,13 +17,6 @@ namespace {
 constexpr std::int64_t kUsualContext = 8192;
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMostHeader = 64U << 20U;  // what View reads of one file
-
-Result<std::int64_t> number_of(std::string_view option, const std::string& text) {
-  constexpr std::int64_t kMost = 100'000'000;
-  const auto number = base::to_integer(text);
-  if (number && *number > 0 && *number <= kMost) return *number;
-  return Error(Errc::usage, fmt::format("{} '{}': expected a number above 0", option, text));
-}
 
 // A safetensors file begins with the length of its header in eight bytes, the lowest first. Read and not
 // asked for its size: the hub's cache is made of links.
@@ -59,7 +52,22 @@ Result<std::vector<std::string>> weight_files(const host::View& view, const std:
   return Error(Errc::absent, directory + ": no *.safetensors file with weights is in it");
 }
 
-// The smallest GPU decides; NVML knows the card, the catalog the product.
+Error no_directory(const std::string& word) {
+  return {Errc::unsupported,
+          fmt::format("{}: no directory with a config.json; models are planned from a directory here, "
+                      "a repository on a hub cannot be asked yet",
+                      word)};
+}
+
+}  // namespace
+
+Result<std::int64_t> number_of(std::string_view option, const std::string& text) {
+  constexpr std::int64_t kMost = 100'000'000;
+  const auto number = base::to_integer(text);
+  if (number && *number > 0 && *number <= kMost) return *number;
+  return Error(Errc::usage, fmt::format("{} '{}': expected a number above 0", option, text));
+}
+
 std::optional<std::uint64_t> smallest_gpu(const facts::Machine& machine) {
   std::optional<std::uint64_t> least;
   const auto note = [&least](std::uint64_t bytes) { least = std::min(least.value_or(bytes), bytes); };
@@ -76,35 +84,30 @@ std::optional<std::uint64_t> smallest_gpu(const facts::Machine& machine) {
   return least;
 }
 
-Error no_directory(const std::string& word) {
-  return {Errc::unsupported,
-          fmt::format("{}: no directory with a config.json; models are planned from a directory here, "
-                      "a repository on a hub cannot be asked yet",
-                      word)};
+Result<report::ModelPlan> weigh_model(const host::View& view, const std::string& directory,
+                                      stacks::MemoryAsk ask) {
+  report::ModelPlan plan{
+      .directory = absolute(directory), .shape = {}, .ask = ask, .memory = {}, .gpu_bytes = std::nullopt};
+  const auto config = view.read(plan.directory + "/config.json");
+  if (!config && config.error().code() == Errc::absent) return no_directory(directory);
+  plan.shape = TRY(stacks::parse_model_config(TRY(config)).within(plan.directory));
+  const std::int64_t limit = plan.shape.context_limit;
+  if (ask.context == 0) plan.ask.context = std::min(limit > 0 ? limit : kUsualContext, kUsualContext);
+  for (const std::string& name : TRY(weight_files(view, plan.directory)))
+    TRY(count_file(view, plan.directory + "/" + name, plan));
+  if (plan.shape.quantization.empty()) plan.memory = stacks::memory_needs(plan.shape, plan.ask);
+  return plan;
 }
-
-}  // namespace
 
 Result<int> run_model(const Options& options, const Doors& doors) {
   if (options.words.size() != 2 || options.words[0] != "plan")
     return Error(Errc::usage, "expected 'bringup model plan DIR'; see 'bringup model --help'");
-  report::ModelPlan plan{.directory = absolute(options.words[1]),
-                         .shape = {},
-                         .ask = {},
-                         .memory = {},
-                         .gpu_bytes = std::nullopt};
-  const auto config = doors.view.read(plan.directory + "/config.json");
-  if (!config && config.error().code() == Errc::absent) return no_directory(options.words[1]);
-  plan.shape = TRY(stacks::parse_model_config(TRY(config)).within(plan.directory));
-  plan.ask.batch = TRY(number_of("--batch", options.batch));
-  const std::int64_t limit = plan.shape.context_limit;
-  plan.ask.context = options.context.empty() ? std::min(limit > 0 ? limit : kUsualContext, kUsualContext)
-                                             : TRY(number_of("--context", options.context));
-  if (limit > 0 && plan.ask.context > limit)
-    say(options, fmt::format("the model was made for a context of {} at most", limit));
-  for (const std::string& name : TRY(weight_files(doors.view, plan.directory)))
-    TRY(count_file(doors.view, plan.directory + "/" + name, plan));
-  if (plan.shape.quantization.empty()) plan.memory = stacks::memory_needs(plan.shape, plan.ask);
+  const std::int64_t context = options.context.empty() ? 0 : TRY(number_of("--context", options.context));
+  const std::int64_t batch = options.batch.empty() ? 1 : TRY(number_of("--batch", options.batch));
+  report::ModelPlan plan =
+      TRY(weigh_model(doors.view, options.words[1], {.context = context, .batch = batch}));
+  if (plan.shape.context_limit > 0 && plan.ask.context > plan.shape.context_limit)
+    say(options, fmt::format("the model was made for a context of {} at most", plan.shape.context_limit));
   plan.gpu_bytes = smallest_gpu(TRY(look(options, doors, {})).machine);
   TRY(print(options.json ? report::model_json(plan) : report::model_text(plan, output_style(options))));
   return plan.memory.empty() ? exit_not_measured : exit_ok;

@@ -229,20 +229,31 @@ void add_env(Builder& builder, const facts::Machine& machine, const catalog::Cat
                               .packages = {},
                               .index_url = index_url(catalog, env),
                               .variant = ""};
+  steps::InstallWheels others = wheels;  // what the PyTorch index does not carry comes from PyPI afterwards
+  others.index_url.clear();
   for (const resolve::WheelChoice& wheel : env.packages) {
-    wheels.packages.push_back(wheel.version.empty() ? wheel.name : wheel.name + "==" + wheel.version);
+    auto& packages = wheels.index_url.empty() || wheel.index == "pytorch" ? wheels.packages : others.packages;
+    packages.push_back(wheel.version.empty() ? wheel.name : wheel.name + "==" + wheel.version);
     if (wheel.name == "torch") wheels.variant = wheel.variant.value_or("");
   }
   const std::string variant = wheels.variant;
+  const std::size_t first = wheels.packages.size();
   builder.add({.id = "wheels-" + env.name,
                .kind = std::move(wheels),
                .why = variant.empty()
                           ? "the packages of the goal"
                           : fmt::format("PyTorch with its companions, all of one CUDA variant ({})", variant),
-               .changes = fmt::format("{} and what they need, from one index",
-                                      counted(env.packages.size(), "package")),
+               .changes = fmt::format("{} and what they need, from one index", counted(first, "package")),
                .as_user = true},
               {created, "uv"});
+  if (others.packages.empty()) return;
+  const std::size_t count = others.packages.size();
+  builder.add({.id = "packages-" + env.name,
+               .kind = std::move(others),
+               .why = "packages of the goal that the PyTorch index does not carry",
+               .changes = fmt::format("{} and what they need, from PyPI", counted(count, "package")),
+               .as_user = true},
+              {"wheels-" + env.name});
 }
 
 void add_python(Builder& builder, const facts::Machine& machine, const goal::Goal& goal,

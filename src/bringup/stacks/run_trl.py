@@ -29,7 +29,7 @@ def train_trl(torch):
         gradient_checkpointing=cuda and not shard, dataloader_num_workers=0)
     if shard:
         arguments.update(fsdp="full_shard auto_wrap", fsdp_config={"activation_checkpointing": True})
-    dtype = torch.bfloat16 if bf16 and lora else torch.float32
+    dtype = torch.bfloat16 if bf16 else torch.float32
     model = AutoModelForCausalLM.from_pretrained(ASK["model"], dtype=dtype)
     adapter = None
     if lora:

@@ -66,9 +66,9 @@ Result<const catalog::Stack*> find_stack(std::string_view name, const catalog::C
   std::vector<std::string> names;
   for (const catalog::Stack& one : catalog.stacks) names.push_back(one.name);
   const auto near = base::nearest(name, names);
-  return Error(Errc::usage, fmt::format("unknown stack '{}'{}; there are: {}", base::harmless(name),
-                                        near ? fmt::format(" (did you mean '{}'?)", *near) : "",
-                                        base::join(names, ", ")));
+  return Error(Errc::usage,
+               fmt::format("unknown stack '{}'{}; there are: {}", base::harmless(name),
+                           near ? fmt::format(" (did you mean '{}'?)", *near) : "", base::join(names, ", ")));
 }
 
 std::string env_name(const catalog::Stack& stack) {

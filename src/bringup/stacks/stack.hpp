@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A stack is a set of packages that trains or runs models, in an environment of its own: which there are, what
-// each wants as a goal, and what its helper tells while it runs.
+// A stack is a set of packages that trains or runs models, in an environment of its own: which there are,
+// what each wants as a goal, and what its helper tells while it runs.
 
 #include <bringup/catalog/catalog.hpp>
 #include <bringup/goal/goal.hpp>
