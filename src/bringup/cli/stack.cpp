@@ -81,11 +81,26 @@ Result<Decided> decide_stack(const Options& options, const Doors& doors, const c
   return decide(options, doors, std::move(looked), goals);
 }
 
+// Where no release of torch that was tried serves this machine, another one is taken, and that is said.
+void tell_untried(const Options& options, const catalog::Stack& stack, const resolve::Choice& choice) {
+  for (const resolve::EnvChoice& env : choice.envs) {
+    const auto torch = std::ranges::find(env.packages, "torch", &resolve::WheelChoice::name);
+    if (torch != env.packages.end() &&
+        std::ranges::find(stack.torches, torch->version) == stack.torches.end())
+      say(options,
+          fmt::format("note: {} was tried with torch {}, which this machine cannot have; torch {} is "
+                      "taken untried",
+                      stack.name, base::join(stack.torches, ", "), torch->version));
+  }
+}
+
 Result<int> install(const Options& options, const Doors& doors, const catalog::Stack& stack) {
   const Decided decided = TRY(decide_stack(options, doors, stack));
   if (!stack.notice.empty()) say(options, "note: " + stack.notice);
   TRY(print(report::plan_text(decided.resolution, decided.plan, output_style(options))));
-  if (!std::holds_alternative<resolve::Choice>(decided.resolution)) return no_choice(decided.looked.machine);
+  const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
+  if (choice == nullptr) return no_choice(decided.looked.machine);
+  tell_untried(options, stack, *choice);
   steps::Plan plan = decided.plan;
   if (options.user_only) {
     std::vector<std::string> left;
