@@ -28,7 +28,7 @@ def train_trl(torch):
         disable_tqdm=True, max_length=ASK["context"], use_cpu=not cuda, bf16=bf16, seed=1,
         gradient_checkpointing=cuda and not shard, dataloader_num_workers=0)
     if shard:
-        arguments.update(fsdp="full_shard auto_wrap", fsdp_config={"activation_checkpointing": True})
+        arguments.update(fsdp=True, fsdp_config={"activation_checkpointing": True})
     dtype = torch.bfloat16 if bf16 else torch.float32
     model = AutoModelForCausalLM.from_pretrained(ASK["model"], dtype=dtype)
     adapter = None
