@@ -205,31 +205,34 @@ std::string index_url(const catalog::Catalog& catalog, const resolve::EnvChoice&
   return url + torch->variant.value_or("cpu");
 }
 
-void add_env(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog,
-             const Choice& choice, const resolve::EnvChoice& env, const Tool& tool) {
+void add_env(Builder& builder, const facts::Machine& machine, const Choice& choice,
+             const resolve::EnvChoice& env, const Tool& tool) {
   const bool there =
       std::ranges::any_of(machine.envs, [&env](const facts::PythonEnv& one) { return one.path == env.path; });
-  const std::string created = "env-" + env.name;
-  if (!there) {
-    const std::string python =
-        choice.python.interpreter.empty() ? choice.python.version : choice.python.interpreter;
-    builder.add(
-        {.id = created,
-         .kind =
-             steps::CreateEnv{.path = env.path, .tool = tool.name, .manager = tool.manager, .python = python},
-         .why = fmt::format("an environment of its own with Python {}, so that nothing else can break it",
-                            choice.python.version),
-         .changes = "a new directory",
-         .as_user = true},
-        {"python-packages", "uv"});
-  }
+  if (there) return;
+  const std::string python =
+      choice.python.interpreter.empty() ? choice.python.version : choice.python.interpreter;
+  builder.add(
+      {.id = "env-" + env.name,
+       .kind =
+           steps::CreateEnv{.path = env.path, .tool = tool.name, .manager = tool.manager, .python = python},
+       .why = fmt::format("an environment of its own with Python {}, so that nothing else can break it",
+                          choice.python.version),
+       .changes = "a new directory",
+       .as_user = true},
+      {"python-packages", "uv"});
+}
+
+// Torch and its companions from their index, and what that does not carry from PyPI.
+void add_wheels(Builder& builder, const catalog::Catalog& catalog, const resolve::EnvChoice& env,
+                const Tool& tool) {
   steps::InstallWheels wheels{.env = env.path,
                               .tool = tool.name == "uv" ? "uv" : "pip",
                               .manager = tool.name == "uv" ? tool.manager : "",
                               .packages = {},
                               .index_url = index_url(catalog, env),
                               .variant = ""};
-  steps::InstallWheels others = wheels;  // what the PyTorch index does not carry comes from PyPI afterwards
+  steps::InstallWheels others = wheels;
   others.index_url.clear();
   for (const resolve::WheelChoice& wheel : env.packages) {
     auto& packages = wheels.index_url.empty() || wheel.index == "pytorch" ? wheels.packages : others.packages;
@@ -245,7 +248,7 @@ void add_env(Builder& builder, const facts::Machine& machine, const catalog::Cat
                           : fmt::format("PyTorch with its companions, all of one CUDA variant ({})", variant),
                .changes = fmt::format("{} and what they need, from one index", counted(first, "package")),
                .as_user = true},
-              {created, "uv"});
+              {"env-" + env.name, "uv"});
   if (others.packages.empty()) return;
   const std::size_t count = others.packages.size();
   builder.add({.id = "packages-" + env.name,
@@ -274,7 +277,9 @@ void add_python(Builder& builder, const facts::Machine& machine, const goal::Goa
   }
   const Tool tool = add_manager(builder, machine, goal, choice);
   for (const resolve::EnvChoice& env : choice.envs) {
-    if (to_do(env.action)) add_env(builder, machine, catalog, choice, env, tool);
+    if (!to_do(env.action)) continue;
+    add_env(builder, machine, choice, env, tool);
+    add_wheels(builder, catalog, env, tool);
   }
 }
 
