@@ -291,7 +291,7 @@ namespace {
 
 Result<Catalog> load_choices(const Files& files) {
   // In an order in which each file's references are there already.
-  static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 13>
+  static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 14>
       kReaders{{{"branches.toml", read_branches},
                 {"gpus.tsv", read_gpus},
                 {"first_driver.tsv", read_first_drivers},
@@ -299,6 +299,7 @@ Result<Catalog> load_choices(const Files& files) {
                 {"toolkits.toml", read_toolkits},
                 {"wheels.toml", read_wheels},
                 {"companions.toml", read_companions},
+                {"stacks.toml", read_stacks},
                 {"archives.toml", read_archives},
                 {"keys.toml", read_keys},
                 {"repos.toml", read_repos},

@@ -198,6 +198,16 @@ struct Companion {
   Provenance from;
 };
 
+// Packages that train or run models together, in an environment of their own.
+struct Stack {
+  std::string name;  // "trl"
+  std::string summary;
+  std::vector<std::string> packages;  // "torch" without a version, the others with an exact one
+  std::vector<std::string> torches;   // releases of torch to take, the first that this machine can have
+  std::string notice;                 // what the user should know before: "" for nothing
+  Provenance from;
+};
+
 // The toolkit as PyPI has it: nvcc without root and without NVIDIA's repository.
 struct PypiToolkit {
   Version version;  // 13.0
@@ -251,6 +261,7 @@ struct Catalog {
   std::vector<VendorRepo> repos;  // by os
   std::vector<Source> sources;
   std::vector<Companion> companions;       // by package, newest first
+  std::vector<Stack> stacks;               // by name
   std::vector<PypiToolkit> pypi_toolkits;  // newest first
   std::vector<FabricService> fabric;       // by name
   std::vector<SigningKey> keys;            // by file

@@ -132,6 +132,15 @@ Shown shown_companion(const Companion& one) {
           .from = {}};
 }
 
+Shown shown_stack(const Stack& one) {
+  return {.key = one.name,
+          .fields = {{"summary", one.summary},
+                     {"packages", listed(one.packages)},
+                     {"torches", listed(one.torches)},
+                     {"notice", one.notice}},
+          .from = {}};
+}
+
 Shown shown_fabric(const FabricService& one) {
   return {.key = one.name,
           .fields = {{"needed_by", one.needed_by},
@@ -183,6 +192,8 @@ constexpr std::array kTables{
           [](const Catalog& catalog) { return each_row(catalog.wheels, shown_wheels); }},
     Table{"companions", "packages that break beside some releases of torch",
           [](const Catalog& catalog) { return each_row(catalog.companions, shown_companion); }},
+    Table{"stacks", "packages that train or run models together",
+          [](const Catalog& catalog) { return each_row(catalog.stacks, shown_stack); }},
     Table{"archives", "what each distribution's own archive carries",
           [](const Catalog& catalog) { return each_row(catalog.archives, shown_archive); }},
     Table{"repos", "NVIDIA's repository for each distribution",

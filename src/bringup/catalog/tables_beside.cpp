@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables beside the chain itself: companions of torch, the toolkit on PyPI, services of NVLink fabrics,
-// keys and mirrors.
+// The tables beside the chain itself: companions of torch, stacks, the toolkit on PyPI, services of NVLink
+// fabrics, keys and mirrors.
 #include <bringup/base/text.hpp>
 #include <bringup/catalog/row.hpp>
 
@@ -94,6 +94,29 @@ Result<> read_companions(std::string_view text, Catalog& catalog) {
         return row.bad("companions are sorted by package, the newest first, and unique");
     }
     catalog.companions.push_back(std::move(one));
+    return ok;
+  });
+}
+
+Result<> read_stacks(std::string_view text, Catalog& catalog) {
+  return each(text, "stacks.toml", {"stack"}, [&catalog](std::string_view, Row& row) -> Result<> {
+    Stack one{.name = TRY(row.text("name")),
+              .summary = TRY(row.text("summary")),
+              .packages = TRY(row.texts("packages", true)),
+              .torches = TRY(row.texts("torches", true)),
+              .notice = TRY(row.text_or("notice", "")),
+              .from = TRY(row.provenance())};
+    TRY(check_torches(row, catalog, one.torches));
+    if (std::ranges::find(one.packages, "torch") == one.packages.end())
+      return row.bad("packages has no torch without a version; torches says which");
+    for (const std::string& package : one.packages) {
+      const bool of_set = package == "torch" || package == "torchvision" || package == "torchaudio";
+      if (!of_set && requirement_of(package).relation != "==")
+        return row.bad(fmt::format("'{}' has no exact version", package));
+    }
+    if (!catalog.stacks.empty() && catalog.stacks.back().name >= one.name)
+      return row.bad("stacks are sorted by name and unique");
+    catalog.stacks.push_back(std::move(one));
     return ok;
   });
 }

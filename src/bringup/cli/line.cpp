@@ -102,31 +102,38 @@ Chosen choose(const facts::Machine& machine, const goal::Goal& goal, const std::
 Result<Decided> decide(const Options& options, const Doors& doors) {
   Looked looked = TRY(look(options, doors, {}));
   const goal::Goal goal = TRY(read_goal(options, looked.recording ? doors.view : *looked.view));
+  return decide(options, doors, std::move(looked), {goal});
+}
+
+Result<Decided> decide(const Options& options, const Doors& doors, Looked looked,
+                       const std::vector<goal::Goal>& goals) {
   const std::string now = host::iso_time(doors.clock.now());
+  if (looked.recording && looked.machine.sources.empty()) {
+    say(options, "the recording does not say which software sources answer: all are taken to");
+    looked.machine.sources = sources_for(looked.machine);
+    for (facts::Source& source : looked.machine.sources) source.answered_seconds = 0.0;
+  }
+  // When nothing is to be done even if every source answered, none needs to be asked: a settled machine is
+  // judged without the network.
+  bool asked = !looked.here || options.offline;
+  if (asked) take_mirrors(looked.machine, goals.front());
+  facts::Machine connected = looked.machine;
+  for (facts::Source& source : connected.sources) source.answered_seconds = 0.0;
   Chosen chosen;
-  if (!looked.here || options.offline) {
-    if (looked.recording && looked.machine.sources.empty()) {
-      say(options, "the recording does not say which software sources answer: all are taken to");
-      looked.machine.sources = sources_for(looked.machine);
-      for (facts::Source& source : looked.machine.sources) source.answered_seconds = 0.0;
-    }
-    take_mirrors(looked.machine, goal);
-    chosen = choose(looked.machine, goal, looked.today, now);
-  } else {
-    // When nothing is to be done even if every source answered, none needs to be asked: a settled machine is
-    // judged without the network.
-    facts::Machine connected = looked.machine;
-    for (facts::Source& source : connected.sources) source.answered_seconds = 0.0;
-    chosen = choose(connected, goal, looked.today, now);
-    const bool settled =
-        std::holds_alternative<resolve::Choice>(chosen.resolution) && chosen.plan.steps.empty();
-    if (!settled) {
+  goal::Goal taken;
+  for (const goal::Goal& goal : goals) {
+    taken = goal;
+    chosen = choose(asked ? looked.machine : connected, goal, looked.today, now);
+    const auto chose = [&chosen] { return std::holds_alternative<resolve::Choice>(chosen.resolution); };
+    if (!asked && !(chose() && chosen.plan.steps.empty())) {
       ask_with_mirrors(looked.machine, goal);
+      asked = true;
       chosen = choose(looked.machine, goal, looked.today, now);
     }
+    if (chose()) break;
   }
   return Decided{.looked = std::move(looked),
-                 .goal = goal,
+                 .goal = std::move(taken),
                  .resolution = std::move(chosen.resolution),
                  .plan = std::move(chosen.plan)};
 }

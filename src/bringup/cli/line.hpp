@@ -25,6 +25,10 @@ struct Decided {
 
 // look, choose, plan.
 Result<Decided> decide(const Options& options, const Doors& doors);
+// The same for the first of these goals that this machine can have; where none can be, the last one's
+// conflict.
+Result<Decided> decide(const Options& options, const Doors& doors, Looked looked,
+                       const std::vector<goal::Goal>& goals);
 
 // How a changing verb ends without a choice: Errc::unreachable when no source answers at all, so that a
 // script can tell a missing network from a machine that cannot be served.

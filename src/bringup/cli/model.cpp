@@ -19,13 +19,6 @@ constexpr std::int64_t kUsualContext = 8192;
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMostHeader = 64U << 20U;  // what View reads of one file
 
-Result<std::int64_t> number_of(std::string_view option, const std::string& text) {
-  constexpr std::int64_t kMost = 100'000'000;
-  const auto number = base::to_integer(text);
-  if (number && *number > 0 && *number <= kMost) return *number;
-  return Error(Errc::usage, fmt::format("{} '{}': expected a number above 0", option, text));
-}
-
 // A safetensors file begins with the length of its header in eight bytes, the lowest first.
 Result<> count_file(const ModelFiles& files, const std::string& name, report::ModelPlan& plan) {
   const Error cut(Errc::malformed, files.where + name + ": no safetensors file, or one that is cut off");
@@ -83,43 +76,51 @@ Error no_model(const std::string& word) {
       fmt::format("{}: no directory with a config.json, and no name of a repository like org/name", word)};
 }
 
-// What its own files say, and the memory that follows.
-Result<> tell(const Options& options, const ModelFiles& files, report::ModelPlan& plan) {
+// What its own files say, and the memory that follows; a context of 0 is the model's own.
+Result<> weigh(const ModelFiles& files, stacks::MemoryAsk ask, report::ModelPlan& plan) {
   plan.shape = TRY(stacks::parse_model_config(TRY(files.read("config.json"))).within(files.where));
-  plan.ask.batch = TRY(number_of("--batch", options.batch));
+  plan.ask = ask;
   const std::int64_t limit = plan.shape.context_limit;
-  plan.ask.context = options.context.empty() ? std::min(limit > 0 ? limit : kUsualContext, kUsualContext)
-                                             : TRY(number_of("--context", options.context));
-  if (limit > 0 && plan.ask.context > limit)
-    say(options, fmt::format("the model was made for a context of {} at most", limit));
+  if (ask.context == 0) plan.ask.context = std::min(limit > 0 ? limit : kUsualContext, kUsualContext);
   for (const std::string& name : TRY(weight_files(files))) TRY(count_file(files, name, plan));
   if (plan.shape.quantization.empty()) plan.memory = stacks::memory_needs(plan.shape, plan.ask);
   return ok;
 }
 
+Result<> weigh_in(const host::View& view, const std::string& directory, stacks::MemoryAsk ask,
+                  report::ModelPlan& plan) {
+  plan.directory = absolute(directory);
+  const auto config = view.read(plan.directory + "/config.json");
+  if (!config && config.error().code() == Errc::absent) return no_model(directory);
+  return weigh(files_in(view, plan.directory), ask, plan);
+}
+
 // What the hub tells everybody is printed even where it does not give the files.
-Result<> tell_from_hub(const Options& options, const Doors& doors, report::ModelPlan& plan) {
+Result<> tell_from_hub(const Options& options, const Doors& doors, stacks::MemoryAsk ask,
+                       report::ModelPlan& plan) {
   const HubModel model = TRY(ask_model(options, doors, current_user()));
   plan.hub = side_of(model);
   auto told = check_gate(model);
-  if (told) told = tell(options, files_on(model), plan);
+  if (told) told = weigh(files_on(model), ask, plan);
   if (!told) plan.hub->why_not = told.error().message();
   return told;
 }
 
 Result<int> run_model_plan(const Options& options, const Doors& doors) {
   const std::string& word = options.words[1];
+  const stacks::MemoryAsk ask{
+      .context = options.context.empty() ? 0 : TRY(number_of("--context", options.context)),
+      .batch = options.batch.empty() ? 1 : TRY(number_of("--batch", options.batch))};
   report::ModelPlan plan;
   Result<> told = ok;
   if (names_repository(doors.view, word)) {
-    told = tell_from_hub(options, doors, plan);
+    told = tell_from_hub(options, doors, ask, plan);
     if (!plan.hub) return told.error();
   } else {
-    plan.directory = absolute(word);
-    const auto config = doors.view.read(plan.directory + "/config.json");
-    if (!config && config.error().code() == Errc::absent) return no_model(word);
-    TRY(tell(options, files_in(doors.view, plan.directory), plan));
+    TRY(weigh_in(doors.view, word, ask, plan));
   }
+  if (plan.shape.context_limit > 0 && plan.ask.context > plan.shape.context_limit)
+    say(options, fmt::format("the model was made for a context of {} at most", plan.shape.context_limit));
   hold_against(TRY(look(options, doors, {})).machine, plan);
   if (!plan.memory.empty()) plan.estimates = stacks::memory_estimates(plan.shape, plan.ask, plan.gpus);
   TRY(print(options.json ? report::model_json(plan) : report::model_text(plan, output_style(options))));
@@ -128,6 +129,26 @@ Result<int> run_model_plan(const Options& options, const Doors& doors) {
 }
 
 }  // namespace
+
+Result<std::int64_t> number_of(std::string_view option, const std::string& text) {
+  constexpr std::int64_t kMost = 100'000'000;
+  const auto number = base::to_integer(text);
+  if (number && *number > 0 && *number <= kMost) return *number;
+  return Error(Errc::usage, fmt::format("{} '{}': expected a number above 0", option, text));
+}
+
+Result<report::ModelPlan> weigh_model(const host::View& view, const std::string& directory,
+                                      stacks::MemoryAsk ask) {
+  report::ModelPlan plan;
+  TRY(weigh_in(view, directory, ask, plan));
+  return plan;
+}
+
+std::optional<std::uint64_t> smallest_gpu(const facts::Machine& machine) {
+  report::ModelPlan plan;
+  hold_against(machine, plan);
+  return plan.gpu_bytes;
+}
 
 Result<int> run_model(const Options& options, const Doors& doors) {
   const bool two = options.words.size() == 2;

@@ -52,4 +52,15 @@ bool names_repository(const host::View& view, const std::string& word);
 
 Result<int> run_model_get(const Options& options, const Doors& doors);
 
+// An option's whole number above 0; Errc::usage for anything else.
+Result<std::int64_t> number_of(std::string_view option, const std::string& text);
+
+// The shape of a model in a directory, its parameters and the memory that each use takes; a context of 0 is
+// the model's own, at most 8192. Errc::unsupported for what is no directory of a model.
+Result<report::ModelPlan> weigh_model(const host::View& view, const std::string& directory,
+                                      stacks::MemoryAsk ask);
+
+// The smallest GPU decides; NVML knows the card, the catalog the product. nullopt: none that can be seen.
+std::optional<std::uint64_t> smallest_gpu(const facts::Machine& machine);
+
 }  // namespace bringup::cli

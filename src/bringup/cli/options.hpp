@@ -36,19 +36,26 @@ struct Options {
   std::string shape;  // --for
   std::string root;   // --root: a recording
   std::string level = "standard";
-  std::string duration;     // of the soak: "10m"
-  std::string compare;      // an older verify --json
-  std::string html;         // where the proof is kept as a page
-  std::string junit;        // ... as JUnit XML
-  std::string prometheus;   // ... for node_exporter
-  std::string key;          // catalog use: file of trusted keys
-  std::string write;        // catalog refresh: where the new rows go
-  std::string why;          // plan --why: the part of the choice to give reasons for
-  std::string context;      // model plan: tokens; "" for the model's own limit, at most 8192
-  std::string batch = "1";  // model plan: sequences at a time
-  std::string to;           // model: where its files go; "" for its name in this directory
-  std::string only;         // model: "safetensors" or "original"; "" for both
-  std::string state;        // --state: where the journal is, "" for the default
+  std::string duration;    // of the soak: "10m"
+  std::string compare;     // an older verify --json
+  std::string html;        // where the proof is kept as a page
+  std::string junit;       // ... as JUnit XML
+  std::string prometheus;  // ... for node_exporter
+  std::string key;         // catalog use: file of trusted keys
+  std::string write;       // catalog refresh: where the new rows go
+  std::string why;         // plan --why: the part of the choice to give reasons for
+  std::string context;     // model plan, stack run: tokens; "" for the verb's own choice
+  std::string batch;       // model plan, stack run: sequences at a time; "" for 1
+  std::string to;          // model: where its files go; "" for its name in this directory
+  std::string only;        // model: "safetensors" or "original"; "" for both
+  bool smoke = false;      // stack run: on a small model that is made for it
+  bool resume = false;     // stack run: from the last checkpoint
+  std::string data;        // stack run: lines of instructions
+  std::string output;      // stack run: where checkpoints go
+  std::string steps;       // stack run: "" for the data once
+  std::string rate;        // stack run: --learning-rate
+  std::string python;      // stack run: of another environment
+  std::string state;       // --state: where the journal is, "" for the default
 };
 
 // One option: which verbs take it (a blank-separated list; "*" for all), and what it sets.

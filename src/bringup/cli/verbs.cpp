@@ -24,6 +24,8 @@ constexpr std::array kVerbs{
          Access::looks, "", 0, run_topo},
     Verb{"model", "what a model takes: memory, disk, licence; and fetching it from a hub", Access::looks,
          "plan DIR|REPO, get REPO", 2, run_model, "get"},
+    Verb{"stack", "packages that train models, each stack in an environment of its own: install, run, remove",
+         Access::changes, "[list|install|run|remove] [NAME] [full|lora] [MODEL]", 4, run_stack},
     Verb{"record", "write this machine down as a folder that every looking verb can replay", Access::looks,
          "DIR", 1, run_record},
     Verb{"catalog", "the facts behind every choice: list, show, check, refresh, use", Access::looks,

@@ -41,6 +41,7 @@ Result<int> run_explain(const Options& options, const Doors& doors);
 Result<int> run_plan(const Options& options, const Doors& doors);
 Result<int> run_verify(const Options& options, const Doors& doors);
 Result<int> run_model(const Options& options, const Doors& doors);
+Result<int> run_stack(const Options& options, const Doors& doors);
 Result<int> run_topo(const Options& options, const Doors& doors);
 Result<int> run_record(const Options& options, const Doors& doors);
 Result<int> run_catalog(const Options& options, const Doors& doors);

@@ -16,8 +16,6 @@
 namespace bringup::measure {
 namespace {
 
-// What decides how the user's own programs see the GPUs and reach each other; nothing else of the environment
-// is added.
 constexpr std::array kUserVariables{"CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER",  "NVIDIA_VISIBLE_DEVICES",
                                     "LD_LIBRARY_PATH",      "CUDA_HOME",          "NCCL_NVLS_ENABLE",
                                     "NCCL_P2P_DISABLE",     "NCCL_P2P_LEVEL",     "NCCL_SHM_DISABLE",
@@ -75,9 +73,7 @@ host::Command command_for(const facts::PythonEnv& env, const std::vector<std::st
                                  fmt::format("{:.3f}", static_cast<double>(deadline.count()) / 1000.0)},
                         .deadline = deadline};
   command.argv.insert(command.argv.end(), modules.begin(), modules.end());
-  for (const char* name : kUserVariables) {
-    if (const char* value = std::getenv(name)) command.environment.emplace_back(name, value);
-  }
+  command.environment = user_environment();
   if (user.root && user.uid != 0) {
     command.as = host::RunAs{.uid = user.uid, .gid = user.gid, .name = user.name, .home = user.home};
   }
@@ -85,6 +81,14 @@ host::Command command_for(const facts::PythonEnv& env, const std::vector<std::st
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> user_environment() {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const char* name : kUserVariables) {
+    if (const char* value = std::getenv(name)) out.emplace_back(name, value);
+  }
+  return out;
+}
 
 facts::Reading<facts::EnvProof> prove_env(const facts::PythonEnv& env,
                                           const std::vector<std::string>& modules, const facts::User& user,

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace bringup::measure {
@@ -36,6 +37,10 @@ enum class EnvDepth {
 facts::Reading<facts::EnvProof> prove_env(const facts::PythonEnv& env,
                                           const std::vector<std::string>& modules, const facts::User& user,
                                           Milliseconds deadline, EnvDepth depth = EnvDepth::quick);
+
+// What decides how the user's own programs see the GPUs and reach each other, as it is set here; nothing else
+// of the environment is given to an environment's Python.
+std::vector<std::pair<std::string, std::string>> user_environment();
 
 // Asks whether sources answer, all at once, each in a child, none for longer than the deadline. An answer is
 // HTTP status 200..399; through libcurl when the system has it, else by a connection of our own (plain HTTP

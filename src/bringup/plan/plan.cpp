@@ -240,24 +240,27 @@ void set_index(const facts::Machine& machine, const catalog::Catalog& catalog, c
     wheels.index_url = url;
 }
 
-void add_env(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog,
-             const Choice& choice, const resolve::EnvChoice& env, const Tool& tool) {
+void add_env(Builder& builder, const facts::Machine& machine, const Choice& choice,
+             const resolve::EnvChoice& env, const Tool& tool) {
   const bool there =
       std::ranges::any_of(machine.envs, [&env](const facts::PythonEnv& one) { return one.path == env.path; });
-  const std::string created = "env-" + env.name;
-  if (!there) {
-    const std::string python =
-        choice.python.interpreter.empty() ? choice.python.version : choice.python.interpreter;
-    builder.add(
-        {.id = created,
-         .kind =
-             steps::CreateEnv{.path = env.path, .tool = tool.name, .manager = tool.manager, .python = python},
-         .why = fmt::format("an environment of its own with Python {}, so that nothing else can break it",
-                            choice.python.version),
-         .changes = "a new directory",
-         .as_user = true},
-        {"python-packages", "uv"});
-  }
+  if (there) return;
+  const std::string python =
+      choice.python.interpreter.empty() ? choice.python.version : choice.python.interpreter;
+  builder.add(
+      {.id = "env-" + env.name,
+       .kind =
+           steps::CreateEnv{.path = env.path, .tool = tool.name, .manager = tool.manager, .python = python},
+       .why = fmt::format("an environment of its own with Python {}, so that nothing else can break it",
+                          choice.python.version),
+       .changes = "a new directory",
+       .as_user = true},
+      {"python-packages", "uv"});
+}
+
+// Torch and its companions from their index, and what that does not carry from PyPI.
+void add_wheels(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog,
+                const resolve::EnvChoice& env, const Tool& tool) {
   steps::InstallWheels wheels{.env = env.path,
                               .tool = tool.name == "uv" ? "uv" : "pip",
                               .manager = tool.name == "uv" ? tool.manager : "",
@@ -265,20 +268,34 @@ void add_env(Builder& builder, const facts::Machine& machine, const catalog::Cat
                               .index_url = "",
                               .variant = ""};
   set_index(machine, catalog, env, wheels);
+  const bool two =
+      std::ranges::any_of(env.packages, [](const auto& wheel) { return wheel.index == "pytorch"; });
+  steps::InstallWheels others = wheels;
+  others.index_url = pypi_url(machine);
+  others.find_links.clear();
   for (const resolve::WheelChoice& wheel : env.packages) {
-    wheels.packages.push_back(wheel.version.empty() ? wheel.name : wheel.name + "==" + wheel.version);
+    auto& packages = !two || wheel.index == "pytorch" ? wheels.packages : others.packages;
+    packages.push_back(wheel.version.empty() ? wheel.name : wheel.name + "==" + wheel.version);
     if (wheel.name == "torch") wheels.variant = wheel.variant.value_or("");
   }
   const std::string variant = wheels.variant;
+  const std::size_t first = wheels.packages.size();
   builder.add({.id = "wheels-" + env.name,
                .kind = std::move(wheels),
                .why = variant.empty()
                           ? "the packages of the goal"
                           : fmt::format("PyTorch with its companions, all of one CUDA variant ({})", variant),
-               .changes = fmt::format("{} and what they need, from one index",
-                                      counted(env.packages.size(), "package")),
+               .changes = fmt::format("{} and what they need, from one index", counted(first, "package")),
                .as_user = true},
-              {created, "uv"});
+              {"env-" + env.name, "uv"});
+  if (others.packages.empty()) return;
+  const std::size_t count = others.packages.size();
+  builder.add({.id = "packages-" + env.name,
+               .kind = std::move(others),
+               .why = "packages of the goal that the PyTorch index does not carry",
+               .changes = fmt::format("{} and what they need, from PyPI", counted(count, "package")),
+               .as_user = true},
+              {"wheels-" + env.name});
 }
 
 void add_python(Builder& builder, const facts::Machine& machine, const goal::Goal& goal,
@@ -299,7 +316,9 @@ void add_python(Builder& builder, const facts::Machine& machine, const goal::Goa
   }
   const Tool tool = add_manager(builder, machine, goal, choice);
   for (const resolve::EnvChoice& env : choice.envs) {
-    if (to_do(env.action)) add_env(builder, machine, catalog, choice, env, tool);
+    if (!to_do(env.action)) continue;
+    add_env(builder, machine, choice, env, tool);
+    add_wheels(builder, machine, catalog, env, tool);
   }
 }
 

@@ -56,6 +56,7 @@ const std::string kT = "toolkits.toml";
 const std::string kA = "archives.toml";
 const std::string kR = "repos.toml";
 const std::string kC = "companions.toml";
+const std::string kS = "stacks.toml";
 const std::string kSigners = "signers.toml";  // no table of facts: parse_trusted_keys() reads it
 
 INSTANTIATE_TEST_SUITE_P(
@@ -187,6 +188,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "torch 2.11.9 is in no row"},
         Refusal{"RequirementThatIsNone", kC, "also = [\"torchao==0.15.0\"]", "also = [\"torchao=0.15.0\"]",
                 "is no package with or without a version"},
+        Refusal{"StackUnsorted", kS, "name = \"torchtune\"", "name = \"zzz\"", "sorted by name"},
+        Refusal{"StackTwice", kS, "name = \"torchtune\"", "name = \"trl\"", "sorted by name and unique"},
+        Refusal{"StackWithoutTorch", kS, "packages = [\"torch\", \"torchvision\"",
+                "packages = [\"torchvision\"", "no torch without a version"},
+        Refusal{"StackPackageWithoutAVersion", kS, "trl==1.16.0", "trl>=1.16.0", "has no exact version"},
+        Refusal{"StackOfATorchThatIsNone", kS, "torches = [\"2.11.0\"", "torches = [\"2.11.9\"",
+                "torch 2.11.9 is in no row"},
         Refusal{"PypiToolkitWithoutARowOfItsOwn", kT, "version = \"13.4\"\npackages",
                 "version = \"13.9\"\npackages", "toolkit 13.9 is in no row of its own"},
         Refusal{"PypiToolkitUnsorted", kT, "version = \"13.4\"\npackages", "version = \"12.9\"\npackages",

@@ -153,6 +153,20 @@ TEST(Plan, DoesNotAddASecondSourceBesideAMirrorOfNvidias) {
   EXPECT_THAT(ids(plan_of(machine)), Not(Contains("vendor-source")));
 }
 
+TEST(Plan, TakesFromPypiWhatThePytorchIndexDoesNotCarry) {
+  const steps::Plan plan =
+      plan_of(machine_of("V100", "ubuntu-24.04", "kernel = \"6.8.0-45-generic\"\ngcc = \"13\""),
+              "[[env]]\nname = \"a\"\npackages = [\"torch\", \"trl==1.16.0\"]\n");
+  const auto& wheels = kind<steps::InstallWheels>(plan, "wheels-a");
+  EXPECT_EQ(wheels.index_url, "https://download.pytorch.org/whl/cu126");
+  EXPECT_EQ(wheels.packages.size(), 1U);
+  const auto& others = kind<steps::InstallWheels>(plan, "packages-a");
+  EXPECT_EQ(others.index_url, "");
+  EXPECT_EQ(others.variant, "");
+  EXPECT_THAT(others.packages, ElementsAre("trl==1.16.0"));
+  EXPECT_THAT(step(plan, "packages-a").needs, ElementsAre("wheels-a"));
+}
+
 TEST(Plan, OfRhelEnablesAModuleStream) {
   const steps::Plan plan = plan_of(machine_of("A100", "rocky-9.4", "kernel = \"5.14.0-427.el9.x86_64\""));
   const auto& driver = kind<steps::InstallPackages>(plan, "driver-packages");

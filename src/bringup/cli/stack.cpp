@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verb stack: what there is, install, remove; running one is in stack_run.cpp.
+#include <bringup/base/text.hpp>
+#include <bringup/cli/change.hpp>
+#include <bringup/cli/console.hpp>
+#include <bringup/cli/exit.hpp>
+#include <bringup/cli/line.hpp>
+#include <bringup/cli/stack.hpp>
+#include <bringup/plan/plan.hpp>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace bringup::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+bool installed(const host::View& view, const std::string& path) {
+  return view.exists(path + "/bin/python");
+}
+
+Result<int> list_stacks(const Options& options, const Doors& doors) {
+  const goal::Goal goal = TRY(read_goal(options, doors.view));
+  const facts::User user = current_user();
+  ordered_json list = ordered_json::array();
+  std::string text = "Stacks, each in an environment of its own:\n";
+  for (const catalog::Stack& stack : catalog::built_in().stacks) {
+    const std::string path = stack_path(goal, user, stack);
+    const bool there = installed(doors.view, path);
+    list.push_back({{"name", stack.name},
+                    {"summary", stack.summary},
+                    {"installed", there},
+                    {"path", path},
+                    {"packages", stack.packages},
+                    {"notice", stack.notice.empty() ? ordered_json(nullptr) : ordered_json(stack.notice)}});
+    text += fmt::format("\n  {:<12} {}\n", stack.name, there ? "in " + path : "not installed");
+    for (const std::string& line : base::wrap(stack.summary, 64))
+      text += fmt::format("  {:<12} {}\n", "", line);
+    if (stack.notice.empty()) continue;
+    for (const std::string& line : base::wrap("note: " + stack.notice, 64))
+      text += fmt::format("  {:<12} {}\n", "", line);
+  }
+  const ordered_json document = {{"schema", "bringup.stacks/1"}, {"stacks", std::move(list)}};
+  TRY(print(options.json ? document.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n"
+                         : text));
+  return exit_ok;
+}
+
+// What is of this stack alone, so that taking it back takes nothing from others.
+bool of_stack(const steps::Step& step, const catalog::Stack& stack) {
+  const std::string name = stacks::env_name(stack);
+  return step.id == "env-" + name || step.id == "wheels-" + name || step.id == "packages-" + name;
+}
+
+// The steps that others may come to rest on, and the stack's own; each is a run of its own in the journal.
+std::array<steps::Plan, 2> parts_of(const steps::Plan& plan, const catalog::Stack& stack) {
+  std::array<steps::Plan, 2> parts{plan, plan};
+  for (steps::Plan& part : parts) part.steps.clear();
+  for (steps::Step step : plan.steps) {
+    steps::Plan& part = parts[of_stack(step, stack) ? 1 : 0];
+    std::erase_if(step.needs, [&part](const std::string& need) {
+      return std::ranges::find(part.steps, need, &steps::Step::id) == part.steps.end();
+    });
+    part.steps.push_back(std::move(step));
+  }
+  return parts;
+}
+
+Result<Decided> decide_stack(const Options& options, const Doors& doors, const catalog::Stack& stack) {
+  Looked looked = TRY(look(options, doors, {}));
+  const goal::Goal goal = TRY(read_goal(options, doors.view));
+  const std::string path = stack_path(goal, looked.machine.user, stack);
+  std::erase_if(looked.machine.envs, [&path](const facts::PythonEnv& env) { return env.path != path; });
+  std::vector<goal::Goal> goals;
+  for (const std::string& torch : stack.torches) goals.push_back(stacks::goal_of(goal, stack, torch));
+  goals.push_back(stacks::goal_of(goal, stack, ""));
+  return decide(options, doors, std::move(looked), goals);
+}
+
+// Where no release of torch that was tried serves this machine, another one is taken, and that is said.
+void tell_untried(const Options& options, const catalog::Stack& stack, const resolve::Choice& choice) {
+  for (const resolve::EnvChoice& env : choice.envs) {
+    const auto torch = std::ranges::find(env.packages, "torch", &resolve::WheelChoice::name);
+    if (torch != env.packages.end() &&
+        std::ranges::find(stack.torches, torch->version) == stack.torches.end())
+      say(options,
+          fmt::format("note: {} was tried with torch {}, which this machine cannot have; torch {} is "
+                      "taken untried",
+                      stack.name, base::join(stack.torches, ", "), torch->version));
+  }
+}
+
+Result<int> install(const Options& options, const Doors& doors, const catalog::Stack& stack) {
+  const Decided decided = TRY(decide_stack(options, doors, stack));
+  if (!stack.notice.empty()) say(options, "note: " + stack.notice);
+  TRY(print(report::plan_text(decided.resolution, decided.plan, output_style(options))));
+  const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
+  if (choice == nullptr) return no_choice(decided.looked.machine);
+  tell_untried(options, stack, *choice);
+  steps::Plan plan = decided.plan;
+  if (options.user_only) {
+    std::vector<std::string> left;
+    plan = user_part(decided.plan, left);
+    if (!left.empty()) say(options, fmt::format("left for root: {}", base::join(left, ", ")));
+  }
+  if (plan.steps.empty())
+    say(options,
+        decided.plan.steps.empty() ? stack.name + " is installed" : "nothing can be done without root");
+  if (plan.steps.empty() || options.dry_run) return exit_ok;
+  if (!TRY(agree(options, fmt::format("Do these {} steps?", plan.steps.size())))) {
+    say(options, "nothing was changed");
+    return Error(Errc::refused, "not agreed");
+  }
+  Options agreed = options;
+  agreed.yes = true;
+  for (const steps::Plan& part : parts_of(plan, stack)) {
+    if (part.steps.empty()) continue;
+    const int performed = TRY(perform(agreed, doors, decided.looked.machine.user, part));
+    if (performed != exit_ok) return performed;
+  }
+  say(options, fmt::format("'bringup stack run {} full --smoke' tries it", stack.name));
+  return exit_ok;
+}
+
+// The newest run that made the stack's environment and stands.
+const apply::Run* run_of(const std::vector<apply::Run>& runs, const catalog::Stack& stack) {
+  const auto found = std::ranges::find_if(runs, [&stack](const apply::Run& run) {
+    return run.state != "undone" && std::ranges::any_of(run.plan.steps, [&](const steps::Step& step) {
+             return step.id == "env-" + stacks::env_name(stack);
+           });
+  });
+  return found == runs.end() ? nullptr : &*found;
+}
+
+Result<int> remove(const Options& options, const Doors& doors, const catalog::Stack& stack) {
+  const facts::User user = current_user();
+  const apply::Settings settings = settings_of(options, user);
+  const auto runs = TRY(apply::history(doors.view, settings));
+  const apply::Run* run = run_of(runs, stack);
+  if (run == nullptr) {
+    const std::string path = stack_path(TRY(read_goal(options, doors.view)), user, stack);
+    return Error(Errc::absent,
+                 installed(doors.view, path)
+                     ? path +
+                           ": no run of bringup in the journal made it, and bringup removes only what it "
+                           "made; remove the directory yourself"
+                     : fmt::format("the stack {} is not installed", stack.name));
+  }
+  const auto other = std::ranges::find_if(
+      run->plan.steps, [&stack](const steps::Step& step) { return !of_stack(step, stack); });
+  if (other != run->plan.steps.end())
+    return Error(Errc::refused, fmt::format("run {} made more than this stack ({}); 'bringup undo {}' takes "
+                                            "all of it back",
+                                            run->id, other->id, run->id));
+  if (options.dry_run) {
+    TRY(print(fmt::format("would take back run {}\n", run->id)));
+    return exit_ok;
+  }
+  if (!TRY(agree(options, fmt::format("Remove the stack {}?", stack.name))))
+    return Error(Errc::refused, "not agreed");
+  const auto observer = make_observer(options, true);
+  const apply::Run undone = TRY(apply::undo(run->id, *doors.control, doors.clock, settings, *observer));
+  say(options, run_line(undone));
+  return undone.state == "failed" ? exit_failed : undone.failed_step.empty() ? exit_ok : exit_refused;
+}
+
+}  // namespace
+
+std::string stack_path(const goal::Goal& goal, const facts::User& user, const catalog::Stack& stack) {
+  const std::string prefix = goal.python_prefix.empty() ? plan::default_prefix(user) : goal.python_prefix;
+  return fmt::format("{}/envs/{}", prefix, stacks::env_name(stack));
+}
+
+Result<int> run_stack(const Options& options, const Doors& doors) {
+  const std::vector<std::string> known{"list", "install", "run", "remove"};
+  const std::string word = options.words.empty() ? "list" : options.words[0];
+  if (std::ranges::find(known, word) == known.end()) {
+    const auto near = base::nearest(word, known);
+    return Error(Errc::usage, fmt::format("'stack {}'{}: expected {}", base::harmless(word),
+                                          near ? fmt::format(" (did you mean '{}'?)", *near) : "",
+                                          base::join(known, ", ")));
+  }
+  if (word == "list") return list_stacks(options, doors);
+  if (options.words.size() < 2)
+    return Error(
+        Errc::usage,
+        fmt::format("'bringup stack {}' needs the name of a stack; 'bringup stack' lists them", word));
+  const catalog::Stack& stack = *TRY(stacks::find_stack(options.words[1], catalog::built_in()));
+  if (word == "run") return stack_run(options, doors, stack);
+  if (options.words.size() > 2)
+    return Error(Errc::usage, fmt::format("'bringup stack {} {}' takes no more words", word, stack.name));
+  return word == "install" ? install(options, doors, stack) : remove(options, doors, stack);
+}
+
+}  // namespace bringup::cli
