@@ -124,8 +124,9 @@ TEST(Plan, GoesByMirrorsAndKeepsTheUpstreamsKey) {
       machine_of("RTX 4090", "ubuntu-24.04", "kernel = \"6.8.0-45-generic\"\ngcc = \"13\"");
   const steps::Plan plan = plan_of(by_mirror(direct, "cn"));
   const auto& key = kind<steps::FetchFile>(plan, "vendor-key");
+  const steps::Plan plan_of_direct = plan_of(direct);
   EXPECT_THAT(key.url, StartsWith("https://developer.download.nvidia.cn/compute/cuda/repos/ubuntu2404/"));
-  EXPECT_EQ(key.fingerprint, kind<steps::FetchFile>(plan_of(direct), "vendor-key").fingerprint);
+  EXPECT_EQ(key.fingerprint, kind<steps::FetchFile>(plan_of_direct, "vendor-key").fingerprint);
   EXPECT_THAT(
       kind<steps::WriteFile>(plan, "vendor-source").text,
       HasSubstr("URIs: https://developer.download.nvidia.cn/compute/cuda/repos/ubuntu2404/x86_64/\n"));
@@ -135,7 +136,8 @@ TEST(Plan, GoesByMirrorsAndKeepsTheUpstreamsKey) {
 TEST(Plan, TakesWheelsFromAMirrorsIndexOrItsFlatPage) {
   const facts::Machine direct =
       machine_of("V100", "ubuntu-24.04", "kernel = \"6.8.0-45-generic\"\ngcc = \"13\"");
-  const auto& sjtu = kind<steps::InstallWheels>(plan_of(by_mirror(direct, "sjtu")), "wheels-dl");
+  const steps::Plan by_sjtu = plan_of(by_mirror(direct, "sjtu"));
+  const auto& sjtu = kind<steps::InstallWheels>(by_sjtu, "wheels-dl");
   EXPECT_EQ(sjtu.index_url, "https://mirror.sjtu.edu.cn/pytorch-wheels/cu126");
   EXPECT_EQ(sjtu.find_links, "");
   const steps::Plan plan = plan_of(by_mirror(direct, "aliyun"));

@@ -97,7 +97,7 @@ TEST(FactsJson, EveryNullOfAnUnknownFactIsListedWithAReason) {
                                       "nvml.nvml_version",  "nvml.cuda_version",
                                       "nvml.library_path",  "driver.foreign_installer",
                                       "packages.manager",   "packages.archive_signed_by",
-                                      "boot.loader"};
+                                      "boot.loader",        "sources[0].mirror"};
   for (const std::string& place : nulls)
     EXPECT_TRUE(listed.contains(place) || nothing.contains(place)) << place;
   EXPECT_TRUE(listed.contains("counts.cuda"));

@@ -207,9 +207,10 @@ TEST(PlanText, EveryKindOfStepSaysWhatItDoesAndToWhat) {
        {"write a file, as you", "edit the block 'thing' of a file, as you", "download thing, as you",
         "install packages with thing, as you", "hold packages with thing, as you",
         "load a kernel module, as you", "install uv, as you",
-        "create a Python environment with thing, as you", "install wheels with thing into thing, as you"})
+        "create a Python environment with thing, as you", "install wheels with thing into thing, as you",
+        "download a file of thing, as you"})
     EXPECT_THAT(text, HasSubstr(what));
-  EXPECT_THAT(text, HasSubstr("9 steps: 0 as root, 9 as you\n"));
+  EXPECT_THAT(text, HasSubstr("10 steps: 0 as root, 10 as you\n"));
 }
 
 TEST(PlanJson, HasTheChoiceAsOtherProgramsReadIt) {

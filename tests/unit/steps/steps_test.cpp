@@ -172,7 +172,7 @@ TEST(PlanFile, RefusesRepeatedIds) {
 
 TEST(PlanFile, RefusesAFileFromTheNetworkThatNothingChecks) {
   EXPECT_THAT(refusal([](auto& json) { json["steps"][2]["do"]["fingerprint"] = ""; }),
-              HasSubstr("neither sha256 nor fingerprint"));
+              HasSubstr("no hash or fingerprint"));
 }
 
 TEST(PlanFile, RefusesOtherDocuments) {
