@@ -142,8 +142,8 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
   std::size_t least = std::max<std::size_t>(wanted.size() / 3, 1) + 1;
   for (const std::string& candidate : candidates) {
     // As many steps at least as one is longer: a hostile word of megabytes is not compared at all.
-    const auto [shorter, longer] = std::minmax(wanted.size(), candidate.size());
-    if (longer - shorter >= least) continue;
+    const std::size_t longer = std::max(wanted.size(), candidate.size());
+    if (longer - std::min(wanted.size(), candidate.size()) >= least) continue;
     const std::size_t steps = distance(wanted, lower(candidate));
     if (steps < least) {
       least = steps;

@@ -49,6 +49,10 @@ TEST(Text, NearestFindsTheMistypedWordAndNothingElse) {
   EXPECT_EQ(base::nearest("tolkit", keys), "toolkit");
   EXPECT_EQ(base::nearest("Driver", keys), "driver");
   EXPECT_EQ(base::nearest("kernel", keys), std::nullopt);
+  EXPECT_EQ(base::nearest("toolkitt", keys), "toolkit") << "one longer is still near";
+  // would take an hour if it were compared
+  const std::vector<std::string> many(1000, std::string(100'000, 'x'));
+  EXPECT_EQ(base::nearest(std::string(1'000'000, 'x'), many), std::nullopt);
 }
 
 TEST(Text, WidthsAreThoseOfATerminal) {
