@@ -24,7 +24,7 @@ std::string record_path(const Settings& settings) {
 }
 
 // A deadline above all deadlines of steps, and long enough at a shutdown for a package manager to end.
-std::string unit_text(const Settings& settings) {
+std::string unit_text(const Settings& settings, int uid) {
   return fmt::format(
       "{}[Unit]\n"
       "Description=bringup goes on with what a reboot interrupted\n"
@@ -33,6 +33,7 @@ std::string unit_text(const Settings& settings) {
       "After=network-online.target dkms.service systemd-modules-load.service\n"
       "\n[Service]\n"
       "Type=oneshot\n"
+      "Environment=SUDO_UID={}\n"
       "ExecStart={} resume --at-boot --yes --state {}\n"
       "SuccessExitStatus=3\n"
       "StandardOutput=journal+console\n"
@@ -40,7 +41,7 @@ std::string unit_text(const Settings& settings) {
       "KillMode=mixed\n"
       "TimeoutStartSec=12h\n"
       "TimeoutStopSec=15min\n",
-      kMark, record_path(settings), kProgram, settings.state_directory);
+      kMark, record_path(settings), uid, kProgram, settings.state_directory);
 }
 
 std::string wanted_text() {
@@ -116,7 +117,7 @@ Result<> arm(host::Control& control, const Settings& settings, Arming arming) {
   TRY(control.write(record_path(settings), to_json(what), 0600, std::nullopt));
   for (const std::string_view path : {kProgram, kUnit, kWanted}) TRY(make_parents(std::string(path), hands));
   TRY(control.write(std::string(kProgram), arming.program, 0755, std::nullopt));
-  TRY(write_ours(control, kUnit, unit_text(settings)));
+  TRY(write_ours(control, kUnit, unit_text(settings, arming.uid)));
   return write_ours(control, kWanted, wanted_text());
 }
 

@@ -24,6 +24,7 @@ struct AtBoot {
 struct Arming {
   AtBoot what;          // run, boots and made are filled in by apply
   std::string program;  // the bytes of an executable, which the unit runs a copy of
+  int uid = 0;          // of the user for whom root acts, as sudo would tell it; filled in by apply
 };
 
 // Whether systemd runs here and the paths can stand in a unit; else the reason.

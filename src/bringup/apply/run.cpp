@@ -141,9 +141,10 @@ Result<Run> settle(Result<Run> run, host::Control& control, const Settings& sett
   return run;
 }
 
-Result<> arm_for(const std::string& id, const Arming& arming, host::Control& control,
+Result<> arm_for(const std::string& id, int uid, const Arming& arming, host::Control& control,
                  const Settings& settings) {
   Arming mine = arming;
+  mine.uid = uid;
   mine.what.run = id;
   mine.what.boots = {TRY(boot_id(control.view()))};
   return arm(control, settings, std::move(mine));
@@ -176,7 +177,7 @@ Result<Run> apply(const steps::Plan& plan, host::Control& control, const host::C
                              std::nullopt));
   const Json kept = Json::parse(steps::to_json(without_secrets(plan)));
   const std::string id = log.run.id;
-  if (at_boot != nullptr) TRY(arm_for(id, *at_boot, control, settings));
+  if (at_boot != nullptr) TRY(arm_for(id, plan.user.uid, *at_boot, control, settings));
   Conductor conductor(std::move(log), control, clock, settings, observer);
   TRY(conductor.journal().add("begin", {{"format", kJournalFormat}, {"id", id}, {"plan", kept}}));
   for (const Json& record : taken_over) TRY(conductor.journal().add("step", record));

@@ -73,6 +73,8 @@ TEST(AtBoot, ARunThatWaitsForADriverKeepsItsUnitUntilItIsTakenAway) {
   const std::string unit = *machine.view().read(kUnit);
   EXPECT_THAT(unit, HasSubstr("ExecStart=/usr/local/sbin/bringup-at-boot resume --at-boot --yes --state " +
                               machine.settings().state_directory + "\n"));
+  EXPECT_THAT(unit, HasSubstr("Environment=SUDO_UID=" + std::to_string(machine.user().uid) + "\n"))
+      << "the environments that are proven are those of the user for whom it was done";
   EXPECT_THAT(unit,
               HasSubstr("ConditionPathExists=" + machine.settings().state_directory + "/at-boot.json\n"));
   EXPECT_THAT(*machine.view().read(kWanted), HasSubstr("Wants=bringup-at-boot.service\n"));
