@@ -254,7 +254,9 @@ def main():
     hub = Server(("127.0.0.1", 0), Hub)
     for server in (hub, store):
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    print(hub.server_address[1], store.server_address[1], flush=True)
+    # in one piece: the reader goes when it has the first number
+    sys.stdout.write("%d %d\n" % (hub.server_address[1], store.server_address[1]))
+    sys.stdout.flush()
     sys.stdin.read()
 
 
