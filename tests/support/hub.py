@@ -13,6 +13,7 @@ Each request is a line of JSON in LOG. Owners: `ok`; `gated` (licence: hf_good h
 import hashlib
 import json
 import random
+import os
 import sys
 import threading
 import time
@@ -254,9 +255,8 @@ def main():
     hub = Server(("127.0.0.1", 0), Hub)
     for server in (hub, store):
         threading.Thread(target=server.serve_forever, daemon=True).start()
-    # in one piece: the reader goes when it has the first number
-    sys.stdout.write("%d %d\n" % (hub.server_address[1], store.server_address[1]))
-    sys.stdout.flush()
+    # In one call of the system: the reader goes when it has the first number.
+    os.write(1, b"%d %d\n" % (hub.server_address[1], store.server_address[1]))
     sys.stdin.read()
 
 
