@@ -59,12 +59,17 @@ check_end() {
   fi
 }
 
-for n in $(seq 1 "$kills"); do
+# A fresh machine, and `up` on its way for a random part of the time that it takes in peace.
+begin_and_wait() {
   begin
   at=$((RANDOM * RANDOM % whole))
   up >"$root.up" 2>&1 &
   running=$!
   sleep "$(printf '%d.%03d' $((at / 1000)) $((at % 1000)))"
+}
+
+for n in $(seq 1 "$kills"); do
+  begin_and_wait
   pkill -KILL -f '^/usr/local/bin/bringup up' || echo "(it had ended)"
   wait "$running" 2>/dev/null || true
   began=$(date +%s%N)
@@ -76,11 +81,7 @@ for n in $(seq 1 "$kills"); do
 done
 
 for n in $(seq 1 "$cuts"); do
-  begin
-  at=$((RANDOM * RANDOM % whole))
-  up >"$root.up" 2>&1 &
-  running=$!
-  sleep "$(printf '%d.%03d' $((at / 1000)) $((at % 1000)))"
+  begin_and_wait
   power_off
   wait "$running" 2>/dev/null || true
   began=$(date +%s%N)

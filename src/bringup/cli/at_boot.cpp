@@ -104,8 +104,27 @@ Result<std::optional<apply::Arming>> arming_for(const Options& options, const Do
   arming.what.machine = machine_words(decided.looked.machine);
   arming.what.reboots = decided.goal.reboot == "auto";
   arming.what.awaits_driver = awaits_driver;
-  arming.program = TRY(doors.view.read("/proc/self/exe"));
+  auto program = doors.view.read("/proc/self/exe");
+  if (!program) {
+    say(options, "after a power cut it would not go on by itself: " + program.error().message());
+    return std::optional<apply::Arming>();
+  }
+  arming.program = std::move(*program);
   return std::optional(std::move(arming));
+}
+
+Result<bool> waits_for_boot(const Options& options, const Doors& doors) {
+  const auto what = TRY(apply::armed(doors.view, settings_of(options, current_user())));
+  return what && what->awaits_driver && !driver_runs(TRY(look(options, doors, {})).machine);
+}
+
+void tell_next_boot(const Options& options, const Doors& doors) {
+  const auto what = apply::armed(doors.view, settings_of(options, current_user()));
+  say(options, what && *what
+                   ? "the driver is installed and takes over at the next boot, which then proves the GPUs by "
+                     "itself: 'bringup status' and 'journalctl -u bringup-at-boot' tell how that went"
+                   : "the driver is installed and takes over at the next boot: reboot, then 'bringup up' "
+                     "proves the GPUs");
 }
 
 Result<> restart(const Doors& doors) {
@@ -161,7 +180,7 @@ Result<int> resume_at_boot(const Options& options, const Doors& doors) {
   }
   const bool waits = finished_now && what->awaits_driver && !driver_runs(looked.machine);
   if (waits && what->boots.size() <= apply::kMostBoots) {
-    say(options, "the driver is installed and takes over at the next boot, which then proves the GPUs");
+    tell_next_boot(options, doors);
     if (what->reboots) TRY(restart(doors));
     return exit_reboot;
   }

@@ -47,6 +47,14 @@ steps::Plan user_part(const steps::Plan& plan, std::vector<std::string>& left) {
   return part;
 }
 
+steps::Plan part_to_do(const Options& options, const steps::Plan& plan) {
+  if (!options.user_only) return plan;
+  std::vector<std::string> left;
+  steps::Plan part = user_part(plan, left);
+  if (!left.empty()) say(options, fmt::format("left for root: {}", base::join(left, ", ")));
+  return part;
+}
+
 std::string run_line(const apply::Run& run) {
   std::string line =
       fmt::format("{}  {}  {} of {} steps", run.id, run.state, run.done.size(), run.plan.steps.size());

@@ -16,6 +16,9 @@ apply::Settings settings_of(const Options& options, const facts::User& user);
 // The plan without the steps that need root, and without what rests on them; `left` names those.
 steps::Plan user_part(const steps::Plan& plan, std::vector<std::string>& left);
 
+// The part of a plan that is to be done now: with --user-only what needs no root, and what is left is said.
+steps::Plan part_to_do(const Options& options, const steps::Plan& plan);
+
 // What a run needs to go on by itself after a power cut or the reboot that its driver waits for
 // (`awaits_driver`); nothing where that is not wanted (policy.reboot = "never") or cannot be.
 Result<std::optional<apply::Arming>> arming_for(const Options& options, const Doors& doors,
@@ -35,7 +38,12 @@ Result<int> tell_proof(const Options& options, const Doors& doors, const goal::G
 // The part of `resume` that the unit calls at a boot: counts the boot, goes on, proves, takes the unit away.
 Result<int> resume_at_boot(const Options& options, const Doors& doors);
 
-// "reboots": restarts the machine, now.
+// Whether a run that ended well waits for a boot, which its driver takes over at; it is told what that boot
+// does.
+Result<bool> waits_for_boot(const Options& options, const Doors& doors);
+void tell_next_boot(const Options& options, const Doors& doors);
+
+// Restarts the machine, now.
 Result<> restart(const Doors& doors);
 
 std::size_t gpus_of(const facts::Machine& machine);

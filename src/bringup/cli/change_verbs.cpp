@@ -138,6 +138,11 @@ Result<int> run_resume(const Options& options, const Doors& doors) {
     return Error(Errc::refused, "not agreed");
   const auto observer = make_observer(options);
   const auto run = apply::resume(*doors.control, doors.clock, settings, *observer);
+  if (run && TRY(waits_for_boot(options, doors))) {
+    say(options, run_line(*run));
+    tell_next_boot(options, doors);
+    return exit_reboot;
+  }
   // Somebody is here and sees how it ended: nothing goes on behind his back.
   if (run || run.error().code() != Errc::busy) TRY(apply::disarm(*doors.control, settings));
   return end(options, run);

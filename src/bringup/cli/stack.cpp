@@ -101,12 +101,7 @@ Result<int> install(const Options& options, const Doors& doors, const catalog::S
   const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
   if (choice == nullptr) return no_choice(decided.looked.machine);
   tell_untried(options, stack, *choice);
-  steps::Plan plan = decided.plan;
-  if (options.user_only) {
-    std::vector<std::string> left;
-    plan = user_part(decided.plan, left);
-    if (!left.empty()) say(options, fmt::format("left for root: {}", base::join(left, ", ")));
-  }
+  const steps::Plan plan = part_to_do(options, decided.plan);
   if (plan.steps.empty())
     say(options,
         decided.plan.steps.empty() ? stack.name + " is installed" : "nothing can be done without root");

@@ -41,26 +41,11 @@ bool awaits_driver(const Options& options, const facts::Machine& machine, const 
 
 // The driver is there and another boot makes it the one that runs.
 Result<int> tell_reboot(const Options& options, const Doors& doors, const goal::Goal& goal) {
-  const bool armed = apply::armed(doors.view, settings_of(options, current_user()))
-                         .value_or(std::optional<apply::AtBoot>())
-                         .has_value();
-  say(options, armed
-                   ? "the driver is installed and takes over at the next boot, which then proves the GPUs by "
-                     "itself: 'bringup status' and 'journalctl -u bringup-at-boot' tell how that went"
-                   : "the driver is installed and takes over at the next boot: reboot, then 'bringup up' "
-                     "proves the GPUs");
+  tell_next_boot(options, doors);
   const bool asked =
       goal.reboot == "ask" && !options.yes && can_ask(options) && TRY(agree(options, "Reboot now?"));
   if (goal.reboot == "auto" || asked) TRY(restart(doors));
   return exit_reboot;
-}
-
-Result<steps::Plan> part_to_do(const Options& options, const Decided& decided) {
-  if (!options.user_only) return decided.plan;
-  std::vector<std::string> left;
-  steps::Plan part = user_part(decided.plan, left);
-  if (!left.empty()) say(options, fmt::format("left for root: {}", base::join(left, ", ")));
-  return part;
 }
 
 }  // namespace
@@ -81,7 +66,7 @@ Result<int> run_up(const Options& options, const Doors& doors) {
   const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
   if (choice == nullptr) return no_choice(machine);
   if (options.dry_run) return exit_ok;
-  const steps::Plan plan = TRY(part_to_do(options, decided));
+  const steps::Plan plan = part_to_do(options, decided.plan);
   if (plan.steps.empty()) {
     // Nothing to change: what was proven when it was made is not run again; `verify` does that.
     if (decided.plan.steps.empty()) say(options, "'bringup verify' proves it again");

@@ -43,9 +43,14 @@ class AtBoot : public testing::Test {
     return names.release;
   }
   // A run of one step that dies behind its first record.
-  void cut_off(const steps::Kind& kind, const std::string& kernel = "kernel " + this_kernel()) {
-    const apply::Arming arming{
-        .what = {.goal = "driver = \"none\"\n", .machine = kernel, .boots = {}, .made = {}}, .program = "x"};
+  void cut_off(const steps::Kind& kind, const std::string& kernel = "kernel " + this_kernel(),
+               bool awaits_driver = false) {
+    const apply::Arming arming{.what = {.goal = "driver = \"none\"\n",
+                                        .machine = kernel,
+                                        .awaits_driver = awaits_driver,
+                                        .boots = {},
+                                        .made = {}},
+                               .program = "x"};
     const steps::Plan plan = apply::fake::plan_of(machine, {step_of("one", kind)});
     apply::fake::Silent silent;
     for (std::size_t n = 1; n < 100; ++n) {
@@ -130,6 +135,27 @@ TEST_F(AtBoot, DoesNotGoOnUnderAnotherKernel) {
   EXPECT_EQ(code.error().code(), Errc::stale);
   EXPECT_THAT(code.error().message(), HasSubstr("for kernel 2.6.32; this is kernel " + this_kernel()));
   EXPECT_FALSE(machine.view().exists("/etc/new.conf"));
+  EXPECT_FALSE(machine.view().exists(kUnit));
+}
+
+// By hand, before the boot: it goes on, and the boot that its driver waits for still proves.
+TEST_F(AtBoot, ResumeByHandLeavesTheProofOfADriverToTheBoot) {
+  cut_off(kFile, "kernel " + this_kernel(), true);
+  options.at_boot = false;
+  const Doors doors{.view = machine.view(), .control = &machine, .clock = kClock};
+  const auto code = run_resume(options, doors);
+  ASSERT_TRUE(code) << code.error().message();
+  EXPECT_EQ(*code, exit_reboot);
+  EXPECT_EQ(state(), "done");
+  EXPECT_TRUE(machine.view().exists(kUnit));
+}
+
+TEST_F(AtBoot, ResumeByHandOfAnotherRunLeavesNoUnit) {
+  cut_off(kFile);
+  options.at_boot = false;
+  const auto code = run_resume(options, {.view = machine.view(), .control = &machine, .clock = kClock});
+  ASSERT_TRUE(code) << code.error().message();
+  EXPECT_EQ(*code, exit_ok);
   EXPECT_FALSE(machine.view().exists(kUnit));
 }
 
