@@ -83,10 +83,10 @@ class SignedCatalog : public CatalogVerb {
     if (!made || !made->success()) GTEST_SKIP() << "this openssl makes no key of Ed25519";
   }
   // A signed file of the tables in the tree; gives the public key's digits.
-  std::string sign(int version, const std::string& expires, const std::string& out) const {
-    const auto made =
-        host::run({.argv = {"/bin/bash", std::string(BRINGUP_SOURCE_DIR) + "/tools/sign-catalog",
-                            std::to_string(version), expires, "test", at("key.pem"), at(out)}});
+  std::string sign(int version, const std::string& expires, const std::string& out,
+                   const std::string& tree = BRINGUP_SOURCE_DIR) const {
+    const auto made = host::run({.argv = {"/bin/bash", tree + "/tools/sign-catalog", std::to_string(version),
+                                          expires, "test", at("key.pem"), at(out)}});
     EXPECT_TRUE(made && made->success()) << (made ? made->err : made.error().message());
     if (!made || made->out.size() < 65) return "";
     return made->out.substr(made->out.size() - 65, 64);
@@ -104,6 +104,21 @@ TEST_F(SignedCatalog, IsKeptAndThenUsedUntilItIsRemoved) {
   EXPECT_EQ(catalog({"list", "wheels"}).code, 0);
   fs::remove(home_ / "state/catalog");
   EXPECT_THAT(catalog({}).out, HasSubstr("compiled in"));
+}
+
+// Not only named as the one in use: its rows decide.
+TEST_F(SignedCatalog, GivesTheRowsThatAreUsed) {
+  fs::create_directories(home_ / "tree/tools");
+  fs::create_directories(home_ / "tree/data");
+  fs::copy(BRINGUP_SOURCE_DIR "/tools/sign-catalog", home_ / "tree/tools/sign-catalog");
+  fs::copy(BRINGUP_SOURCE_DIR "/data/catalog", home_ / "tree/data/catalog");
+  std::string sources = slurp(at("tree/data/catalog/sources.toml"));
+  sources.replace(sources.find("https://pypi.org"), 16, "https://pypi.example.org");
+  file("tree/data/catalog/sources.toml", sources);
+  const std::string key = keys(sign(3, "2099-01-01", "three", at("tree")));
+  ASSERT_EQ(catalog({"use", at("three"), "--key", key}).code, 0);
+  const Ran shown = catalog({"show", "sources", "pypi"});
+  EXPECT_THAT(shown.out, HasSubstr("https://pypi.example.org/simple/")) << shown.err;
 }
 
 TEST_F(SignedCatalog, OlderThanTheOneInUseIsRefused) {

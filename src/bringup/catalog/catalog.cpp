@@ -333,10 +333,16 @@ Replacement& replacement() {
   static Replacement one;
   return one;
 }
+bool taken = false;  // built_in() was called, and stays what it was then
 
 }  // namespace
 
 void replace_built_in(Files files, std::string origin) {
+  if (taken) {
+    static_cast<void>(
+        std::fputs("bringup: internal error: the catalog was asked before it was replaced\n", stderr));
+    std::abort();
+  }
   replacement() = {.files = std::move(files), .origin = std::move(origin)};
 }
 
@@ -351,6 +357,7 @@ const Files& files_in_use() {
 const Catalog& built_in() {
   // Never freed: the system takes the memory back faster than a destructor walks it.
   static const Catalog& catalog = *new Catalog([] {
+    taken = true;
     if (!replacement().files.empty()) {
       if (auto other = load_choices(replacement().files)) return std::move(other).take();
       replacement() = {};

@@ -50,7 +50,7 @@ std::string bundle_of(const Files& files, std::string_view manifest, std::string
 
 // Makes built_in() give these tables instead of the compiled-in ones, which stay when these do not load (a
 // later program may want more of a table): origin() says which it became. Before the first call of
-// built_in().
+// built_in(); later it aborts, because what was decided by then stands on other rows.
 void replace_built_in(Files files, std::string origin);
 // Where built_in() comes from: "compiled in", or the origin of what replaced it.
 const std::string& origin();

@@ -19,7 +19,7 @@ namespace {
 constexpr std::string_view kKeys = "/etc/bringup/catalog-keys.toml";
 
 std::string kept_at(const Options& options) {
-  return settings_of(options, current_user()).state_directory + "/catalog";
+  return state_directory_of(options, current_user()) + "/catalog";
 }
 
 std::string today() {
@@ -66,6 +66,8 @@ void take_catalog(const Options& options, const host::View& view) {
   if (bundle->expires < today()) return refuse(fmt::format("it expired on {}", bundle->expires));
   catalog::replace_built_in(std::move(bundle->files),
                             fmt::format("{}, version {}, made {}", path, bundle->version, bundle->made));
+  static_cast<void>(catalog::built_in());
+  if (catalog::origin() == "compiled in") refuse("this version of bringup wants other tables");
 }
 
 Result<int> use_catalog(const Options& options, const Doors& doors, const std::string& file) {

@@ -24,13 +24,15 @@ std::string way_on(const Error& error, bool began) {
 
 }  // namespace
 
-apply::Settings settings_of(const Options& options, const facts::User& user) {
+std::string state_directory_of(const Options& options, const facts::User& user) {
+  if (!options.state.empty()) return options.state;
   const char* xdg = std::getenv("XDG_STATE_HOME");
-  const std::string directory = !options.state.empty() ? options.state
-                                                       : apply::default_state_directory(
-                                                             user.root, user.home, xdg == nullptr ? "" : xdg);
+  return apply::default_state_directory(user.root, user.home, xdg == nullptr ? "" : xdg);
+}
+
+apply::Settings settings_of(const Options& options, const facts::User& user) {
   const auto hub = usual_hub();
-  return {.state_directory = directory, .root = user.root, .hub = hub ? *hub : ""};
+  return {.state_directory = state_directory_of(options, user), .root = user.root, .hub = hub ? *hub : ""};
 }
 
 steps::Plan user_part(const steps::Plan& plan, std::vector<std::string>& left) {

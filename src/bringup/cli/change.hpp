@@ -11,6 +11,8 @@
 
 namespace bringup::cli {
 
+// Where the journal is; asks no catalog, for a kept one lies there, too.
+std::string state_directory_of(const Options& options, const facts::User& user);
 apply::Settings settings_of(const Options& options, const facts::User& user);
 
 // The plan without the steps that need root, and without what rests on them; `left` names those.
