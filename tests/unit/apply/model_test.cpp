@@ -40,10 +40,12 @@ class ModelFile : public testing::Test {
   Result<apply::Run> get() { return get(step()); }
   Result<apply::Run> get(const steps::FetchModelFile& step) {
     return apply::apply(fake::plan_of(machine_, {fake::step_of("w", step, true)}), machine_, fake::kClock,
-                 machine_.settings(), silent_);
+                        machine_.settings(), silent_);
   }
   Result<apply::Run> go_on() { return apply::resume(machine_, fake::kClock, machine_.settings(), silent_); }
-  Result<apply::Run> go_back() { return apply::undo("", machine_, fake::kClock, machine_.settings(), silent_); }
+  Result<apply::Run> go_back() {
+    return apply::undo("", machine_, fake::kClock, machine_.settings(), silent_);
+  }
   std::string at(const std::string& path) const { return fake::slurp(machine_.world.at(path)); }
   bool there(const std::string& path) const { return fake::fs::exists(machine_.world.at(path)); }
 };
