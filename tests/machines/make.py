@@ -324,6 +324,18 @@ def secure_boot():
     dkms_packages(quiet(m)).service("nvidia-persistenced").done()
 
 
+def unconfirmed():
+    m = Machine("unconfirmed-ubuntu2404", """One RTX 4090 with Secure Boot. DKMS built and signed the module with this machine's own key, and nobody has asked shim
+        to trust that key: the kernel refuses the module.""", "ubuntu2404", "6.8.0-87-generic", cpus=16)
+    m.kernel_here("6.8.0-87-generic", module=NEW, signer="desk Secure Boot Module Signature key").grub("6.8.0-87-generic")
+    m.file("sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c", b"\x06\0\0\0\x01").file("var/lib/shim-signed/mok/MOK.der")
+    m.answer(["mokutil", "--test-key", "/var/lib/shim-signed/mok/MOK.der"], "/var/lib/shim-signed/mok/MOK.der is not enrolled\n")
+    m.pci("0000:01:00.0", 0x2684, driver=None, above=("0000:00:01.1",)).has_libraries(NEW).firmware(NEW)
+    m.nvml_error = {"error": 12, "message": "NVML: Driver Not Loaded (9)"}
+    m.cuda = "cuInit: CUDA_ERROR_NO_DEVICE (100)"
+    dkms_packages(quiet(m)).service("nvidia-persistenced").done()
+
+
 def four_3090():
     m = Machine("rtx3090x4-ubuntu2204", """Four RTX 3090 in one tower: three in slots of the processor with 16 lanes, the fourth in a slot with 4 lanes behind the
         chipset. The IOMMU translates (Debian's and Ubuntu's default on AMD), and one card is kept at 280 W of 350 W.""", "ubuntu2204", "5.15.0-160-generic")
@@ -497,6 +509,6 @@ def rocky():
                  "kernel-core=5.14.0-570.52.1.el9_6").done()
 
 
-for make in (nouveau, fresh, mismatch, next_kernel, secure_boot, four_3090, eight_a100, v100_beside_5090, fallen_off, laptop, wsl, one_of_eight, mig,
+for make in (nouveau, fresh, mismatch, next_kernel, secure_boot, unconfirmed, four_3090, eight_a100, v100_beside_5090, fallen_off, laptop, wsl, one_of_eight, mig,
              runfile, poisoned, cloud, rocky):
     make()

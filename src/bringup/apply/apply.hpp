@@ -80,6 +80,10 @@ Result<std::vector<std::string>> pending(const steps::Plan& plan, const host::Vi
 // Bytes that a step has left to bring, where an earlier attempt brought some.
 std::uint64_t bytes_left(const steps::FetchModelFile& step, const host::View& view);
 
+// Where the code is kept that shim asks for when a key is to be confirmed (EnrolKey); absent when none is.
+std::string key_code_path(std::string_view state_directory);
+Result<> forget_key_code(host::Control& control, const Settings& settings);
+
 // "/var/lib/bringup" for root, else "<home>/.local/state/bringup" ($XDG_STATE_HOME when absolute).
 std::string default_state_directory(bool root, std::string_view home, std::string_view xdg_state_home);
 

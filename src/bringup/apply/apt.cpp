@@ -112,6 +112,17 @@ Result<Simulation> simulate(std::vector<std::string> words, const Hands& hands,
                error.message() + "\n  while the package lists were refreshed:" + complaints);
 }
 
+// What cannot be told refuses nothing: apt has its own word on it later.
+Result<> check_room_for(const Simulation& simulation, const steps::InstallPackages& step,
+                        const Hands& hands) {
+  TRY(check_boot_room(step.builds_for, hands.view));
+  if (simulation.exact.empty()) return ok;
+  std::vector<std::string> argv{"apt-cache", "--no-all-versions", "show"};
+  argv.insert(argv.end(), simulation.exact.begin(), simulation.exact.end());
+  const auto answer = hands.view.ask({.argv = argv, .deadline = kQuestionDeadline});
+  return answer && answer->success() ? check_room(parse_apt_sizes(answer->out), hands.view) : ok;
+}
+
 bool is_interrupted(const host::View& view, const Database& database) {
   const auto updates = view.list("/var/lib/dpkg/updates");
   const bool journal = updates && std::ranges::any_of(*updates, [](const std::string& name) {
@@ -164,7 +175,13 @@ Simulation parse_apt_simulation(std::string_view output) {
                                                                        : nullptr;
     const auto words = base::words(line);
     if (words.size() < 2) continue;
-    if (words[0] == "Inst") simulation.installs.emplace_back(words[1]);
+    if (words[0] == "Inst") {
+      simulation.installs.emplace_back(words[1]);
+      const auto version =
+          std::ranges::find_if(words, [](std::string_view word) { return word.starts_with("("); });
+      if (version != words.end())
+        simulation.exact.push_back(fmt::format("{}={}", words[1], version->substr(1)));
+    }
     if (words[0] == "Remv" || words[0] == "Purg") simulation.removes.emplace_back(words[1]);
   }
   return simulation;
@@ -189,7 +206,9 @@ Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
   std::vector<std::string> words{"install", "--no-install-recommends"};
   if (is_interrupted(hands.view, TRY(dpkg_database(hands.view)))) words.emplace_back("--fix-broken");
   words.insert(words.end(), step.packages.begin(), step.packages.end());
-  TRY(check_installation(TRY(simulate(words, hands, complaints))));
+  const Simulation simulation = TRY(simulate(words, hands, complaints));
+  TRY(check_installation(simulation));
+  TRY(check_room_for(simulation, step, hands));
   std::vector<std::string> argv = apt_get(std::move(words));
   // A disk that was filled with downloaded packages is nobody's wish: they are not kept.
   for (const char* word : {"-y", "--no-remove", "-o", "Dpkg::Options::=--force-confdef", "-o",

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/apply/conductor.hpp>
+#include <bringup/apply/lanes.hpp>
 
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
 
 namespace bringup::apply {
 namespace {
@@ -27,8 +31,12 @@ Hands Conductor::hands_for(const steps::Step& step, bool again) {
           .index_is_fresh = &index_is_fresh_,
           .clock = &clock_,
           .hub = settings_.hub,
+          .state = settings_.state_directory,
           .patience = settings_.patience,
-          .say = [this, &step](std::string_view line) { observer_.step_says(step, line); }};
+          .say = [this, &step](std::string_view line) {
+            const std::lock_guard guard(telling_);
+            observer_.step_says(step, line);
+          }};
 }
 
 Result<> Conductor::perform_and_look(std::size_t index, bool again) {
@@ -67,6 +75,7 @@ Result<bool> Conductor::do_step(std::size_t index) {
     fields["before"] = *progress.before;
   }
   TRY(journal_.add("step", fields));
+  if (!progress.begun) progress.order = ++begun_;
   progress.begun = true;
   progress.done = false;
   progress.was_done = false;
@@ -76,18 +85,24 @@ Result<bool> Conductor::do_step(std::size_t index) {
   return false;
 }
 
-Result<Run> Conductor::forward() {
+Result<> Conductor::tell_and_do(std::size_t index) {
   const std::vector<steps::Step>& plan = log_.run.plan.steps;
-  for (std::size_t i = 0; i < plan.size(); ++i) {
-    if (host::interrupted()) return stop(nullptr, {Errc::cancelled, "stopped between two steps"});
-    observer_.step_begins(plan[i], i + 1, plan.size());
-    const auto began = clock_.steady();
-    const auto done = do_step(i);
-    observer_.step_ends(plan[i], done ? ok : Result<>(done.error()), seconds_since(began, clock_),
-                        done && *done);
-    if (!done) return stop(&plan[i], done.error());
+  {
+    const std::lock_guard guard(telling_);
+    observer_.step_begins(plan[index], index + 1, plan.size());
   }
-  return end("done");
+  const auto began = clock_.steady();
+  const auto done = do_step(index);
+  const Result<> how = done ? ok : Result<>(done.error());
+  const std::lock_guard guard(telling_);
+  observer_.step_ends(plan[index], how, seconds_since(began, clock_), done && *done);
+  return how;
+}
+
+Result<Run> Conductor::forward() {
+  auto halt = side_by_side(log_.run.plan, [this](std::size_t index) { return tell_and_do(index); });
+  if (!halt) return end("done");
+  return stop(halt->step ? &log_.run.plan.steps[*halt->step] : nullptr, std::move(halt->why));
 }
 
 // Packages in an environment that this run made go with it.
@@ -124,13 +139,22 @@ Result<> Conductor::keep(std::size_t index, const Error& why) {
   return journal_.add("kept", {{"step", id}, {"message", without_secrets(why.message())}});
 }
 
+// Those that were begun, the last one first: what one step remembers is what those before it had left.
+std::vector<std::size_t> Conductor::last_begun_first() const {
+  std::vector<std::size_t> all(log_.steps.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  std::erase_if(all, [this](std::size_t i) { return !log_.steps[i].begun; });
+  std::ranges::sort(all, std::greater(), [this](std::size_t i) { return log_.steps[i].order; });
+  return all;
+}
+
 Result<Run> Conductor::backward() {
   const std::vector<steps::Step>& plan = log_.run.plan.steps;
-  for (std::size_t left = plan.size(); left > 0; --left) {
-    const std::size_t i = left - 1;
-    if (!log_.steps[i].begun) continue;
+  const std::vector<std::size_t> order = last_begun_first();
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    const std::size_t i = order[k];
     if (host::interrupted()) return stop(nullptr, {Errc::cancelled, "stopped between two steps"});
-    observer_.step_begins(plan[i], plan.size() - i, plan.size());
+    observer_.step_begins(plan[i], k + 1, order.size());
     const auto began = clock_.steady();
     const auto undone = take_back(i);
     observer_.step_ends(plan[i], undone, seconds_since(began, clock_), false);

@@ -4,6 +4,10 @@
 
 #include <bringup/apply/journal.hpp>
 
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+
 namespace bringup::apply {
 
 class Conductor {
@@ -15,7 +19,9 @@ class Conductor {
         clock_(clock),
         settings_(settings),
         observer_(observer),
-        journal_(control, clock, journal_path(settings, log_.run.id)) {}
+        journal_(control, clock, journal_path(settings, log_.run.id)) {
+    for (const Progress& step : log_.steps) begun_ = std::max<std::size_t>(begun_, step.order);
+  }
 
   Journal& journal() { return journal_; }
 
@@ -25,9 +31,11 @@ class Conductor {
  private:
   Hands hands_for(const steps::Step& step, bool again);
   Result<bool> do_step(std::size_t index);
+  Result<> tell_and_do(std::size_t index);
   Result<> perform_and_look(std::size_t index, bool again);
   Result<> take_back(std::size_t index);
   bool goes_with_its_env(std::size_t index) const;
+  std::vector<std::size_t> last_begun_first() const;
   Result<> keep(std::size_t index, const Error& why);
   Error stop(const steps::Step* step, Error why);
   Result<Run> end(std::string_view state);
@@ -37,8 +45,10 @@ class Conductor {
   const host::Clock& clock_;
   const Settings& settings_;
   Observer& observer_;
+  std::mutex telling_;  // two lanes tell the same observer
   Journal journal_;
-  bool index_is_fresh_ = false;
+  std::atomic<std::size_t> begun_ = 0;  // how many steps were ever begun
+  bool index_is_fresh_ = false;         // only the machine's lane asks
 };
 
 }  // namespace bringup::apply

@@ -25,6 +25,7 @@ struct Hands {
   bool* index_is_fresh = nullptr;      // the package lists were refreshed in this run
   const host::Clock* clock = nullptr;  // null while only looking
   std::string_view hub = {};           // of Settings
+  std::string_view state = {};         // the directory, of Settings; "" while only looking
   std::chrono::seconds patience{0};    // of Settings
   std::function<void(std::string_view)> say;
 
@@ -75,6 +76,16 @@ Result<bool> holds(const steps::LoadModule& step, const Hands& hands);
 Result<Json> remember(const steps::LoadModule& step, const Hands& hands);
 Result<> perform(const steps::LoadModule& step, const Hands& hands);
 Result<> undo(const steps::LoadModule& step, const Json& before, const Hands& hands);
+// kind_repository_file.cpp
+Result<bool> holds(const steps::InstallFromRepositoryFile& step, const Hands& hands);
+Result<Json> remember(const steps::InstallFromRepositoryFile& step, const Hands& hands);
+Result<> perform(const steps::InstallFromRepositoryFile& step, const Hands& hands);
+Result<> undo(const steps::InstallFromRepositoryFile& step, const Json& before, const Hands& hands);
+// kind_key.cpp
+Result<bool> holds(const steps::EnrolKey& step, const Hands& hands);
+Result<Json> remember(const steps::EnrolKey& step, const Hands& hands);
+Result<> perform(const steps::EnrolKey& step, const Hands& hands);
+Result<> undo(const steps::EnrolKey& step, const Json& before, const Hands& hands);
 // kind_python.cpp
 Result<bool> holds(const steps::InstallUv& step, const Hands& hands);
 Result<Json> remember(const steps::InstallUv& step, const Hands& hands);

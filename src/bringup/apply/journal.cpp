@@ -83,7 +83,8 @@ class Reader {
     log_.run.ended_at = string_in(record, "at");
     if (log_.run.failed_step.empty()) log_.run.message = string_in(record, "message");
   }
-  static void begin_step(Progress& step, const Json& record) {
+  void begin_step(Progress& step, const Json& record) {
+    if (!step.begun) step.order = ++begun_;
     step.begun = true;
     step.done = false;
     step.was_done = false;
@@ -98,6 +99,7 @@ class Reader {
   }
 
   Log& log_;
+  std::size_t begun_ = 0;
 };
 
 }  // namespace
@@ -160,6 +162,7 @@ steps::Plan without_secrets(steps::Plan plan) {
 }
 
 Result<> Journal::add(std::string_view name, const Json& fields) {
+  const std::lock_guard guard(mutex_);
   if (broken_) return Error(Errc::io, path_ + ": an earlier record could not be written");
   Json record = {{"record", name}, {"at", host::iso_time(clock_.now())}};
   record.update(fields);

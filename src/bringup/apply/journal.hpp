@@ -6,6 +6,7 @@
 #include <bringup/apply/apply.hpp>
 #include <bringup/apply/hands.hpp>
 
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,7 @@ struct Progress {
   bool taken_back = false;
   std::optional<Json> before = {};  // the first that was remembered
   std::string from = {};            // the run whose half-done work this one took over
+  std::size_t order = 0;            // which was begun before which; from 1
   bool open() const { return begun && !done; }
 };
 
@@ -54,8 +56,8 @@ Result<Log> read_log(std::string_view bytes);
 // The plan as the journal keeps it: addresses without names and passwords.
 steps::Plan without_secrets(steps::Plan plan);
 
-// Adds records to one run's file. After an append that failed nothing more is written: what got to the disk
-// of it is not known.
+// Adds records to one run's file, whole ones from several threads. After an append that failed nothing more
+// is written: what got to the disk of it is not known.
 class Journal {
  public:
   Journal(host::Control& control, const host::Clock& clock, std::string path)
@@ -68,6 +70,7 @@ class Journal {
   host::Control& control_;
   const host::Clock& clock_;
   std::string path_;
+  std::mutex mutex_;
   bool broken_ = false;
 };
 

@@ -24,6 +24,7 @@ using Database = std::map<std::string, Installed, std::less<>>;
 // What a manager would do, taken from its own simulation.
 struct Simulation {
   std::vector<std::string> installs;  // and upgrades
+  std::vector<std::string> exact;     // the same as "name=version"; apt's only
   std::vector<std::string> removes;
   std::vector<std::string> downgrades;
   std::vector<std::string> held;  // would be changed although they are held
@@ -47,6 +48,19 @@ Result<> apt_install(const steps::InstallPackages& step, const Hands& hands);
 Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands);
 // Finishes what an interrupted dpkg left, when there is something.
 Result<> repair_dpkg(const Hands& hands);
+
+// space.cpp
+struct Room {
+  std::uint64_t archives = 0;  // bytes to fetch
+  std::uint64_t unpacked = 0;  // bytes on the disk afterwards
+};
+// Of what `apt-cache show` prints.
+Room parse_apt_sizes(std::string_view output);
+// Errc::io when a file system has too little room for packages, or for the start images that are written
+// anew.
+Result<> check_room(const Room& room, const host::View& view);
+Result<> check_room_at(const char* path, const Room& room, const host::View& view);  // of `unpacked` alone
+Result<> check_boot_room(const std::vector<std::string>& releases, const host::View& view);
 
 // dnf.cpp
 Database parse_rpm_database(std::string_view output);

@@ -75,7 +75,8 @@ void take_over(const std::vector<Log>& logs, Log& log, std::vector<Json>& record
     const Progress* progress = nullptr;
     const Log* earlier = left_open(logs, log.run.plan.steps[i], progress);
     if (earlier == nullptr) continue;
-    log.steps[i] = {.begun = true, .before = progress->before, .from = earlier->run.id};
+    log.steps[i] = {
+        .begun = true, .before = progress->before, .from = earlier->run.id, .order = records.size() + 1};
     records.push_back({{"step", log.run.plan.steps[i].id},
                        {"from", earlier->run.id},
                        {"before", progress->before.value_or(Json::object())}});

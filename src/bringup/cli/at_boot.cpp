@@ -78,7 +78,10 @@ Result<int> prove_at_last(const Options& options, const Doors& doors, const appl
   const goal::Goal goal =
       what.goal.empty() ? goal::Goal{} : TRY(goal::parse_goal(what.goal, "the goal of that run"));
   auto proven = tell_proof(options, doors, goal, gpus_of(machine) > 0);
-  TRY(apply::disarm(*doors.control, settings_of(options, current_user())));
+  const apply::Settings settings = settings_of(options, current_user());
+  TRY(apply::disarm(*doors.control, settings));
+  // Confirmed or not, shim has forgotten the request.
+  TRY(apply::forget_key_code(*doors.control, settings));
   return proven;
 }
 
@@ -118,7 +121,17 @@ Result<bool> waits_for_boot(const Options& options, const Doors& doors) {
   return what && what->awaits_driver && !driver_runs(TRY(look(options, doors, {})).machine);
 }
 
+std::string code_at_the_console(const Options& options, const Doors& doors) {
+  const std::string path = apply::key_code_path(state_directory_of(options, current_user()));
+  return std::string(base::trim(doors.view.read(path).value_or("")));
+}
+
 void tell_next_boot(const Options& options, const Doors& doors) {
+  if (const std::string code = code_at_the_console(options, doors); !code.empty())
+    say(options,
+        fmt::format("Secure Boot: at the next boot a blue screen waits ten seconds for a key. Choose 'Enroll "
+                    "MOK', 'Continue', 'Yes', and type {}; without that the driver is not loaded",
+                    code));
   const auto what = apply::armed(doors.view, settings_of(options, current_user()));
   say(options, what && *what
                    ? "the driver is installed and takes over at the next boot, which then proves the GPUs by "
@@ -181,7 +194,7 @@ Result<int> resume_at_boot(const Options& options, const Doors& doors) {
   const bool waits = finished_now && what->awaits_driver && !driver_runs(looked.machine);
   if (waits && what->boots.size() <= apply::kMostBoots) {
     tell_next_boot(options, doors);
-    if (what->reboots) TRY(restart(doors));
+    if (what->reboots && code_at_the_console(options, doors).empty()) TRY(restart(doors));
     return exit_reboot;
   }
   return prove_at_last(options, doors, *what, looked.machine);

@@ -44,6 +44,8 @@ Result<int> resume_at_boot(const Options& options, const Doors& doors);
 // does.
 Result<bool> waits_for_boot(const Options& options, const Doors& doors);
 void tell_next_boot(const Options& options, const Doors& doors);
+// What shim asks for at the next boot before it trusts a key; "" when it asks for nothing.
+std::string code_at_the_console(const Options& options, const Doors& doors);
 
 // Restarts the machine, now.
 Result<> restart(const Doors& doors);

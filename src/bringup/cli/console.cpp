@@ -62,55 +62,48 @@ class Terminal final : public apply::Observer {
         moving_(::isatty(STDERR_FILENO) == 1 && !options.verbose) {}
 
   void step_begins(const steps::Step& step, std::size_t number, std::size_t of) override {
-    began_ = std::chrono::steady_clock::now();
-    head_ = fmt::format("[{}/{}] {}", number, of, step.id);
-    apt_ = AptProgress{};
-    last_.clear();
+    const std::string head = fmt::format("[{}/{}] {}", number, of, step.id);
+    going_.begin(step.id, head, std::chrono::steady_clock::now());
     if (quiet_) return;
     if (moving_)
       draw();
     else
       put(STDERR_FILENO,
-          fmt::format("{}: {}\n", head_,
+          fmt::format("{}: {}\n", head,
                       base::harmless(back_ ? "taking back " + steps::target(step.kind) : step.why)));
   }
 
-  void step_says(const steps::Step& /*step*/, std::string_view line) override {
-    apt_.read(line);
-    last_ = base::harmless(base::trim(line));
+  void step_says(const steps::Step& step, std::string_view line) override {
+    going_.says(step.id, line);
     if (quiet_) return;
     if (verbose_)
-      put(STDERR_FILENO, "    " + last_ + "\n");
+      put(STDERR_FILENO, fmt::format("    {}{}\n", going_.several() ? step.id + ": " : "",
+                                     base::harmless(base::trim(line))));
     else if (moving_)
       draw();
   }
 
-  void step_ends(const steps::Step& /*step*/, const Result<>& how, double seconds, bool was_done) override {
+  void step_ends(const steps::Step& step, const Result<>& how, double seconds, bool was_done) override {
+    const std::string head = going_.end(step.id);
     if (quiet_) return;
     const std::string end = !how       ? "failed: " + base::harmless(how.error().message())
                             : was_done ? "was done already"
                                        : "done, " + base::human_seconds(seconds);
-    put(STDERR_FILENO, fmt::format("{}{}: {}\n", moving_ ? "\r\x1b[K" : "", head_, end));
+    put(STDERR_FILENO, fmt::format("{}{}: {}\n", moving_ ? "\r\x1b[K" : "", head, end));
+    if (moving_) draw();
   }
 
  private:
   void draw() const {
-    const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
-    const auto left = seconds_left(apt_.part(), elapsed);
-    std::string line = fmt::format("{}  {}", head_, base::human_seconds(elapsed));
-    if (left) line += fmt::format(", about {} left", base::human_seconds(*left));
-    if (!last_.empty()) line += "  " + last_;
-    put(STDERR_FILENO, "\r\x1b[K" + base::fit(line, columns_of(STDERR_FILENO) - 1));
+    put(STDERR_FILENO,
+        "\r\x1b[K" + going_.line(std::chrono::steady_clock::now(), columns_of(STDERR_FILENO) - 1));
   }
 
   bool back_;  // undo: the step's reason is no reason to take it back
   bool quiet_;
   bool verbose_;
   bool moving_;
-  std::chrono::steady_clock::time_point began_{};
-  std::string head_;
-  std::string last_;
-  AptProgress apt_;
+  Going going_;
 };
 
 }  // namespace

@@ -44,7 +44,10 @@ Result<int> tell_reboot(const Options& options, const Doors& doors, const goal::
   tell_next_boot(options, doors);
   const bool asked =
       goal.reboot == "ask" && !options.yes && can_ask(options) && TRY(agree(options, "Reboot now?"));
-  if (goal.reboot == "auto" || asked) TRY(restart(doors));
+  const bool somebody = asked || code_at_the_console(options, doors).empty();
+  if (goal.reboot == "auto" && !somebody)
+    say(options, "it is not rebooted by itself, because somebody has to be at its console then");
+  if (asked || (goal.reboot == "auto" && somebody)) TRY(restart(doors));
   return exit_reboot;
 }
 

@@ -145,6 +145,21 @@ void look_at_libraries(const Boots& boots, const ModuleOnDisk& module) {
             fmt::format("sudo dkms autoinstall -k {}; or install the driver's packages anew", boots.release));
 }
 
+// Of a module that DKMS built, and signed with this key.
+void look_at_key(const Boots& boots, const facts::SigningKey& key, const Evidence& on) {
+  const Evidence trust = seen(fmt::format("mokutil --test-key {}", key.path), key.trust);
+  if (key.trust == "enrolled")
+    return boots.say("Secure Boot", Outlook::good, "the key that the module is signed with is trusted",
+                     {on, trust});
+  if (key.trust == "requested")
+    return boots.say("Secure Boot", Outlook::unknown,
+                     "the module is loaded when somebody at the console confirms its key while it boots",
+                     {on, trust});
+  boots.say("Secure Boot", Outlook::bad,
+            "Secure Boot will refuse the module: the key that it is signed with is not trusted", {on, trust},
+            "sudo bringup up");
+}
+
 void look_at_signature(const Boots& boots, const ModuleOnDisk& module) {
   const Machine& machine = boots.machine;
   if (machine.secure_boot && !*machine.secure_boot) return;
@@ -173,6 +188,8 @@ void look_at_signature(const Boots& boots, const ModuleOnDisk& module) {
     return boots.say("Secure Boot", Outlook::good,
                      "signed with the key that signed the module which runs now",
                      {on, seen(module.path, "signed by " + module.signer)});
+  const auto& key = machine.boot.signing_key;
+  if (key && *key && base::contains(module.path, "dkms")) return look_at_key(boots, **key, on);
   boots.say("Secure Boot", Outlook::unknown,
             "the module is signed; whether the firmware knows the key cannot be told",
             {on, seen(module.path, "signed by " + module.signer)},

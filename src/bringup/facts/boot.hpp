@@ -5,6 +5,8 @@
 
 #include <bringup/facts/gpu.hpp>
 
+#include <array>
+
 namespace bringup::facts {
 
 // One line of the boot loader's menu.
@@ -30,6 +32,16 @@ struct DkmsBuild {
   std::string version;  // "580.159.04"
   std::string kernel;   // built for it; "" for the source itself
   bool operator==(const DkmsBuild&) const = default;
+};
+
+// Where the certificate of the key may lie that DKMS signs modules with: Ubuntu's own place, then dkms(8)'s.
+inline constexpr std::array kSigningKeys{"/var/lib/shim-signed/mok/MOK.der", "/var/lib/dkms/mok.pub"};
+
+// That key, and whether shim trusts it.
+struct SigningKey {
+  std::string path;   // of its certificate
+  std::string trust;  // "enrolled", "requested" (to be confirmed at the next boot), "none"
+  bool operator==(const SigningKey&) const = default;
 };
 
 // apt's unattended-upgrades.
@@ -60,6 +72,8 @@ struct Boot {
   Reading<bool> reboot_required = Error(Errc::absent, "not looked at");
   std::vector<std::string> reboot_required_by;  // packages
   Reading<Unattended> unattended = Error(Errc::absent, "not looked at");
+  Reading<std::optional<SigningKey>> signing_key = Error(
+      Errc::absent, "not looked at");  // nothing: without Secure Boot none is asked for, or there is none yet
   bool operator==(const Boot&) const = default;
 };
 

@@ -91,6 +91,7 @@ struct Machine {
   Boot boot;
   Packages packages;
   std::vector<Toolkit> toolkits;
+  Reading<RepositoryFile> repository_file = Error(Errc::absent, "the goal names none");
   std::vector<PythonInterpreter> pythons;
   std::vector<PythonManager> managers;
   std::vector<PythonEnv> envs;

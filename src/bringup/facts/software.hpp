@@ -64,6 +64,17 @@ struct Toolkit {
   bool operator==(const Toolkit&) const = default;
 };
 
+// A repository of NVIDIA's that came as one package:
+// cuda-repo-ubuntu2204-12-1-local_12.1.0-530.30.02-1_amd64.deb.
+struct RepositoryFile {
+  std::string path;
+  std::string sha256;   // of the file, hexadecimal
+  std::string system;   // "ubuntu2204"
+  std::string arch;     // "amd64"
+  std::string toolkit;  // "12.1"
+  bool operator==(const RepositoryFile&) const = default;
+};
+
 struct PythonInterpreter {
   std::string path;     // "/usr/bin/python3.11"
   std::string version;  // "3.11.2" from its libraries, or "3.11" from its name

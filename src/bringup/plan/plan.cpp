@@ -143,14 +143,25 @@ void add_holds(Builder& builder, const facts::Machine& machine, const Choice& ch
               {"driver-packages"});
 }
 
+void add_key(Builder& builder, const Choice& choice) {
+  if (choice.driver.enrol.empty()) return;
+  builder.add({.id = "enrol-key",
+               .kind = steps::EnrolKey{.certificates = choice.driver.enrol},
+               .why = "Secure Boot loads the module only when its key is trusted",
+               .changes = "one request to shim; somebody at the console confirms it at the next boot"},
+              {"driver-packages"});
+}
+
 void add_load(Builder& builder, const facts::Machine& machine, const Choice& choice) {
   const bool gpus_here = !machine.hypothetical && !machine.pci.empty();
   const bool in_container = machine.container && machine.container->has_value();
   const bool running_served =
       std::ranges::find(choice.driver.kernels, machine.kernel.running) != choice.driver.kernels.end();
   const bool free_of_nouveau = machine.driver.nouveau_loaded && !*machine.driver.nouveau_loaded;
+  const auto& key = machine.boot.signing_key;
+  const bool refused = !choice.driver.enrol.empty() || (key && *key && (*key)->trust == "requested");
   if (choice.driver.action != Action::install || !gpus_here || in_container || !running_served ||
-      !free_of_nouveau)
+      !free_of_nouveau || refused)
     return;
   builder.add({.id = "load-module",
                .kind = steps::LoadModule{.module = "nvidia"},
@@ -298,22 +309,27 @@ void add_wheels(Builder& builder, const facts::Machine& machine, const catalog::
               {"wheels-" + env.name});
 }
 
+bool makes_environments(const Choice& choice) {
+  return std::ranges::any_of(choice.envs, [](const resolve::EnvChoice& env) { return to_do(env.action); });
+}
+
+// Before the driver: with this there, environments are filled while the driver builds.
+void add_python_packages(Builder& builder, const facts::Machine& machine, const Choice& choice) {
+  if (!makes_environments(choice) || choice.python.packages.empty()) return;
+  builder.add(
+      {.id = "python-packages",
+       .kind = steps::InstallPackages{.manager = manager_of(machine),
+                                      .packages = choice.python.packages,
+                                      .dnf_module = "",
+                                      .builds_for = {}},
+       .why = fmt::format("Python {} with venv, to make environments with", choice.python.version),
+       .changes = fmt::format("{} and what they need", counted(choice.python.packages.size(), "package"))},
+      kSourceSteps);
+}
+
 void add_python(Builder& builder, const facts::Machine& machine, const goal::Goal& goal,
                 const catalog::Catalog& catalog, const Choice& choice) {
-  const auto to_install =
-      std::ranges::count_if(choice.envs, [](const resolve::EnvChoice& env) { return to_do(env.action); });
-  if (to_install == 0) return;
-  if (!choice.python.packages.empty()) {
-    builder.add(
-        {.id = "python-packages",
-         .kind = steps::InstallPackages{.manager = manager_of(machine),
-                                        .packages = choice.python.packages,
-                                        .dnf_module = "",
-                                        .builds_for = {}},
-         .why = fmt::format("Python {} with venv, to make environments with", choice.python.version),
-         .changes = fmt::format("{} and what they need", counted(choice.python.packages.size(), "package"))},
-        kSourceSteps);
-  }
+  if (!makes_environments(choice)) return;
   const Tool tool = add_manager(builder, machine, goal, choice);
   for (const resolve::EnvChoice& env : choice.envs) {
     if (!to_do(env.action)) continue;
@@ -332,8 +348,10 @@ steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const ca
                  const resolve::Choice& choice, std::string_view now) {
   Builder builder;
   add_sources(builder, machine, catalog, choice);
+  add_python_packages(builder, machine, choice);
   add_driver(builder, machine, choice);
   add_holds(builder, machine, choice);
+  add_key(builder, choice);
   add_load(builder, machine, choice);
   add_toolkit(builder, machine, choice);
   add_python(builder, machine, goal, catalog, choice);

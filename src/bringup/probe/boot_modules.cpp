@@ -156,6 +156,32 @@ facts::Reading<facts::Unattended> read_unattended(const host::View& view) {
   return out;
 }
 
+// mokutil's exit status is the same for several answers; its words tell them apart.
+facts::Reading<std::optional<facts::SigningKey>> read_signing_key(const host::View& view,
+                                                                  const facts::Reading<bool>& secure_boot) {
+  if (!secure_boot)
+    return Error(secure_boot.error()).within("whether Secure Boot asks for a key is not known");
+  if (!*secure_boot) return std::optional<facts::SigningKey>();
+  const auto path =
+      std::ranges::find_if(facts::kSigningKeys, [&view](const char* one) { return view.exists(one); });
+  if (path == facts::kSigningKeys.end())
+    return std::optional<facts::SigningKey>();  // DKMS makes it when it first builds
+  const host::Outcome answer = TRY(view.ask(
+      {.argv = {"mokutil", "--test-key", *path}, .environment = {}, .as = {}, .input = {}, .on_output = {}}));
+  const std::string said = answer.out + answer.err;
+  facts::SigningKey key{.path = *path, .trust = ""};
+  if (base::contains(said, "is not enrolled"))
+    key.trust = "none";
+  else if (base::contains(said, "enrollment request"))
+    key.trust = "requested";
+  else if (base::contains(said, "already"))
+    key.trust = "enrolled";
+  else
+    return Error(Errc::failed, fmt::format("mokutil --test-key {} {}: {}", *path, host::describe(answer),
+                                           base::harmless(base::trim(said))));
+  return std::optional(std::move(key));
+}
+
 // The full name of what is set at `word` within `scopes`.
 std::string apt_name(const std::vector<std::string>& scopes, const std::string& word) {
   std::string name = base::join(scopes, "::");
@@ -260,7 +286,8 @@ std::string apt_upgrades_essence(std::string_view text) {
   return out;
 }
 
-facts::Boot read_boot(const host::View& view, const facts::Kernel& kernel) {
+facts::Boot read_boot(const host::View& view, const facts::Kernel& kernel,
+                      const facts::Reading<bool>& secure_boot) {
   facts::Boot boot;
   read_loader(view, boot);
   boot.modprobe = read_modprobe(view);
@@ -271,6 +298,7 @@ facts::Boot read_boot(const host::View& view, const facts::Kernel& kernel) {
   boot.enabled = read_enabled(view);
   read_reboot_required(view, boot);
   boot.unattended = read_unattended(view);
+  boot.signing_key = read_signing_key(view, secure_boot);
   return boot;
 }
 

@@ -88,7 +88,8 @@ std::vector<std::string> parse_modules_load(std::string_view text);
 std::vector<std::string> parse_apt_list_of(std::string_view text, std::string_view name);
 // What a recording keeps of a file of apt.conf.d.
 std::string apt_upgrades_essence(std::string_view text);
-facts::Boot read_boot(const host::View& view, const facts::Kernel& kernel);
+facts::Boot read_boot(const host::View& view, const facts::Kernel& kernel,
+                      const facts::Reading<bool>& secure_boot);
 
 // python.cpp and toolkits.cpp
 std::optional<std::string> parse_torch_version(std::string_view version_py);  // "2.11.0+cu130"

@@ -61,6 +61,11 @@ struct RecordingNotes {
 Result<RecordingNotes> parse_notes(std::string_view toml);
 std::string notes_to_toml(const RecordingNotes& notes);
 
+// What is known of a repository that came as one package: Debian's control fields of it, and its hash, which
+// takes seconds. Errc::usage for a file that is not there or is no such package.
+Result<facts::RepositoryFile> read_repository_file(const host::View& view, const std::string& path);
+Result<facts::RepositoryFile> parse_repository_file(std::string_view fields, const std::string& path);
+
 // Copies from `view` what look() would read of it into `directory` (files/, answers/, gpus.json,
 // recording.toml), with serials, UUIDs, MACs, host and user names replaced. Returns what was redacted, in
 // words. Writes only below `directory`, which must not exist or be empty.

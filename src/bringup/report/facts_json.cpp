@@ -286,6 +286,7 @@ ordered_json Writer::boot() {
   json["reboot_required"] = read("boot.reboot_required", boot.reboot_required);
   json["reboot_required_by"] = boot.reboot_required_by;
   json["unattended"] = read("boot.unattended", boot.unattended);
+  json["signing_key"] = read("boot.signing_key", boot.signing_key);
   return json;
 }
 

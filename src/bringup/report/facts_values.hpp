@@ -45,6 +45,9 @@ inline ordered_json value_of(const facts::ConfigLine& line) {
 inline ordered_json value_of(const facts::DkmsBuild& build) {
   return {{"name", build.name}, {"version", build.version}, {"kernel", text_or_null(build.kernel)}};
 }
+inline ordered_json value_of(const facts::SigningKey& key) {
+  return {{"path", key.path}, {"trust", key.trust}};
+}
 inline ordered_json value_of(const facts::Unattended& unattended) {
   return {{"on", unattended.on}, {"origins", unattended.origins}, {"never", unattended.never}};
 }
@@ -58,12 +61,12 @@ ordered_json value_of(const std::vector<T>& list) {
   return json;
 }
 template <typename T>
-ordered_json value_of(const std::optional<T>& value) {
-  return value ? ordered_json(*value) : ordered_json(nullptr);
-}
-template <typename T>
 ordered_json value_of(const T& value) {
   return value;
+}
+template <typename T>
+ordered_json value_of(const std::optional<T>& value) {
+  return value ? value_of(*value) : ordered_json(nullptr);
 }
 
 }  // namespace bringup::report

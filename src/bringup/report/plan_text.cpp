@@ -196,7 +196,11 @@ std::string does(const steps::Kind& kind) {
           [](const steps::FetchFile& one) { return "download " + plain(one.url); },
           [&](const steps::InstallPackages& one) { return "install packages" + with(one.manager); },
           [&](const steps::HoldPackages& one) { return "hold packages" + with(one.manager); },
+          [](const steps::InstallFromRepositoryFile& one) {
+            return "install packages out of the repository in " + plain(one.path);
+          },
           [](const steps::LoadModule&) { return std::string("load a kernel module"); },
+          [](const steps::EnrolKey&) { return std::string("ask Secure Boot to trust a key"); },
           [](const steps::InstallUv&) { return std::string("install uv"); },
           [&](const steps::CreateEnv& one) { return "create a Python environment" + with(one.tool); },
           [&](const steps::InstallWheels& one) {

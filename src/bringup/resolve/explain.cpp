@@ -269,6 +269,28 @@ void companion_reasons(const Problem& problem, const Wishes& wishes, const catal
   }
 }
 
+// Secure Boot refuses modules that are built here until their key is trusted; those of the distribution's own
+// build are trusted already.
+bool key_is_wanted(const facts::Machine& machine, const DriverChoice& driver) {
+  if (!machine.secure_boot || !*machine.secure_boot) return false;
+  if (machine.container && machine.container->has_value()) return false;
+  const auto& read = machine.boot.signing_key;
+  const bool there = read && read->has_value();
+  const bool asked = there && (*read)->trust != "none";
+  if (driver.action == Action::keep)
+    return there && !asked && !(machine.driver.loaded && machine.driver.loaded->has_value());
+  return !asked && std::ranges::none_of(driver.packages, [](const std::string& name) {
+    return name.starts_with("linux-modules-nvidia");
+  });
+}
+
+void add_key(const facts::Machine& machine, DriverChoice& driver) {
+  if (!key_is_wanted(machine, driver)) return;
+  driver.enrol.assign(facts::kSigningKeys.begin(), facts::kSigningKeys.end());
+  if (driver.action == Action::keep) return;
+  for (const char* tool : {"mokutil", "openssl"}) driver.packages.emplace_back(tool);
+}
+
 DriverChoice driver_choice(const Problem& problem, const Solution& solution) {
   const DriverCandidate& driver = solution.driver;
   if (driver.origin == Origin::none) return {};
@@ -278,7 +300,10 @@ DriverChoice driver_choice(const Problem& problem, const Solution& solution) {
                    .flavour = driver.flavour,
                    .source = "keep"};
   out.kernels = kernels_to_serve(problem.machine->kernel);
-  if (driver.origin == Origin::keep) return out;
+  if (driver.origin == Origin::keep) {
+    add_key(*problem.machine, out);
+    return out;
+  }
   const bool some = present_driver(*problem.machine) || !problem.machine->driver.libcuda.empty() ||
                     !problem.machine->driver.modules.empty();
   out.action = some ? Action::upgrade : Action::install;
@@ -288,6 +313,7 @@ DriverChoice driver_choice(const Problem& problem, const Solution& solution) {
   out.pins = pins_of(problem, driver);
   out.dnf_module = dnf_module_of(problem, driver);
   out.headers = missing_headers(problem, out.kernels);
+  add_key(*problem.machine, out);
   return out;
 }
 

@@ -41,8 +41,7 @@ void about_secure_boot(const Problem& problem, const Solution& solution,
        .text = is_signed
                    ? "Secure Boot is on: the modules are signed by the distribution, and load as they are"
                    : "Secure Boot is on: the module that is built here is signed with this machine's own key "
-                     "(MOK); enrol it once with "
-                     "'mokutil --import', and confirm it on the console at the next boot"});
+                     "(MOK), which somebody at the console confirms once, at the next boot"});
 }
 
 void about_kernels(const Problem& problem, const Solution& solution, Notices& out) {

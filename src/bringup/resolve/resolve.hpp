@@ -27,7 +27,8 @@ struct DriverChoice {
   std::vector<std::string> headers;   // header packages for the kernels in `kernels`
   std::vector<std::string> kernels;  // releases that need a module: the running one and the newest that boots
   std::string dnf_module;
-  std::vector<std::string> hold;  // packages to hold, when policy.kernel = "hold" and for the driver
+  std::vector<std::string> enrol;  // certificates; under Secure Boot the first that is there is to be trusted
+  std::vector<std::string> hold;   // packages to hold, when policy.kernel = "hold" and for the driver
   bool operator==(const DriverChoice&) const = default;
 };
 

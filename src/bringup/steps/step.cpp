@@ -17,8 +17,9 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kSchema = "bringup.plan-file/1";
 constexpr std::array<std::string_view, std::variant_size_v<Kind>> kNames{
-    "write-file",  "edit-block", "fetch-file", "install-packages", "hold-packages",
-    "load-module", "install-uv", "create-env", "install-wheels",   "fetch-model-file"};
+    "write-file",     "edit-block",       "fetch-file", "install-packages",
+    "hold-packages",  "load-module",      "install-uv", "create-env",
+    "install-wheels", "fetch-model-file", "enrol-key",  "install-from-repository-file"};
 
 // The fields of each kind with their keys, once: for writing and for reading. true: added later, and absent
 // in older plans and journals.
@@ -38,6 +39,9 @@ void fields(K& kind, F&& visit) {
   if constexpr (std::is_same_v<T, HoldPackages>)
     visit("manager", kind.manager), visit("packages", kind.packages);
   if constexpr (std::is_same_v<T, LoadModule>) visit("module", kind.module);
+  if constexpr (std::is_same_v<T, InstallFromRepositoryFile>)
+    visit("path", kind.path), visit("sha256", kind.sha256), visit("packages", kind.packages);
+  if constexpr (std::is_same_v<T, EnrolKey>) visit("certificates", kind.certificates);
   if constexpr (std::is_same_v<T, InstallUv>)
     visit("path", kind.path), visit("python", kind.python), visit("version", kind.version),
         visit("index_url", kind.index_url, true);
@@ -145,6 +149,8 @@ Result<Kind> kind_of(std::string_view name, const ordered_json& json, const std:
 bool checkable(const Kind& kind) {
   const auto* fetch = std::get_if<FetchFile>(&kind);
   const auto* model = std::get_if<FetchModelFile>(&kind);
+  const auto* repository = std::get_if<InstallFromRepositoryFile>(&kind);
+  if (repository != nullptr) return repository->sha256.size() == 64;
   return (fetch == nullptr || !fetch->sha256.empty() || !fetch->fingerprint.empty()) &&
          (model == nullptr || !model->sha256.empty() || !model->git_sha.empty());
 }
@@ -196,7 +202,9 @@ std::string target(const Kind& kind) {
                  [](const FetchFile& one) { return one.path; },
                  [](const InstallPackages& one) { return base::join(one.packages, " "); },
                  [](const HoldPackages& one) { return base::join(one.packages, " "); },
+                 [](const InstallFromRepositoryFile& one) { return base::join(one.packages, " "); },
                  [](const LoadModule& one) { return one.module; },
+                 [](const EnrolKey& one) { return base::join(one.certificates, " or "); },
                  [](const InstallUv& one) { return one.path; }, [](const CreateEnv& one) { return one.path; },
                  [](const InstallWheels& one) { return base::join(one.packages, " "); },
                  [](const FetchModelFile& one) { return one.directory + "/" + one.file; }},

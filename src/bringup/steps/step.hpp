@@ -53,6 +53,15 @@ struct InstallPackages {
   bool operator==(const InstallPackages&) const = default;
 };
 
+// Packages out of a repository that comes as one package (NVIDIA's cuda-repo-...-local.deb). It takes room
+// while it is used, and none afterwards.
+struct InstallFromRepositoryFile {
+  std::string path;
+  std::string sha256;                 // of the file, hexadecimal
+  std::vector<std::string> packages;  // as in InstallPackages
+  bool operator==(const InstallFromRepositoryFile&) const = default;
+};
+
 // Keeps the system's manager from replacing these packages by itself.
 struct HoldPackages {
   std::string manager;
@@ -64,6 +73,13 @@ struct HoldPackages {
 struct LoadModule {
   std::string module;  // "nvidia"
   bool operator==(const LoadModule&) const = default;
+};
+
+// Asks shim, which Secure Boot starts first, to trust the key that modules built here are signed with.
+// Somebody at the console confirms it at the next boot with a code, which is told until then.
+struct EnrolKey {
+  std::vector<std::string> certificates;  // DER; the first that is there is the one
+  bool operator==(const EnrolKey&) const = default;
 };
 
 // uv from PyPI in a small venv of its own.
@@ -110,8 +126,9 @@ struct FetchModelFile {
   bool operator==(const FetchModelFile&) const = default;
 };
 
-using Kind = std::variant<WriteFile, EditBlock, FetchFile, InstallPackages, HoldPackages, LoadModule,
-                          InstallUv, CreateEnv, InstallWheels, FetchModelFile>;
+using Kind =
+    std::variant<WriteFile, EditBlock, FetchFile, InstallPackages, HoldPackages, LoadModule, InstallUv,
+                 CreateEnv, InstallWheels, FetchModelFile, EnrolKey, InstallFromRepositoryFile>;
 
 struct Step {
   std::string id;  // unique in its plan, stable between runs: "toolkit-packages"

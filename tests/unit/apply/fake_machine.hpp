@@ -25,8 +25,12 @@ class MachineView final : public host::View {
   Result<std::vector<std::string>> list(std::string_view path) const override { return inner_->list(path); }
   Result<host::FileStatus> status(std::string_view path) const override { return inner_->status(path); }
   Result<std::string> link(std::string_view path) const override { return inner_->link(path); }
-  Result<host::DiskSpace> space(std::string_view path) const override { return inner_->space(path); }
+  Result<host::DiskSpace> space(std::string_view path) const override {
+    const auto disk = world_.disks.find(std::string(path));
+    return disk == world_.disks.end() ? inner_->space(path) : disk->second;
+  }
   Result<host::Outcome> ask(const host::Command& question) const override {
+    const std::lock_guard guard(world_.mutex);
     return run_program(world_, question.argv);
   }
   bool recorded() const override { return false; }
@@ -50,7 +54,8 @@ class Machine final : public host::Control {
     fs::create_symlink("/", inside);
     inner_ = host::real_control_below(world.root);
     view_ = std::make_unique<MachineView>(world.root, world);
-    for (const char* directory : {"/var/lib/dpkg/updates", "/usr/bin", "/etc"})
+    for (const char* directory :
+         {"/var/lib/dpkg/updates", "/var/cache", "/usr/bin", "/etc/apt/sources.list.d"})
       fs::create_directories(world.at(directory));
     for (const char* file : {"/var/lib/dpkg/status", "/var/lib/apt/extended_states", "/usr/bin/true",
                              "/etc/dnf/modules.d/other.module"})
@@ -76,6 +81,7 @@ class Machine final : public host::Control {
   }
 
   void die_at(std::size_t call, When when) {
+    dead_ = false;
     calls_ = 0;
     die_at_ = call;
     when_ = when;
@@ -87,6 +93,7 @@ class Machine final : public host::Control {
   // Everything but bringup's own state and apt's lists: path to kind, mode and bytes.
   std::map<std::string, std::string> tree() const {
     std::map<std::string, std::string> out;
+    for (const auto& [path, trust] : world.keys) out["key " + path] = trust;
     const std::string own = "/" + fs::path(world.root).relative_path().begin()->string();
     for (auto entry = fs::recursive_directory_iterator(world.root);
          entry != fs::recursive_directory_iterator(); ++entry) {
@@ -111,13 +118,13 @@ class Machine final : public host::Control {
     return change([&] { return inner_->write(path, text, mode, as); });
   }
   Result<> append(const std::string& path, std::string_view text) override {
-    ++appends_;
-    if (full_at_ != 0 && appends_ >= full_at_) {
-      // some of it still fits
-      const auto some = inner_->append(path, text.substr(0, text.size() / 2));
-      return Error(Errc::io, path + ": No space left on device" + (some ? "" : " at all"));
-    }
-    return change([&] {
+    return change([&]() -> Result<> {
+      ++appends_;
+      if (full_at_ != 0 && appends_ >= full_at_) {
+        // some of it still fits
+        const auto some = inner_->append(path, text.substr(0, text.size() / 2));
+        return Error(Errc::io, path + ": No space left on device" + (some ? "" : " at all"));
+      }
       if (!world.half) return inner_->append(path, text);
       const auto torn = inner_->append(path, text.substr(0, text.size() / 2));
       EXPECT_TRUE(torn);
@@ -144,9 +151,11 @@ class Machine final : public host::Control {
     return change([&] { return inner_->remove_tree(path, as); });
   }
   Result<host::Outcome> run(const host::Command& command) override {
-    world.ran.push_back(base::quoted(command.argv));
-    world.input = command.input;
-    return change([&] { return run_program(world, command.argv); });
+    return change([&] {
+      world.ran.push_back(base::quoted(command.argv));
+      world.input = command.input;
+      return run_program(world, command.argv);
+    });
   }
 
  private:
@@ -163,20 +172,23 @@ class Machine final : public host::Control {
   }
   template <typename F>
   auto change(F&& make) -> decltype(make()) {
-    const bool now = ++calls_ == die_at_;
-    if (now && when_ == When::before) throw Died{};
-    world.half = now && when_ == When::middle;
+    const std::lock_guard guard(world.mutex);
+    if (dead_) throw Died{};  // the other lane of the same process
+    dead_ = ++calls_ == die_at_;
+    if (dead_ && when_ == When::before) throw Died{};
+    world.half = dead_ && when_ == When::middle;
     struct Whole {
       bool& half;
       ~Whole() { half = false; }
     } whole{world.half};
     auto result = make();
-    if (now) throw Died{};
+    if (dead_) throw Died{};
     return result;
   }
 
   std::unique_ptr<host::Control> inner_;
   std::unique_ptr<MachineView> view_;
+  bool dead_ = false;
   std::size_t calls_ = 0;
   std::size_t die_at_ = 0;
   std::size_t appends_ = 0;

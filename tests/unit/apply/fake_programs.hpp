@@ -2,12 +2,15 @@
 #pragma once
 // apt, dpkg, dnf, uv, pip and their like as small programs over a tree of files. Each can be killed half way.
 
+#include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/host/command.hpp>
+#include <bringup/host/view.hpp>
 
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -39,9 +42,12 @@ struct Offer {
   std::vector<std::string> replaces = {};         // would be removed
   std::map<std::string, std::string> files = {};  // path to text
   bool builds_module = false;                     // for each kernel whose headers are there
+  std::uint64_t kib = 0;                          // on the disk, and half of it to fetch
+  std::string only_with = {};                     // a source that must be there for it
 };
 
 struct World {
+  std::mutex mutex;  // one program at a time, whichever lane it belongs to
   fs::path root;
   std::map<std::string, Offer> archive;  // of apt and dnf
   std::map<std::string, Offer> index;    // of wheels; files below site-packages
@@ -54,6 +60,8 @@ struct World {
   std::vector<std::string> ran = {};   // each command, as one line
   std::string input = {};              // what the program that runs now is given
   std::size_t store_gives = SIZE_MAX;  // a hub's store hangs up after so many bytes
+  std::map<std::string, std::string> keys = {};       // of shim: certificate to "requested" or "enrolled"
+  std::map<std::string, host::DiskSpace> disks = {};  // by path; others are this machine's own
 
   fs::path at(std::string_view path) const { return root / std::string(path.substr(1)); }
 };
@@ -189,6 +197,10 @@ inline void plan_one(const World& world, const Packages& packages, const std::st
     return;
   }
   const Offer& offer = world.archive.at(name);
+  if (!offer.only_with.empty() && !fs::exists(world.at(offer.only_with))) {
+    out.unknown = name;
+    return;
+  }
   const auto there = packages.all.find(name);
   if (there != packages.all.end() && there->second.version == offer.version &&
       there->second.state == "installed")
@@ -298,6 +310,64 @@ inline host::Outcome apt_get(World& world, const std::vector<std::string>& argv)
   if (!fs::is_empty(world.at("/var/lib/dpkg/updates")))
     return said(100, "", "E: dpkg was interrupted, you must manually run 'dpkg --configure -a'");
   return verb == "install" ? apt_install(world, argv, words) : apt_purge(world, argv, words);
+}
+
+inline host::Outcome sha256sum(const World& world, const std::vector<std::string>& argv) {
+  const fs::path place = world.at(argv.back());
+  if (!fs::exists(place)) return said(1, "", "sha256sum: " + argv.back() + ": No such file or directory");
+  return said(0, base::sha256_hex(slurp(place)) + "  " + argv.back() + "\n");
+}
+
+// A package whose text is "KIB NAME": of that size, with a repository and its keyring below /var/NAME.
+inline host::Outcome dpkg_deb(World& world, const std::vector<std::string>& argv) {
+  const std::string text = slurp(world.at(argv.at(2)));
+  const std::string name = text.substr(text.find(' ') + 1);
+  if (argv.at(1) == "-f") return said(0, text.substr(0, text.find(' ')) + "\n");
+  const std::string root = argv.at(3) + "/var/" + name;
+  put(world.at(root + "/Packages"), "list");
+  if (world.half) throw Died{};
+  put(world.at(root + "/cuda-1A2B-keyring.gpg"), "key");
+  return said(0, "");
+}
+
+inline host::Outcome mokutil(World& world, const std::vector<std::string>& argv) {
+  const std::string& verb = argv.at(1);
+  if (verb == "--list-new") {
+    std::string out;
+    int number = 0;
+    for (const auto& [path, trust] : world.keys) {
+      if (trust == "requested") out += "[key " + std::to_string(++number) + "]\nSHA1 Fingerprint: ...\n";
+    }
+    return said(0, out);
+  }
+  if (verb == "--revoke-import") {
+    std::erase_if(world.keys, [](const auto& key) { return key.second == "requested"; });
+    return said(0, "");
+  }
+  const std::string& path = argv.at(2);
+  const auto key = world.keys.find(path);
+  if (verb == "--test-key") {
+    if (key == world.keys.end()) return said(0, path + " is not enrolled\n");
+    return said(1, path + (key->second == "requested" ? " is already in the enrollment request\n"
+                                                      : " is already enrolled\n"));
+  }
+  // --import asks twice
+  const auto typed = base::lines(world.input);
+  if (typed.size() < 2 || typed[0] != typed[1] || typed[0].size() < 8)
+    return said(255, "", "password doesn't match\n");
+  if (key == world.keys.end()) world.keys[path] = "requested";
+  return said(0, "");
+}
+
+inline host::Outcome apt_cache_show(const World& world, const std::vector<std::string>& argv) {
+  std::string out;
+  for (const std::string& word : plain_words(argv)) {
+    const auto offer = world.archive.find(word.substr(0, word.find('=')));
+    if (offer == world.archive.end()) continue;
+    out += "Package: " + offer->first + "\nInstalled-Size: " + std::to_string(offer->second.kib) +
+           "\nSize: " + std::to_string(offer->second.kib * 512) + "\n\n";
+  }
+  return said(0, out);
 }
 
 inline host::Outcome dpkg_configure(World& world) {

@@ -196,6 +196,10 @@ inline host::Outcome hub_curl(World& world) {
 inline Result<host::Outcome> run_program(World& world, const std::vector<std::string>& argv) {
   const std::string& name = argv.at(0);
   if (name == "apt-get") return apt_get(world, argv);
+  if (name == "sha256sum") return sha256sum(world, argv);
+  if (name == "dpkg-deb") return dpkg_deb(world, argv);
+  if (name == "mokutil") return mokutil(world, argv);
+  if (name == "apt-cache") return apt_cache_show(world, argv);
   if (name == "sleep") {
     ++world.slept;
     return said(0, "");

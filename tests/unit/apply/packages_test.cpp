@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kinds of step about packages, over fake apt, dpkg, dkms and dnf.
 #include <bringup/apply/packages.hpp>
+#include <bringup/base/digest.hpp>
 
 #include "fake_machine.hpp"
 
@@ -168,6 +169,120 @@ TEST_F(PackagesTest, AMarkAsDependencyComesBack) {
   EXPECT_NE(fake::difference(machine.tree(), tree), "");
   ASSERT_TRUE(undo(step, before, hands()));
   EXPECT_EQ(fake::difference(machine.tree(), tree), "");
+}
+
+TEST_F(PackagesTest, ForWhichThereIsNoRoomAreNotBegun) {
+  constexpr std::uint64_t kMiB = 1U << 20U;
+  machine.world.archive["tool"].kib = 4096;  // 4 MiB on the disk, 2 MiB to fetch
+  machine.world.archive["lib"].kib = 2048;
+  const auto free = [](std::uint64_t mib, std::uint64_t total) {
+    return host::DiskSpace{.free_bytes = mib * kMiB, .total_bytes = total * kMiB};
+  };
+  struct Case {
+    host::DiskSpace usr;
+    host::DiskSpace archives;
+    const char* says;  // nullptr: goes well
+  };
+  const Case cases[] = {
+      {free(5, 100), free(90, 200), "6 MiB below /usr"},
+      {free(6, 100), free(90, 200), nullptr},
+      {free(90, 100), free(2, 200), "3 MiB below /var/cache/apt/archives"},
+      {free(8, 100), free(8, 100), "9 MiB below /usr"},  // one file system holds both
+      {free(9, 100), free(9, 100), nullptr},
+      {free(0, 0), free(0, 0), nullptr},  // a file system that tells nothing
+  };
+  for (const Case& one : cases) {
+    machine.world.disks = {{"/usr", one.usr}, {"/var/cache/apt/archives", one.archives}};
+    const auto tree = machine.tree();
+    const auto done = perform(apt({"tool"}), hands());
+    EXPECT_EQ(static_cast<bool>(done), one.says == nullptr);
+    if (one.says == nullptr) {
+      installed(false, {{"dpkg", "1.21"}, {"old", "2"}});
+      fake::Packages packages(machine.world, false);
+      packages.all.erase("tool");
+      packages.all.erase("lib");
+      packages.save();
+      continue;
+    }
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().code(), Errc::io);
+    EXPECT_NE(done.error().message().find(one.says), std::string::npos) << done.error().message();
+    EXPECT_EQ(fake::difference(machine.tree(), tree), "");
+  }
+}
+
+TEST_F(PackagesTest, WhoseStartImageHasNoRoomInBootAreNotBegun) {
+  put(machine.world.at(std::string("/boot/initrd.img-") + kKernel), std::string(2U << 20U, 'i'));
+  put(machine.world.at(std::string("/lib/modules/") + kKernel + "/build/Makefile"), "headers");
+  machine.world.disks["/boot"] = {.free_bytes = 1U << 20U, .total_bytes = 500U << 20U};
+  const auto tree = machine.tree();
+  const auto done = perform(apt({"driver"}, {kKernel}), hands());
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code(), Errc::io);
+  EXPECT_NE(done.error().message().find("below /boot"), std::string::npos) << done.error().message();
+  EXPECT_EQ(fake::difference(machine.tree(), tree), "");
+  machine.world.disks["/boot"].free_bytes = 3U << 20U;
+  EXPECT_TRUE(perform(apt({"driver"}, {kKernel}), hands()));
+}
+
+struct RepositoryFile : PackagesTest {
+  const std::string text = "4096 cuda-repo-debian12-13-0-local";
+  const steps::InstallFromRepositoryFile step{
+      .path = "/root/repo.deb", .sha256 = base::sha256_hex(text), .packages = {"cuda-toolkit-13-0"}};
+  RepositoryFile() {
+    put(machine.world.at("/root/repo.deb"), text);
+    machine.world.archive["cuda-toolkit-13-0"] = {
+        .version = "13.0.2", .only_with = "/etc/apt/sources.list.d/bringup-repository.sources"};
+  }
+  void expect_cleared() const {
+    EXPECT_FALSE(machine.view().exists("/var/cache/bringup-repository"));
+    EXPECT_FALSE(machine.view().exists("/etc/apt/sources.list.d/bringup-repository.sources"));
+  }
+};
+
+TEST_F(RepositoryFile, GivesItsPackagesAndLeavesNothingOfItself) {
+  const auto tree = machine.tree();
+  EXPECT_FALSE(holds(step, hands()).value_or(true));
+  const Json before = remember(step, hands()).value_or(Json::object());
+  ASSERT_TRUE(perform(step, hands()));
+  EXPECT_TRUE(holds(step, hands()).value_or(false));
+  EXPECT_TRUE(dpkg_database(machine.view())->contains("cuda-toolkit-13-0"));
+  expect_cleared();
+  ASSERT_TRUE(undo(step, before, hands()));
+  EXPECT_EQ(fake::difference(machine.tree(), tree), "");
+}
+
+TEST_F(RepositoryFile, ThatIsAnotherThanThePlannedOneIsNotOpened) {
+  put(machine.world.at("/root/repo.deb"), text + "!");
+  const auto done = perform(step, hands());
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code(), Errc::refused);
+  EXPECT_EQ(ran("dpkg-deb"), 0U);
+}
+
+TEST_F(RepositoryFile, ForWhichThereIsNoRoomIsNotUnpacked) {
+  machine.world.disks["/var"] = {.free_bytes = 1U << 20U, .total_bytes = 500U << 20U};
+  const auto done = perform(step, hands());
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code(), Errc::io);
+  EXPECT_NE(done.error().message().find("4 MiB below /var"), std::string::npos) << done.error().message();
+  expect_cleared();
+}
+
+TEST_F(RepositoryFile, WhosePackagesWouldRemoveOthersLeavesNothingEither) {
+  machine.world.archive["cuda-toolkit-13-0"].replaces = {"old"};
+  const auto tree = machine.tree();
+  const auto done = perform(step, hands());
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code(), Errc::refused);
+  EXPECT_EQ(fake::difference(machine.tree(), tree), "");
+}
+
+TEST_F(RepositoryFile, ThatIsGoneWhenItIsNeededNoMoreIsNotMissed) {
+  ASSERT_TRUE(perform(step, hands()));
+  fake::fs::remove(machine.world.at("/root/repo.deb"));
+  EXPECT_TRUE(holds(step, hands()).value_or(false));
+  EXPECT_TRUE(perform(step, hands()));
 }
 
 TEST_F(PackagesTest, WithoutANetworkSayWhatIsInTheWay) {

@@ -35,6 +35,35 @@ TEST(SecondsLeft, IsSilentWhileThereIsTooLittleToTell) {
   EXPECT_DOUBLE_EQ(*cli::seconds_left(0.25, 10), 30.0);
 }
 
+TEST(Going, OneStepTellsWhatItsProgramSaidLast) {
+  cli::Going going;
+  const cli::Going::Time start{};
+  going.begin("driver-packages", "[3/9] driver-packages", start);
+  EXPECT_EQ(going.line(start + std::chrono::seconds(12), 79), "[3/9] driver-packages  12 s");
+  going.says("driver-packages", " Setting up dkms (3.0)\x1b[2J ...");
+  going.says("nobody", "else");
+  EXPECT_EQ(going.line(start + std::chrono::seconds(12), 79),
+            "[3/9] driver-packages  12 s  Setting up dkms (3.0)\\x1b[2J ...");
+  EXPECT_EQ(going.end("driver-packages"), "[3/9] driver-packages");
+  EXPECT_EQ(going.end("driver-packages"), "");
+  EXPECT_EQ(going.line(start, 79), "");
+}
+
+TEST(Going, SeveralStepsShareOneLine) {
+  cli::Going going;
+  const cli::Going::Time start{};
+  going.begin("driver-packages", "[3/9] driver-packages", start);
+  going.begin("wheels-dl", "[8/9] wheels-dl", start + std::chrono::seconds(60));
+  EXPECT_TRUE(going.several());
+  going.says("driver-packages", "Building for 6.1.0");
+  const std::string line = going.line(start + std::chrono::seconds(80), 79);
+  EXPECT_EQ(line, "[3/9] driver-packages  1 min 20 s  |  [8/9] wheels-dl  20 s");
+  EXPECT_LE(going.line(start + std::chrono::seconds(80), 40).size(), 42U);  // its ellipsis takes three bytes
+  EXPECT_EQ(going.end("driver-packages"), "[3/9] driver-packages");
+  EXPECT_FALSE(going.several());
+  EXPECT_EQ(going.line(start + std::chrono::seconds(80), 79), "[8/9] wheels-dl  20 s");
+}
+
 TEST(Options, WordsAndSwitchesGoWhereTheyBelong) {
   const auto options = cli::parse({"doctor", "count-pci-driver", "--json"});
   ASSERT_TRUE(options) << options.error().message();

@@ -164,6 +164,27 @@ const Case kCases[] = {
      Outlook::good, kRunning, "Secure Boot", "has taken this module already"},
     {"SignedWithAnotherKey", [](facts::Machine& m) { m.driver.modules[1].signer = "somebody"; },
      Outlook::unknown, kNext, "Secure Boot", "mokutil"},
+    {"SignedWithAKeyThatIsTrusted",
+     [](facts::Machine& m) {
+       m.driver.modules[1].signer = "somebody";
+       m.driver.modules[1].path = "/lib/modules/x/updates/dkms/nvidia.ko";
+       m.boot.signing_key = std::optional(facts::SigningKey{.path = "/k", .trust = "enrolled"});
+     },
+     Outlook::good, kNext, "Secure Boot", "is trusted"},
+    {"SignedWithAKeyThatIsToBeConfirmed",
+     [](facts::Machine& m) {
+       m.driver.modules[1].signer = "somebody";
+       m.driver.modules[1].path = "/lib/modules/x/updates/dkms/nvidia.ko";
+       m.boot.signing_key = std::optional(facts::SigningKey{.path = "/k", .trust = "requested"});
+     },
+     Outlook::unknown, kNext, "Secure Boot", "at the console"},
+    {"SignedWithAKeyThatNobodyTrusts",
+     [](facts::Machine& m) {
+       m.driver.modules[1].signer = "somebody";
+       m.driver.modules[1].path = "/lib/modules/x/updates/dkms/nvidia.ko";
+       m.boot.signing_key = std::optional(facts::SigningKey{.path = "/k", .trust = "none"});
+     },
+     Outlook::bad, kNext, "Secure Boot", "is not trusted"},
     {"SecureBootCannotBeRead", [](facts::Machine& m) { m.secure_boot = Error(Errc::denied, "denied"); },
      Outlook::unknown, kNext, "Secure Boot", "could not be read"},
     {"Compressed", compress, Outlook::unknown, kNext, "Secure Boot", "compressed"},

@@ -68,8 +68,8 @@ const std::string kDebianOwn =
 
 TEST(Plan, OfDebianWithItsOwnArchive) {
   const steps::Plan plan = plan_of(machine_of("4x RTX 4090", "debian-12", kDebianOwn));
-  EXPECT_THAT(ids(plan), ElementsAre("archive-component", "driver-packages", "toolkit-packages",
-                                     "python-packages", "uv", "env-dl", "wheels-dl"));
+  EXPECT_THAT(ids(plan), ElementsAre("archive-component", "python-packages", "driver-packages",
+                                     "toolkit-packages", "uv", "env-dl", "wheels-dl"));
   const auto& driver = kind<steps::InstallPackages>(plan, "driver-packages");
   EXPECT_EQ(driver.manager, "apt");
   EXPECT_THAT(driver.packages, Contains("nvidia-kernel-dkms"));
@@ -86,8 +86,8 @@ TEST(Plan, OfNvidiasRepositoryBringsKeySourceAndPinFirst) {
   const steps::Plan plan =
       plan_of(machine_of("V100", "ubuntu-24.04", "kernel = \"6.8.0-45-generic\"\ngcc = \"13\""));
   EXPECT_THAT(ids(plan),
-              ElementsAre("vendor-key", "vendor-source", "vendor-pin", "driver-packages", "toolkit-packages",
-                          "path-profile", "path-bash", "python-packages", "uv", "env-dl", "wheels-dl"));
+              ElementsAre("vendor-key", "vendor-source", "vendor-pin", "python-packages", "driver-packages",
+                          "toolkit-packages", "path-profile", "path-bash", "uv", "env-dl", "wheels-dl"));
   EXPECT_THAT(step(plan, "vendor-source").needs, ElementsAre("vendor-key"));
   EXPECT_THAT(step(plan, "driver-packages").needs, ElementsAre("vendor-source", "vendor-pin"));
   EXPECT_THAT(kind<steps::InstallPackages>(plan, "driver-packages").packages,
@@ -96,6 +96,41 @@ TEST(Plan, OfNvidiasRepositoryBringsKeySourceAndPinFirst) {
               ElementsAre("cuda-toolkit-12-6"));
   EXPECT_EQ(kind<steps::InstallWheels>(plan, "wheels-dl").index_url,
             "https://download.pytorch.org/whl/cu126");
+}
+
+// Otherwise the environment would wait for the driver's build.
+TEST(Plan, BringsPythonBeforeTheDriverAndNothingElseOfTheEnvironmentNeedsIt) {
+  const steps::Plan plan = plan_of(machine_of("4x RTX 4090", "debian-12", kDebianOwn));
+  for (const char* id : {"uv", "env-dl", "wheels-dl"}) {
+    for (const std::string& need : step(plan, id).needs)
+      EXPECT_THAT(need, testing::AnyOf("python-packages", "uv", "env-dl")) << id;
+  }
+}
+
+TEST(Plan, UnderSecureBootAsksForItsKeyAndDoesNotTryToLoadTheModule) {
+  const std::string more = "secure_boot = true\n" + kDebianOwn;
+  facts::Machine machine = machine_of("RTX 4090", "debian-12", more);
+  machine.hypothetical = false;
+  machine.driver.nouveau_loaded = false;
+  const steps::Plan plan = plan_of(machine);
+  EXPECT_THAT(ids(plan), Contains("enrol-key"));
+  EXPECT_THAT(ids(plan), Not(Contains("load-module")));
+  EXPECT_THAT(step(plan, "enrol-key").needs, ElementsAre("driver-packages"));
+  EXPECT_THAT(kind<steps::EnrolKey>(plan, "enrol-key").certificates,
+              ElementsAre("/var/lib/shim-signed/mok/MOK.der", "/var/lib/dkms/mok.pub"));
+  EXPECT_THAT(kind<steps::InstallPackages>(plan, "driver-packages").packages, Contains("mokutil"));
+  // trusted already, or asked for already
+  for (const char* trust : {"enrolled", "requested"}) {
+    machine.boot.signing_key =
+        std::optional(facts::SigningKey{.path = "/var/lib/dkms/mok.pub", .trust = trust});
+    EXPECT_THAT(ids(plan_of(machine)), Not(Contains("enrol-key"))) << trust;
+    const bool loads = std::string_view(trust) == "enrolled";
+    EXPECT_EQ(std::ranges::count(ids(plan_of(machine)), "load-module"), loads ? 1 : 0) << trust;
+  }
+  machine.secure_boot = false;
+  machine.boot.signing_key = std::optional<facts::SigningKey>();
+  EXPECT_THAT(ids(plan_of(machine)), Not(Contains("enrol-key")));
+  EXPECT_THAT(ids(plan_of(machine)), Contains("load-module"));
 }
 
 // In one transaction with the driver, apt would have chosen the newest branch before the preference is there.

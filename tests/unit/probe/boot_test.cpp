@@ -145,7 +145,7 @@ TEST(AptSettings, AreReadInEveryFormThatAptTakes) {
 facts::Boot boot_of(const Tree& tree) {
   facts::Kernel kernel;
   kernel.installed = {{.release = "6.1.0-25-amd64", .bootable = true, .headers = true}};
-  return probe::read_boot(tree.view(), kernel);
+  return probe::read_boot(tree.view(), kernel, false);
 }
 
 TEST(Boot, IsReadFromGrub) {

@@ -208,9 +208,10 @@ TEST(PlanText, EveryKindOfStepSaysWhatItDoesAndToWhat) {
         "install packages with thing, as you", "hold packages with thing, as you",
         "load a kernel module, as you", "install uv, as you",
         "create a Python environment with thing, as you", "install wheels with thing into thing, as you",
-        "download a file of thing, as you"})
+        "download a file of thing, as you", "ask Secure Boot to trust a key, as you",
+        "install packages out of the repository in thing, as you"})
     EXPECT_THAT(text, HasSubstr(what));
-  EXPECT_THAT(text, HasSubstr("10 steps: 0 as root, 10 as you\n"));
+  EXPECT_THAT(text, HasSubstr("12 steps: 0 as root, 12 as you\n"));
 }
 
 TEST(PlanJson, HasTheChoiceAsOtherProgramsReadIt) {

@@ -115,6 +115,7 @@ inline facts::Boot full_boot(const std::string& words) {
   boot.enabled = std::vector<std::string>{words};
   boot.reboot_required = true;
   boot.reboot_required_by = {words};
+  boot.signing_key = std::optional(facts::SigningKey{.path = words, .trust = words});
   boot.unattended = facts::Unattended{.on = true, .origins = {words}, .never = {words}};
   return boot;
 }
@@ -168,6 +169,9 @@ inline std::vector<steps::Step> every_kind_of_step(const std::string& words) {
           .manager = words, .packages = {words, words}, .dnf_module = words, .builds_for = {words}},
       steps::HoldPackages{.manager = words, .packages = {words}},
       steps::LoadModule{.module = words},
+      steps::EnrolKey{.certificates = {words, words}},
+      steps::InstallFromRepositoryFile{
+          .path = words, .sha256 = std::string(64, 'a'), .packages = {words, words}},
       steps::InstallUv{.path = words, .python = words, .version = words},
       steps::CreateEnv{.path = words, .tool = words, .manager = words, .python = words},
       steps::InstallWheels{.env = words,

@@ -45,6 +45,11 @@ Plan whole() {
                .manager = "dnf", .packages = {"a", "b=1"}, .dnf_module = "m:1", .builds_for = {"6.1"}},
        .needs = {"file", "key"}},
       {.id = "hold", .kind = HoldPackages{.manager = "apt", .packages = {"linux-image-amd64"}}},
+      {.id = "enrol", .kind = EnrolKey{.certificates = {"/a.der", "/b.pub"}}},
+      {.id = "local",
+       .kind = InstallFromRepositoryFile{.path = "/root/cuda-repo.deb",
+                                         .sha256 = std::string(64, 'a'),
+                                         .packages = {"cuda-toolkit-13-0"}}},
       {.id = "load", .kind = LoadModule{.module = "nvidia"}},
       {.id = "uv", .kind = InstallUv{.path = "/p/uv", .python = "/usr/bin/python3", .version = "0.13.8"}},
       {.id = "env",
@@ -197,8 +202,10 @@ TEST(Target, IsWhatAStepActsOn) {
   const Plan plan = whole();
   EXPECT_EQ(target(plan.steps[0].kind), "/etc/x");
   EXPECT_EQ(target(plan.steps[3].kind), "a b=1");
-  EXPECT_EQ(target(plan.steps[5].kind), "nvidia");
-  EXPECT_EQ(kind_name(plan.steps[8].kind), "install-wheels");
+  EXPECT_EQ(target(plan.steps[5].kind), "/a.der or /b.pub");
+  EXPECT_EQ(target(plan.steps[6].kind), "cuda-toolkit-13-0");
+  EXPECT_EQ(target(plan.steps[7].kind), "nvidia");
+  EXPECT_EQ(kind_name(plan.steps[10].kind), "install-wheels");
 }
 
 }  // namespace

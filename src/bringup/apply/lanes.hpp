@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Which steps of a plan go on side by side: an environment is filled while a driver is built.
+
+#include <bringup/steps/step.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+
+namespace bringup::apply {
+
+// Two package managers of the system never run at once, nor two programs that fill environments. The plan's
+// order holds within a lane; across lanes only what a step needs does.
+enum class Lane { machine, environment };
+Lane lane_of(const steps::Kind& kind);
+
+struct Halt {
+  std::optional<std::size_t> step;  // that failed; none: stopped between two
+  Error why;
+};
+
+// Calls work(index) once for each step, in one thread per lane that has any; a plan of one lane gets none.
+// After the first error, an interrupt or an exception no further step begins, and those at work are let end.
+// Returns the first error; an exception is thrown again when both lanes have ended.
+std::optional<Halt> side_by_side(const steps::Plan& plan, const std::function<Result<>(std::size_t)>& work);
+
+}  // namespace bringup::apply
