@@ -74,6 +74,27 @@ TEST_F(Words, UnknownGpuNamesTheNearest) {
   EXPECT_THAT(ran.err, HasSubstr("RTX 40"));
 }
 
+TEST_F(Words, APartThatThereIsNotIsSaidWithAndWithoutAChoice) {
+  for (const std::string gpus : {"RTX 4090", "V100 + RTX 5090"}) {
+    const std::string shape = file("shape.toml", "gpus = [\"" + gpus + "\"]\nos = \"ubuntu-24.04\"\n");
+    const Ran ran = bringup_program({"plan", "--for", shape, "--why", "tork"});
+    EXPECT_EQ(ran.code, 64);
+    EXPECT_THAT(ran.err, HasSubstr("did you mean 'torch'?"));
+  }
+}
+
+// What is root's stands on standard error, and not among the steps.
+TEST_F(Words, UserOnlyNamesWhatIsLeftForRoot) {
+  const std::string shape =
+      file("shape.toml", "gpus = [\"RTX 4090\"]\nos = \"debian-12\"\nkernel = \"6.1.0-25-amd64\"\n");
+  const Ran ran = bringup_program({"plan", "--for", shape, "--user-only"});
+  EXPECT_EQ(ran.code, 0);
+  EXPECT_THAT(ran.err, HasSubstr("left for root, who does it with 'bringup up':\n  vendor-key "));
+  EXPECT_THAT(ran.err, HasSubstr("\n  driver-packages   NVIDIA's driver"));
+  EXPECT_THAT(ran.out, testing::Not(HasSubstr("driver-packages")));
+  EXPECT_THAT(ran.out, HasSubstr("CUDA toolkit   install 13.0"));
+}
+
 TEST_F(Words, ARecordingThatIsNotOneIsNamed) {
   const Ran ran = bringup_program({"facts", "--root", home_.string()});
   EXPECT_NE(ran.code, 0);

@@ -35,26 +35,24 @@ apply::Settings settings_of(const Options& options, const facts::User& user) {
   return {.state_directory = state_directory_of(options, user), .root = user.root, .hub = hub ? *hub : ""};
 }
 
-steps::Plan user_part(const steps::Plan& plan, std::vector<std::string>& left) {
-  steps::Plan part = plan;
-  part.steps.clear();
+Part part_to_do(const Options& options, const steps::Plan& plan) {
+  if (!options.user_only) return {.plan = plan, .left = {}};
+  Part part{.plan = plan, .left = {}};
+  part.plan.steps.clear();
   for (const steps::Step& step : plan.steps) {
-    const bool waits = std::ranges::any_of(
-        step.needs, [&left](const std::string& need) { return std::ranges::find(left, need) != left.end(); });
-    if (!step.as_user || waits)
-      left.push_back(step.id);
-    else
-      part.steps.push_back(step);
+    const bool waits = std::ranges::any_of(step.needs, [&part](const std::string& need) {
+      return std::ranges::find(part.left, need, &steps::Step::id) != part.left.end();
+    });
+    (step.as_user && !waits ? part.plan.steps : part.left).push_back(step);
   }
   return part;
 }
 
-steps::Plan part_to_do(const Options& options, const steps::Plan& plan) {
-  if (!options.user_only) return plan;
-  std::vector<std::string> left;
-  steps::Plan part = user_part(plan, left);
-  if (!left.empty()) say(options, fmt::format("left for root: {}", base::join(left, ", ")));
-  return part;
+void tell_left(const Options& options, const Part& part) {
+  if (part.left.empty()) return;
+  say(options, "left for root, who does it with 'bringup up':");
+  for (const steps::Step& step : part.left)
+    say(options, fmt::format("  {:<17} {}", step.id, base::harmless(base::fit(step.why, 60))));
 }
 
 std::string run_line(const apply::Run& run) {

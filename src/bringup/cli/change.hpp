@@ -15,11 +15,14 @@ namespace bringup::cli {
 std::string state_directory_of(const Options& options, const facts::User& user);
 apply::Settings settings_of(const Options& options, const facts::User& user);
 
-// The plan without the steps that need root, and without what rests on them; `left` names those.
-steps::Plan user_part(const steps::Plan& plan, std::vector<std::string>& left);
-
-// The part of a plan that is to be done now: with --user-only what needs no root, and what is left is said.
-steps::Plan part_to_do(const Options& options, const steps::Plan& plan);
+// The part of a plan that is to be done now, and what is left: with --user-only the steps that need root, and
+// what rests on them.
+struct Part {
+  steps::Plan plan;
+  std::vector<steps::Step> left;
+};
+Part part_to_do(const Options& options, const steps::Plan& plan);
+void tell_left(const Options& options, const Part& part);
 
 // What a run needs to go on by itself after a power cut or the reboot that its driver waits for
 // (`awaits_driver`); nothing where that is not wanted (policy.reboot = "never") or cannot be.

@@ -124,8 +124,11 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
     return no_choice(decided.looked.machine);
   } else {
     plan = decided.plan;
-    TRY(print(report::plan_text(decided.resolution, plan, output_style(options))));
   }
+  const Part part = part_to_do(options, plan);
+  plan = part.plan;
+  if (options.words.empty()) TRY(print(report::plan_text(decided.resolution, plan, output_style(options))));
+  tell_left(options, part);
   if (plan.steps.empty() || options.dry_run) return exit_ok;
   const auto arming = TRY(arming_for(options, doors, decided, false));
   return perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr);

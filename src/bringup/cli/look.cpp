@@ -89,6 +89,8 @@ namespace {
 facts::Machine look_here(const Options& options, const Doors& doors, Depth depth) {
   probe::Options how = options_here(depth.nvml && options.shape.empty());
   how.name_gpu = name_gpu;
+  // What is wrong with a goal says the verb that follows it.
+  if (const auto goal = read_goal(options, doors.view)) how.prefix = goal->python_prefix;
   how.cuda =
       depth.cuda
           ? measure::count_cuda(kDriverDeadline)
@@ -190,7 +192,9 @@ Result<std::optional<GoalFile>> goal_file(const Options& options, const host::Vi
 
 Result<goal::Goal> read_goal(const Options& options, const host::View& view) {
   const auto file = TRY(goal_file(options, view));
-  return file ? goal::parse_goal(file->text, file->name) : goal::Goal{};
+  goal::Goal goal = file ? TRY(goal::parse_goal(file->text, file->name)) : goal::Goal{};
+  goal.user_only = options.user_only;
+  return goal;
 }
 
 facts::User current_user() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The verbs that look: facts, doctor, plan, record.
+#include <bringup/cli/change.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
@@ -8,6 +9,7 @@
 #include <bringup/probe/probe.hpp>
 #include <bringup/report/report.hpp>
 #include <bringup/report/why.hpp>
+#include <bringup/resolve/why.hpp>
 
 #include <fmt/format.h>
 
@@ -63,6 +65,8 @@ Result<int> run_doctor(const Options& options, const Doors& doors) {
 }
 
 Result<int> run_plan(const Options& options, const Doors& doors) {
+  // A part that there is not is said before anything is asked.
+  if (!options.why.empty()) TRY(resolve::known_part(TRY(read_goal(options, doors.view)), options.why));
   const Decided decided = TRY(decide(options, doors));
   if (!options.why.empty() && std::holds_alternative<resolve::Choice>(decided.resolution)) {
     const resolve::Why why = TRY(resolve::why(decided.looked.machine, decided.goal, catalog::built_in(),
@@ -70,9 +74,11 @@ Result<int> run_plan(const Options& options, const Doors& doors) {
     TRY(print(options.json ? report::why_json(why) : report::why_text(why, output_style(options))));
     return exit_ok;
   }
-  const bool changes = !decided.plan.steps.empty();
-  TRY(print(options.json ? report::plan_json(decided.resolution, decided.plan)
-                         : report::plan_text(decided.resolution, decided.plan, output_style(options))));
+  const Part part = part_to_do(options, decided.plan);
+  const bool changes = !part.plan.steps.empty();
+  TRY(print(options.json ? report::plan_json(decided.resolution, part.plan)
+                         : report::plan_text(decided.resolution, part.plan, output_style(options))));
+  tell_left(options, part);
   if (std::holds_alternative<resolve::Conflict>(decided.resolution)) return exit_failed;
   return options.detailed_exitcode && changes ? exit_changes : exit_ok;
 }

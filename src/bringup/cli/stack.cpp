@@ -97,11 +97,13 @@ void tell_untried(const Options& options, const catalog::Stack& stack, const res
 Result<int> install(const Options& options, const Doors& doors, const catalog::Stack& stack) {
   const Decided decided = TRY(decide_stack(options, doors, stack));
   if (!stack.notice.empty()) say(options, "note: " + stack.notice);
-  TRY(print(report::plan_text(decided.resolution, decided.plan, output_style(options))));
+  const Part part = part_to_do(options, decided.plan);
+  const steps::Plan& plan = part.plan;
+  TRY(print(report::plan_text(decided.resolution, plan, output_style(options))));
+  tell_left(options, part);
   const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
   if (choice == nullptr) return no_choice(decided.looked.machine);
   tell_untried(options, stack, *choice);
-  const steps::Plan plan = part_to_do(options, decided.plan);
   if (plan.steps.empty())
     say(options,
         decided.plan.steps.empty() ? stack.name + " is installed" : "nothing can be done without root");
@@ -112,9 +114,9 @@ Result<int> install(const Options& options, const Doors& doors, const catalog::S
   }
   Options agreed = options;
   agreed.yes = true;
-  for (const steps::Plan& part : parts_of(plan, stack)) {
-    if (part.steps.empty()) continue;
-    const int performed = TRY(perform(agreed, doors, decided.looked.machine.user, part));
+  for (const steps::Plan& one : parts_of(plan, stack)) {
+    if (one.steps.empty()) continue;
+    const int performed = TRY(perform(agreed, doors, decided.looked.machine.user, one));
     if (performed != exit_ok) return performed;
   }
   say(options, fmt::format("'bringup stack run {} full --smoke' tries it", stack.name));

@@ -7,6 +7,7 @@
 #include <bringup/cli/kept.hpp>
 #include <bringup/cli/line.hpp>
 #include <bringup/diagnose/diagnose.hpp>
+#include <bringup/resolve/present.hpp>
 
 #include <fmt/format.h>
 
@@ -61,15 +62,19 @@ Result<int> run_up(const Options& options, const Doors& doors) {
   if (gpus == 0) {
     if (options.require_gpu)
       return Error(Errc::failed, "no NVIDIA GPU on the PCI bus, and --require-gpu asks for one");
-    say(options,
-        "no NVIDIA GPU on the PCI bus: what is left is Python and its environments, proven on the CPU");
+    say(options, resolve::in_wsl(machine)
+                     ? "WSL shows its GPUs not on the PCI bus: environments are proven on the CPU alone"
+                     : "no NVIDIA GPU on the PCI bus: what is left is Python and its environments, proven on "
+                       "the CPU");
   }
   TRY(tell_findings(options, decided));
-  TRY(print(report::plan_text(decided.resolution, decided.plan, output_style(options))));
+  const Part part = part_to_do(options, decided.plan);
+  const steps::Plan& plan = part.plan;
+  TRY(print(report::plan_text(decided.resolution, plan, output_style(options))));
+  tell_left(options, part);
   const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
   if (choice == nullptr) return no_choice(machine);
   if (options.dry_run) return exit_ok;
-  const steps::Plan plan = part_to_do(options, decided.plan);
   if (plan.steps.empty()) {
     // Nothing to change: what was proven when it was made is not run again; `verify` does that.
     if (decided.plan.steps.empty()) say(options, "'bringup verify' proves it again");

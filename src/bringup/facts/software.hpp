@@ -118,8 +118,10 @@ struct ShellSetting {
 };
 
 struct Shells {
-  std::vector<std::string> installed;     // "bash", "zsh", "fish"
-  std::vector<ShellSetting> settings;     // from the start files that every shell reads and from the user's
+  std::vector<std::string> installed;  // "bash", "zsh", "fish"
+  std::vector<ShellSetting> settings;  // from the start files that every shell reads and from the user's
+  std::string login_file;              // the user's own that a login bash reads: the first that is there of
+                                       // ".bash_profile", ".bash_login" and ".profile"; "" when none is
   std::vector<ShellSetting> environment;  // what is set in this process: file "environment", line 0
   bool operator==(const Shells&) const = default;
 };

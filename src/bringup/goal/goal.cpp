@@ -259,6 +259,7 @@ std::string canonical(const Goal& goal) {
   add("policy.reboot", goal.reboot);
   add("policy.remove", goal.remove);
   add("shell.ld_library_path", goal.ld_library_path ? "true" : "false");
+  if (goal.user_only) add("user_only", "true");
   return out;
 }
 

@@ -40,6 +40,7 @@ struct Goal {
   bool ld_library_path = false;  // [shell] ld_library_path
   std::string mirrors = "none";  // "none", "auto" or a profile: "tuna"; "" when mirror_urls says it
   std::vector<MirrorUrl> mirror_urls;
+  bool user_only = false;  // --user-only, and no key of the file: what root would have to do is left
   bool operator==(const Goal&) const = default;
 };
 

@@ -170,6 +170,11 @@ void add_load(Builder& builder, const facts::Machine& machine, const Choice& cho
               {"driver-packages"});
 }
 
+// True for a goal that the prefix is in the user's own hands; such steps are done as the user.
+std::string prefix_of(const facts::Machine& machine, const goal::Goal& goal) {
+  return goal.python_prefix.empty() ? default_prefix(machine.user) : goal.python_prefix;
+}
+
 void add_toolkit(Builder& builder, const facts::Machine& machine, const Choice& choice) {
   if (to_do(choice.toolkit.action) && choice.toolkit.source != "pypi") {
     std::vector<std::string> after = kSourceSteps;
@@ -185,13 +190,15 @@ void add_toolkit(Builder& builder, const facts::Machine& machine, const Choice& 
          .changes = fmt::format("{} and what they need", counted(choice.toolkit.packages.size(), "package"))},
         after);
   }
-  add_path_steps(machine, choice.toolkit.bin,
-                 [&builder](steps::Step step) { builder.add(std::move(step), {"toolkit-packages"}); });
 }
 
-// True for a goal that the prefix is in the user's own hands; such steps are done as the user.
-std::string prefix_of(const facts::Machine& machine, const goal::Goal& goal) {
-  return goal.python_prefix.empty() ? default_prefix(machine.user) : goal.python_prefix;
+// A toolkit of the user's own is on the user's own PATH alone.
+void add_path(Builder& builder, const facts::Machine& machine, const goal::Goal& goal, const Choice& choice) {
+  const std::string& bin = choice.toolkit.bin;
+  const bool own = goal.user_only || bin.starts_with(prefix_of(machine, goal) + "/");
+  add_path_steps(machine, bin, own, [&builder](steps::Step step) {
+    builder.add(std::move(step), {"toolkit-packages", "toolkit-wheels"});
+  });
 }
 
 struct Tool {
@@ -251,17 +258,16 @@ void set_index(const facts::Machine& machine, const catalog::Catalog& catalog, c
     wheels.index_url = url;
 }
 
-void add_env(Builder& builder, const facts::Machine& machine, const Choice& choice,
-             const resolve::EnvChoice& env, const Tool& tool) {
+void add_env(Builder& builder, const facts::Machine& machine, const Choice& choice, const std::string& id,
+             const std::string& path, const Tool& tool) {
   const bool there =
-      std::ranges::any_of(machine.envs, [&env](const facts::PythonEnv& one) { return one.path == env.path; });
+      std::ranges::any_of(machine.envs, [&path](const facts::PythonEnv& one) { return one.path == path; });
   if (there) return;
   const std::string python =
       choice.python.interpreter.empty() ? choice.python.version : choice.python.interpreter;
   builder.add(
-      {.id = "env-" + env.name,
-       .kind =
-           steps::CreateEnv{.path = env.path, .tool = tool.name, .manager = tool.manager, .python = python},
+      {.id = id,
+       .kind = steps::CreateEnv{.path = path, .tool = tool.name, .manager = tool.manager, .python = python},
        .why = fmt::format("an environment of its own with Python {}, so that nothing else can break it",
                           choice.python.version),
        .changes = "a new directory",
@@ -269,15 +275,37 @@ void add_env(Builder& builder, const facts::Machine& machine, const Choice& choi
       {"python-packages", "uv"});
 }
 
+// Into an environment by the tool that made it.
+steps::InstallWheels wheels_into(const std::string& env, const Tool& tool, const std::string& index_url) {
+  return {.env = env,
+          .tool = tool.name == "uv" ? "uv" : "pip",
+          .manager = tool.name == "uv" ? tool.manager : "",
+          .packages = {},
+          .index_url = index_url,
+          .variant = ""};
+}
+
+// PyPI's toolkit: wheels, and no packages of the system's.
+void add_toolkit_wheels(Builder& builder, const facts::Machine& machine, const Choice& choice,
+                        const Tool& tool) {
+  const resolve::ToolkitChoice& toolkit = choice.toolkit;
+  add_env(builder, machine, choice, "toolkit-env", toolkit.env, tool);
+  steps::InstallWheels wheels = wheels_into(toolkit.env, tool, pypi_url(machine));
+  wheels.packages = toolkit.packages;
+  builder.add(
+      {.id = "toolkit-wheels",
+       .kind = std::move(wheels),
+       .why = fmt::format("nvcc {} to compile for these GPUs, without root", toolkit.version.value_or("")),
+       .changes =
+           fmt::format("{} and what they need, from PyPI", counted(toolkit.packages.size(), "package")),
+       .as_user = true},
+      {"toolkit-env", "uv"});
+}
+
 // Torch and its companions from their index, and what that does not carry from PyPI.
 void add_wheels(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog,
                 const resolve::EnvChoice& env, const Tool& tool) {
-  steps::InstallWheels wheels{.env = env.path,
-                              .tool = tool.name == "uv" ? "uv" : "pip",
-                              .manager = tool.name == "uv" ? tool.manager : "",
-                              .packages = {},
-                              .index_url = "",
-                              .variant = ""};
+  steps::InstallWheels wheels = wheels_into(env.path, tool, "");
   set_index(machine, catalog, env, wheels);
   const bool two =
       std::ranges::any_of(env.packages, [](const auto& wheel) { return wheel.index == "pytorch"; });
@@ -309,8 +337,13 @@ void add_wheels(Builder& builder, const facts::Machine& machine, const catalog::
               {"wheels-" + env.name});
 }
 
+bool makes_toolkit_env(const Choice& choice) {
+  return to_do(choice.toolkit.action) && !choice.toolkit.env.empty();
+}
+
 bool makes_environments(const Choice& choice) {
-  return std::ranges::any_of(choice.envs, [](const resolve::EnvChoice& env) { return to_do(env.action); });
+  return makes_toolkit_env(choice) ||
+         std::ranges::any_of(choice.envs, [](const resolve::EnvChoice& env) { return to_do(env.action); });
 }
 
 // Before the driver: with this there, environments are filled while the driver builds.
@@ -331,9 +364,10 @@ void add_python(Builder& builder, const facts::Machine& machine, const goal::Goa
                 const catalog::Catalog& catalog, const Choice& choice) {
   if (!makes_environments(choice)) return;
   const Tool tool = add_manager(builder, machine, goal, choice);
+  if (makes_toolkit_env(choice)) add_toolkit_wheels(builder, machine, choice, tool);
   for (const resolve::EnvChoice& env : choice.envs) {
     if (!to_do(env.action)) continue;
-    add_env(builder, machine, choice, env, tool);
+    add_env(builder, machine, choice, "env-" + env.name, env.path, tool);
     add_wheels(builder, machine, catalog, env, tool);
   }
 }
@@ -354,7 +388,10 @@ steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const ca
   add_key(builder, choice);
   add_load(builder, machine, choice);
   add_toolkit(builder, machine, choice);
+  const bool wheels = !choice.toolkit.env.empty();
+  if (!wheels) add_path(builder, machine, goal, choice);
   add_python(builder, machine, goal, catalog, choice);
+  if (wheels) add_path(builder, machine, goal, choice);
   return {.machine = machine_digest(machine),
           .goal = base::sha256_hex(goal::canonical(goal)),
           .made_at = std::string(now),

@@ -36,16 +36,30 @@ steps::Step path_file(std::string_view bin) {
               "one file; LD_LIBRARY_PATH is left alone, because it makes PyTorch load the wrong libraries"};
 }
 
+// For a shell: as it stands where that is safe, else between quotes.
+std::string quoted(std::string_view text) {
+  constexpr std::string_view kSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-@,";
+  if (text.find_first_not_of(kSafe) == std::string_view::npos) return std::string(text);
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 steps::Step path_block(std::string_view bin, const std::string& home, std::string_view shell,
                        std::string_view file) {
+  constexpr std::string_view kWheels = "/site-packages/nvidia/";
+  std::string exports = fmt::format("PATH={}:$PATH", quoted(bin));
+  if (base::contains(bin, kWheels)) {
+    const std::string lib = std::string(bin.substr(0, bin.rfind('/'))) + "/lib";
+    exports += fmt::format(" LIBRARY_PATH={}${{LIBRARY_PATH:+:$LIBRARY_PATH}}", quoted(lib));
+  }
   return {.id = fmt::format("path-{}", shell),
-          .kind =
-              steps::EditBlock{
-                  .path = home + "/" + std::string(file),
-                  .name = "cuda",
-                  .text = fmt::format(
-                      "case \":$PATH:\" in\n  *:{0}:*) ;;\n  *) export PATH={0}:$PATH ;;\nesac\n", bin)},
-          .why = fmt::format("new {} windows find nvcc", shell),
+          .kind = steps::EditBlock{.path = home + "/" + std::string(file),
+                                   .name = "cuda",
+                                   .text = fmt::format(
+                                       "case \":$PATH:\" in\n  *:{}:*) ;;\n  *) export {} ;;\nesac\n",
+                                       quoted(bin), exports)},
+          .why = fmt::format("new {} {} find nvcc", shell, shell == "login" ? "shells" : "windows"),
           .changes = "one marked block; the rest of the file stays byte for byte",
           .as_user = true};
 }
@@ -117,7 +131,7 @@ bool has_vendor_source(const facts::Machine& machine, const catalog::Catalog& ca
   });
 }
 
-void add_path_steps(const facts::Machine& machine, std::string_view bin,
+void add_path_steps(const facts::Machine& machine, std::string_view bin, bool own,
                     const std::function<void(steps::Step)>& add) {
   if (bin.empty() || bin == "/usr/bin") return;
   const auto set_in = [&machine, bin](std::string_view file) {
@@ -126,8 +140,13 @@ void add_path_steps(const facts::Machine& machine, std::string_view bin,
              (file.empty() || setting.file.ends_with(file));
     });
   };
-  if (!set_in("/etc/profile.d/bringup-cuda.sh") && !set_in("/etc/environment") && !set_in("/etc/profile"))
-    add(path_file(bin));
+  const std::string& login = machine.shells.login_file.empty() ? ".profile" : machine.shells.login_file;
+  if (!set_in("/etc/profile.d/bringup-cuda.sh") && !set_in("/etc/environment") && !set_in("/etc/profile")) {
+    if (!own)
+      add(path_file(bin));
+    else if (!set_in("/" + login))
+      add(path_block(bin, machine.user.home, "login", login));
+  }
   const auto has_shell = [&machine](std::string_view name) {
     return std::ranges::find(machine.shells.installed, name) != machine.shells.installed.end();
   };

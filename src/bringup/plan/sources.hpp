@@ -29,7 +29,9 @@ catalog::VendorRepo through_mirror(catalog::VendorRepo repo, const facts::Machin
 bool has_vendor_source(const facts::Machine& machine, const catalog::Catalog& catalog);
 
 // Puts `bin` on the PATH of new bash and zsh shells, as far as it is not yet; nothing for an empty `bin`.
-void add_path_steps(const facts::Machine& machine, std::string_view bin,
+// Where it is the user's `own`, login shells find it by the user's own start file, and what PyPI's nvcc does
+// not find by itself, the libraries beside it, stands on LIBRARY_PATH, which linking alone reads.
+void add_path_steps(const facts::Machine& machine, std::string_view bin, bool own,
                     const std::function<void(steps::Step)>& add);
 
 }  // namespace bringup::plan

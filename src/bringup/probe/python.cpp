@@ -296,9 +296,11 @@ void read_python(const host::View& view, const Options& options, facts::Machine&
     finder.uv(options.prefix + "/uv/bin/uv");
     for (const char* name : {"/miniconda3", "/miniforge3"}) finder.conda(options.prefix + name);
     finder.envs_in(options.prefix + "/envs");
+    finder.envs_in(options.prefix + "/toolkits");
   }
   finder.envs_in(home + "/.conda/envs");
   finder.envs_in(home + "/.local/share/bringup/envs");
+  finder.envs_in(home + "/.local/share/bringup/toolkits");
   finder.envs_in(home + "/.virtualenvs");
   for (const std::string& entry : options.environment) {
     if (entry.starts_with("VIRTUAL_ENV=")) finder.env(entry.substr(12));

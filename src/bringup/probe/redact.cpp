@@ -251,8 +251,8 @@ bool is_start_file(std::string_view path) {
       path.ends_with("bashrc"))
     return true;
   const std::string_view name = path.substr(path.find_last_of('/') + 1);
-  return name == ".profile" || name == ".bash_profile" || name.starts_with(".zsh") || name == ".zprofile" ||
-         name == "config.fish";
+  return name == ".profile" || name == ".bash_profile" || name == ".bash_login" || name.starts_with(".zsh") ||
+         name == ".zprofile" || name == "config.fish";
 }
 
 }  // namespace

@@ -61,9 +61,12 @@ facts::Shells read_shells(const host::View& view, const Options& options) {
   if (const auto names = view.list("/etc/profile.d")) {
     for (const std::string& name : *names) files.push_back("/etc/profile.d/" + name);
   }
-  for (const char* name :
-       {".bashrc", ".bash_profile", ".profile", ".zshenv", ".zshrc", ".zprofile", ".config/fish/config.fish"})
+  for (const char* name : {".bashrc", ".bash_profile", ".bash_login", ".profile", ".zshenv", ".zshrc",
+                           ".zprofile", ".config/fish/config.fish"})
     files.push_back(options.user.home + "/" + name);
+  for (const char* name : {".profile", ".bash_login", ".bash_profile"}) {
+    if (view.exists(options.user.home + "/" + name)) shells.login_file = name;
+  }
   for (const std::string& file : files) {
     const auto text = view.read(file);
     if (!text) continue;

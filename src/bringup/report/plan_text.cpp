@@ -92,7 +92,7 @@ Part module_part(const resolve::DriverChoice& driver, Reasons& reasons) {
   std::string chosen = "none";
   if (driver.flavour) chosen = *driver.flavour == facts::Flavour::open ? "open" : "proprietary";
   if (driver.flavour && !driver.kernels.empty())
-    chosen += "\nfor " + plain(base::join(driver.kernels, "\nfor "));
+    chosen += "\nfor " + plain(base::join(driver.kernels, "\nand "));
   return {.what = "kernel module",
           .chosen = std::move(chosen),
           .from = driver.flavour ? "with the driver" : "-",

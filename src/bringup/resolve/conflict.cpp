@@ -18,6 +18,7 @@ int weight(DriverRule rule) {
     case DriverRule::silent:
     case DriverRule::no_row:
       return 2;
+    case DriverRule::windows:
     case DriverRule::no_packages:
     case DriverRule::cannot_hold:
       return 1;
@@ -89,10 +90,12 @@ namespace {
 
 // "Needs a driver" says little: either none can be had, or the wheels are what is missing.
 std::string why_not_with_gpus(const Problem& problem) {
+  const auto pythons = python_candidates(problem);
+  const PythonCandidate* maker = pythons.empty() ? nullptr : &pythons.front();
   for (const DriverCandidate& candidate : driver_candidates(problem)) {
     if (driver_rejection(problem, candidate)) continue;
     if (problem.toolkit != "auto" && problem.toolkit != "none" &&
-        !choose_toolkit(problem, candidate, std::nullopt))
+        !choose_toolkit(problem, candidate, std::nullopt, maker))
       return toolkit_objection(problem);
     return why_no_wheels(problem, candidate);
   }

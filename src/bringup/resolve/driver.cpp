@@ -53,6 +53,7 @@ bool can_hold(const Problem& problem, const DriverCandidate& candidate) {
 
 std::optional<DriverRule> source_rule(const Problem& problem, const DriverCandidate& candidate) {
   if (candidate.origin != Origin::nvidia && candidate.origin != Origin::distro) return std::nullopt;
+  if (in_wsl(*problem.machine)) return DriverRule::windows;
   if (!problem.any_arch && problem.machine->arch != "x86_64") return DriverRule::arch;
   const bool vendor = candidate.origin == Origin::nvidia;
   const bool row =
@@ -249,7 +250,12 @@ std::string say(const Problem& problem, const DriverCandidate& candidate, const 
   const std::string driver = driver_text(candidate);
   const Place place = candidate.origin == Origin::distro ? Place::distro : Place::nvidia;
   switch (rejection.rule) {
+    case DriverRule::windows:
+      return "in WSL the driver is that of Windows, and is brought up to date there";
     case DriverRule::gpu_unknown:
+      if (gpu.device_id == 0)
+        return fmt::format("the catalog knows no GPU of the name '{}', and what serves it is not guessed",
+                           gpu.name);
       return fmt::format(
           "the catalog does not know the PCI id 10de:{:04x} of the GPU at {}, and what serves it is not "
           "guessed",
@@ -273,7 +279,10 @@ std::string say(const Problem& problem, const DriverCandidate& candidate, const 
       return fmt::format("{} has no {} modules of branch {}", place_title(place),
                          flavour_name(candidate.flavour.value_or(Flavour::open)), candidate.number);
     case DriverRule::cannot_hold:
-      return fmt::format("{} for {} cannot hold branch {}", place_title(place), problem.os, candidate.number);
+      return fmt::format(
+          "{} for {} cannot hold branch {}: it hands out the newest, and dnf's versionlock, which could, is "
+          "not used yet",
+          place_title(place), problem.os, candidate.number);
     case DriverRule::no_version:
       return fmt::format("no version of branch {} is known", candidate.number);
     case DriverRule::branch_unknown:

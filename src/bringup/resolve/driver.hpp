@@ -23,6 +23,7 @@ enum class DriverRule {
   unmanaged,
   needs_driver,
   pinned,
+  windows,
   arch,
   no_row,
   silent,

@@ -134,7 +134,10 @@ Reason driver_reason(const Problem& problem, const Solution& solution) {
     out.source = problem.has_gpus() ? "goal: driver" : "this machine: the PCI bus";
   } else if (driver.origin == Origin::keep) {
     out.text =
-        fmt::format("driver {} is here already and serves every GPU, so it stays", driver.version.text);
+        in_wsl(*problem.machine)
+            ? fmt::format("driver {} of Windows serves every GPU, and WSL takes no other",
+                          driver.version.text)
+            : fmt::format("driver {} is here already and serves every GPU, so it stays", driver.version.text);
     out.source = "this machine: " + driver.evidence;
     out.known = catalog::Known::tried;
   } else if (problem.driver != "auto") {

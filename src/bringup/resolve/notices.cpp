@@ -44,6 +44,24 @@ void about_secure_boot(const Problem& problem, const Solution& solution,
                      "(MOK), which somebody at the console confirms once, at the next boot"});
 }
 
+// The driver stays, and yet the kernel will not load it.
+void about_unsigned_module(const Problem& problem, const Solution& solution, Notices& out) {
+  const facts::Machine& machine = *problem.machine;
+  const auto kernels = kernels_to_serve(machine.kernel);
+  const bool loaded = machine.driver.loaded && *machine.driver.loaded;
+  if (!machine.secure_boot || !*machine.secure_boot || solution.driver.origin != Origin::keep || loaded ||
+      kernels.empty())
+    return;
+  const auto& modules = machine.driver.modules;
+  const auto at = std::ranges::find(modules, kernels.back(), &facts::ModuleOnDisk::kernel);
+  if (at == modules.end() || at->version.empty() || !at->signer.empty()) return;
+  out.push_back({.id = "module-refused",
+                 .text = fmt::format(
+                     "Secure Boot is on and the module of driver {} is not signed: the kernel refuses it, "
+                     "and the GPUs stay dark; 'bringup explain secure-boot-unsigned' says what to do",
+                     at->version)});
+}
+
 void about_kernels(const Problem& problem, const Solution& solution, Notices& out) {
   const facts::Machine& machine = *problem.machine;
   const std::vector<std::string> kernels = kernels_to_serve(machine.kernel);
@@ -194,6 +212,7 @@ std::vector<Notice> notices_of(const Problem& problem, const Solution& solution)
   about_mirrors(problem, out);
   about_branch(problem, solution, out);
   about_secure_boot(problem, solution, packages_of(problem, solution.driver), out);
+  about_unsigned_module(problem, solution, out);
   about_kernels(problem, solution, out);
   about_older_driver(problem, solution, out);
   about_driver_place(problem, solution, out);

@@ -69,7 +69,15 @@ std::vector<std::string> kernels_to_serve(const facts::Kernel& kernel) {
   return out;
 }
 
+bool in_wsl(const facts::Machine& machine) {
+  return !machine.hypothetical && machine.container && *machine.container == "wsl";
+}
+
 std::optional<Present> present_driver(const facts::Machine& machine) {
+  if (in_wsl(machine)) {
+    if (!machine.nvml) return std::nullopt;
+    return Present{.version = machine.nvml->driver_version, .flavour = std::nullopt, .evidence = "NVML"};
+  }
   const facts::Driver& driver = machine.driver;
   const std::vector<std::string> kernels = kernels_to_serve(machine.kernel);
   auto waiting = kernels.empty() ? std::nullopt : on_disk_for(machine, kernels.back());

@@ -17,6 +17,9 @@ struct Present {
   std::string evidence;
 };
 
+// WSL: Windows' driver serves the GPUs, the bus does not show them, and no driver is installed here.
+bool in_wsl(const facts::Machine& machine);
+
 // Loaded, or its module and libraries on disk for the kernel that boots next; nullopt when there is none that
 // is whole.
 std::optional<Present> present_driver(const facts::Machine& machine);

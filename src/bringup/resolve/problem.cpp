@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
+#include <bringup/resolve/present.hpp>
 #include <bringup/resolve/problem.hpp>
 
 #include <fmt/format.h>
@@ -23,7 +24,25 @@ std::pair<int, int> listed_branches(const catalog::Catalog& catalog) {
   return out;
 }
 
+// What WSL shows of GPUs: names, and no PCI ids.
+std::vector<Wanted> gpus_of_wsl(const facts::NvmlSnapshot& nvml, const catalog::Catalog& catalog) {
+  std::vector<Wanted> out;
+  for (const facts::NvmlGpu& gpu : nvml.gpus) {
+    const auto row = catalog.find_gpu(gpu.name);
+    Wanted one{.address = gpu.pci, .name = gpu.name, .in_nvml = true};
+    if (row)
+      one = {.address = gpu.pci,
+             .device_id = (*row)->device_id,
+             .name = (*row)->name,
+             .row = *row,
+             .in_nvml = true};
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 std::vector<Wanted> wanted_gpus(const facts::Machine& machine, const catalog::Catalog& catalog) {
+  if (in_wsl(machine) && machine.pci.empty() && machine.nvml) return gpus_of_wsl(*machine.nvml, catalog);
   std::vector<Wanted> out;
   for (const facts::PciFunction& function : machine.pci) {
     if (function.kind != PciKind::gpu) continue;
@@ -109,6 +128,7 @@ Problem make_problem(const facts::Machine& machine, const goal::Goal& goal, cons
   problem.prefix =
       goal.python_prefix.empty() ? machine.user.home + "/.local/share/bringup" : goal.python_prefix;
   problem.envs = wanted_envs(goal);
+  problem.user_only = goal.user_only;
   for (const Place place : kPlaces) problem.reach[static_cast<std::size_t>(place)] = reach_of(machine, place);
   if (machine.glibc) problem.glibc = Version::parse(*machine.glibc);
   if (const auto gcc = machine.gcc ? Version::parse(*machine.gcc) : std::nullopt) problem.gcc = gcc->major();
@@ -139,6 +159,7 @@ std::vector<Constraint> constraints_of(const Problem& problem) {
     if (!problem.answers(place))
       out.push_back({.kind = Kind::place, .first = static_cast<std::size_t>(place)});
   }
+  if (problem.user_only) out.push_back({.kind = Kind::user_only});
   if (problem.python_manager != "auto") out.push_back({.kind = Kind::python_manager});
   if (!problem.python_version.empty()) out.push_back({.kind = Kind::python_version});
   // "none" asks for less than "auto", so it is no part of any conflict.
@@ -173,6 +194,9 @@ Problem without(Problem problem, const Constraint& constraint) {
       break;
     case Kind::place:
       problem.reach[constraint.first] = {.answers = true, .why = ""};
+      break;
+    case Kind::user_only:
+      problem.user_only = false;
       break;
     case Kind::glibc:
       problem.glibc.reset();
@@ -215,6 +239,8 @@ std::string what_of(const Problem& problem, const Constraint& constraint) {
     case Kind::place:
       return fmt::format("{} ({}) does not answer", place_title(static_cast<Place>(constraint.first)),
                          place_name(static_cast<Place>(constraint.first)));
+    case Kind::user_only:
+      return "--user-only: nothing that needs root";
     case Kind::glibc:
       return fmt::format("glibc {}", problem.glibc->text);
     case Kind::gcc:
@@ -252,6 +278,8 @@ std::string change_of(const Problem& problem, const Constraint& constraint) {
     case Kind::place:
       return fmt::format("make {} reachable (a route, a proxy or a mirror)",
                          place_title(static_cast<Place>(constraint.first)));
+    case Kind::user_only:
+      return "let root do it: the same with sudo and without --user-only";
     case Kind::glibc:
       return "use a newer release of the system, with a newer glibc";
     case Kind::gcc:

@@ -65,12 +65,15 @@ struct Problem {
   std::array<Reach, kPlaces.size()> reach;
   std::optional<Version> glibc;  // nullopt: not known, or not asked
   std::optional<int> gcc;
-  bool any_os = false;  // pretend that every system has rows
+  bool user_only = false;  // only what needs no root
+  bool any_os = false;     // pretend that every system has rows
   bool any_arch = false;
 
   bool answers(Place place) const { return reach[static_cast<std::size_t>(place)].answers; }
   const std::string& silence(Place place) const { return reach[static_cast<std::size_t>(place)].why; }
   bool has_gpus() const;
+  // Whether packages of the system's own can be installed from there.
+  bool as_root(Place place) const { return answers(place) && !user_only; }
   bool any_index() const { return answers(Place::pypi) || answers(Place::pytorch); }
 };
 
@@ -88,6 +91,7 @@ struct Constraint {
     package_pin,
     package,
     place,
+    user_only,
     glibc,
     gcc,
     os,

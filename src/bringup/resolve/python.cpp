@@ -8,6 +8,7 @@
 #include <array>
 #include <compare>
 #include <span>
+#include <tuple>
 #include <utility>
 
 namespace bringup::resolve {
@@ -197,9 +198,11 @@ std::vector<PythonCandidate> python_candidates(const Problem& problem) {
   if (manager == "miniconda" || manager == "miniforge") candidates.with_new_conda(manager);
   if (manager == "auto") candidates.with_new_conda("miniforge");
   std::vector<PythonCandidate> out = candidates.take();
-  // The version comes before the manager: a Python that is wanted beats a manager that is liked.
-  std::ranges::stable_sort(out, {},
-                           [](const PythonCandidate& one) { return std::pair(one.download, one.fallback); });
+  // The version comes before the manager: a Python that is wanted beats a manager that is liked. What must
+  // wait for root comes last where nobody is root.
+  std::ranges::stable_sort(out, {}, [&problem](const PythonCandidate& one) {
+    return std::tuple(problem.user_only && !one.choice.packages.empty(), one.download, one.fallback);
+  });
   return out;
 }
 

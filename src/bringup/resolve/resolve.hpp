@@ -38,6 +38,7 @@ struct ToolkitChoice {
   std::optional<std::string> source;   // "nvidia", "distro", "pypi", "keep"
   std::vector<std::string> packages;
   std::string bin;  // directory of nvcc that belongs on PATH; "" when it is /usr/bin already or there is none
+  std::string env;  // of PyPI's, which is installed: the environment that is made for it
   bool operator==(const ToolkitChoice&) const = default;
 };
 

@@ -126,6 +126,12 @@ bool choose_envs(const Problem& problem, const std::vector<PythonCandidate>& pyt
   return false;
 }
 
+bool makes_envs(const Solution& solution) {
+  return std::ranges::any_of(solution.envs, [](const EnvSolution& env) {
+    return env.action == Action::install || env.action == Action::upgrade;
+  });
+}
+
 // The CUDA majors that a driver runs: all that environments ask of it.
 std::vector<bool> majors_run(const Problem& problem, const DriverCandidate& driver) {
   std::vector<bool> out;
@@ -149,8 +155,13 @@ std::optional<Solution> search(const Problem& problem) {
       hopeless.push_back(std::move(runs));
       continue;
     }
-    auto toolkit = choose_toolkit(problem, solution.driver, cuda_of(solution));
+    // Where no environment is made for the goal, PyPI's toolkit may still want one.
+    const bool makes = makes_envs(solution);
+    const PythonCandidate* first = pythons.empty() ? nullptr : &pythons.front();
+    const PythonCandidate* maker = makes ? &solution.python : first;
+    auto toolkit = choose_toolkit(problem, solution.driver, cuda_of(solution), maker);
     if (!toolkit) continue;
+    if (!toolkit->choice.env.empty() && !makes) solution.python = *maker;
     solution.toolkit = std::move(*toolkit);
     return solution;
   }
@@ -178,7 +189,9 @@ std::string summary(const Problem& problem, const Solution& solution) {
   std::string out = driver.origin == Origin::none ? "no driver" : driver_text(driver);
   if (driver.flavour && driver.origin != Origin::keep)
     out += fmt::format(" ({})", flavour_name(*driver.flavour));
-  if (solution.toolkit.choice.version) out += fmt::format(", toolkit {}", *solution.toolkit.choice.version);
+  const ToolkitChoice& toolkit = solution.toolkit.choice;
+  if (toolkit.version)
+    out += fmt::format(", toolkit {}{}", *toolkit.version, toolkit.source == "pypi" ? " of PyPI" : "");
   for (std::size_t i = 0; i < solution.envs.size(); ++i) {
     const EnvSolution& env = solution.envs[i];
     if (env.wheels != nullptr)

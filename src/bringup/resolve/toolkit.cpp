@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/text.hpp>
 #include <bringup/resolve/toolkit.hpp>
 
 #include <fmt/format.h>
@@ -34,9 +35,10 @@ bool same_release(const Version& a, const Version& b) {
   return a.major() == b.major() && a.minor() == b.minor();
 }
 
-// The nearest version of one major that fits: the one aimed at, then newer ones, then older ones.
+// The nearest version of one major that fits, of those that PyPI has or of all: the one aimed at, then newer
+// ones, then older ones.
 const catalog::Toolkit* nearest_fit(const Problem& problem, const DriverCandidate& driver,
-                                    const Version& aimed) {
+                                    const Version& aimed, bool on_pypi) {
   const bool pinned = problem.toolkit != "auto";
   const catalog::Toolkit* best = nullptr;
   const auto distance = [&aimed](const catalog::Toolkit& one) {
@@ -46,6 +48,7 @@ const catalog::Toolkit* nearest_fit(const Problem& problem, const DriverCandidat
   for (const catalog::Toolkit& one : problem.catalog->toolkits) {
     if (one.version.major() != aimed.major() || (pinned && !same_release(one.version, aimed))) continue;
     if (misfit(problem, &one, false) || !driver_runs(problem, driver, one.version)) continue;
+    if (on_pypi && problem.catalog->pypi_toolkit(one.version) == nullptr) continue;
     if (best == nullptr || distance(one) < distance(*best)) best = &one;
   }
   return best;
@@ -55,12 +58,30 @@ std::string bin_of(const std::string& path) {
   return path == "/usr" ? "" : path + "/bin";
 }
 
+// Of PyPI's toolkits one in an environment of its own counts, and only whole: nvcc stops at what a newer nvvm
+// beside it writes.
+bool ours(const Problem& problem, const facts::Toolkit& toolkit) {
+  const auto version = Version::parse(toolkit.version);
+  const catalog::PypiToolkit* row = version ? problem.catalog->pypi_toolkit(*version) : nullptr;
+  const auto env = std::ranges::find_if(problem.machine->envs, [&](const facts::PythonEnv& one) {
+    return one.path.starts_with(toolkits_path(problem)) && toolkit.path.starts_with(one.path + "/");
+  });
+  if (row == nullptr || env == problem.machine->envs.end()) return false;
+  return std::ranges::all_of(row->packages, [&](const std::string& text) {
+    const catalog::Requirement need = catalog::requirement_of(text);
+    const std::string name = need.package.substr(0, need.package.find('['));
+    const auto there = std::ranges::find(env->packages, name, &facts::PythonPackage::name);
+    return there != env->packages.end() && major_minor(there->version) == major_minor(*version);
+  });
+}
+
 // A toolkit that is there and does: of the version aimed at, or at least of its major.
 const facts::Toolkit* present(const Problem& problem, const Version& aimed, bool exact) {
   const facts::Toolkit* best = nullptr;
   for (const facts::Toolkit& one : problem.machine->toolkits) {
     const auto version = Version::parse(one.version);
-    if (one.origin == "pypi" || !version || version->major() != aimed.major()) continue;
+    if (!version || version->major() != aimed.major()) continue;
+    if (one.origin == "pypi" && !ours(problem, one)) continue;
     if (exact && !same_release(*version, aimed)) continue;
     const catalog::Toolkit* row = problem.catalog->toolkit(*version);
     const auto why = misfit(problem, row, one.origin == "distro");
@@ -94,6 +115,19 @@ std::string other_major(const Version& toolkit, const std::optional<Version>& cu
       major_minor(toolkit), major_minor(*cuda));
 }
 
+std::string why_this(const Problem& problem, const catalog::Toolkit& toolkit,
+                     const std::optional<Version>& cuda) {
+  const std::string version = major_minor(toolkit.version);
+  const std::string serves =
+      fmt::format("compiles for every GPU{}", problem.gcc ? fmt::format(" with gcc {}", *problem.gcc) : "");
+  if (problem.toolkit != "auto")
+    return fmt::format("the goal asks for CUDA toolkit {}, and it {}", version, serves);
+  if (cuda && same_release(*cuda, toolkit.version))
+    return fmt::format("CUDA toolkit {} is what torch here was built with, and it {}", version, serves);
+  return fmt::format("CUDA toolkit {} is the nearest to {} CUDA that {}", version,
+                     cuda ? "torch's" : "the driver's own", serves);
+}
+
 ToolkitSolution from_vendor(const Problem& problem, const catalog::Toolkit& toolkit,
                             const std::optional<Version>& cuda) {
   const std::string version = major_minor(toolkit.version);
@@ -109,16 +143,50 @@ ToolkitSolution from_vendor(const Problem& problem, const catalog::Toolkit& tool
                       .caveat = other_major(toolkit.version, cuda)};
   for (const std::string& name : problem.repo->toolkit_packages)
     out.choice.packages.push_back(catalog::filled(name, "toolkit", dashed));
-  const std::string serves =
-      fmt::format("compiles for every GPU{}", problem.gcc ? fmt::format(" with gcc {}", *problem.gcc) : "");
-  if (problem.toolkit != "auto")
-    out.reason = fmt::format("the goal asks for CUDA toolkit {}, and it {}", version, serves);
-  else if (cuda && same_release(*cuda, toolkit.version))
-    out.reason = fmt::format("CUDA toolkit {} is what torch here was built with, and it {}", version, serves);
-  else
-    out.reason = fmt::format("CUDA toolkit {} is the nearest to {} CUDA that {}", version,
-                             cuda ? "torch's" : "the driver's own", serves);
+  out.reason = why_this(problem, toolkit, cuda);
   return out;
+}
+
+// "nvcc, cudart and cccl" of "cuda-toolkit[nvcc,cudart,cccl]==13.0.2".
+std::string parts_of(const catalog::PypiToolkit& row) {
+  const std::string& whole = row.packages.front();
+  const std::size_t open = whole.find('[');
+  const std::size_t close = whole.find(']', open);
+  if (open == std::string::npos || close == std::string::npos) return base::join(row.packages, ", ");
+  std::vector<std::string> parts;
+  for (const std::string_view part :
+       base::split(std::string_view(whole).substr(open + 1, close - open - 1), ','))
+    parts.emplace_back(base::trim(part));
+  const std::string last = parts.back();
+  parts.pop_back();
+  return parts.empty() ? last : base::join(parts, ", ") + " and " + last;
+}
+
+ToolkitSolution from_pypi(const Problem& problem, const catalog::Toolkit& toolkit,
+                          const std::optional<Version>& cuda, const PythonCandidate& maker) {
+  const catalog::PypiToolkit& row = *problem.catalog->pypi_toolkit(toolkit.version);
+  const std::string version = major_minor(toolkit.version);
+  const std::string env = fmt::format("{}/cuda-{}", toolkits_path(problem), version);
+  const std::string reason = why_this(problem, toolkit, cuda);
+  const std::string alone =
+      problem.user_only ? "PyPI's needs no root" : "no other place that answers has one";
+  std::string caveat = fmt::format(
+      "PyPI's CUDA toolkit is {} alone: no profiler, no debugger, no headers of cuBLAS and the like, which "
+      "extensions of PyTorch may ask for; it calls the gcc and g++ that are here",
+      parts_of(row));
+  if (!problem.gcc) caveat += ", and no gcc was seen";
+  if (const std::string other = other_major(toolkit.version, cuda); !other.empty()) caveat += "; " + other;
+  return {.choice = {.action = Action::install,
+                     .version = version,
+                     .source = "pypi",
+                     .packages = row.packages,
+                     .bin = fmt::format("{}/lib/python{}/site-packages/nvidia/cu{}/bin", env,
+                                        maker.choice.version, toolkit.version.major()),
+                     .env = env},
+          .reason = fmt::format("{}; {}", reason, alone),
+          .evidence = row.from.source,
+          .known = row.from.known,
+          .caveat = std::move(caveat)};
 }
 
 ToolkitSolution none(std::string reason, std::string evidence, std::string caveat) {
@@ -141,7 +209,7 @@ std::optional<ToolkitSolution> from_distribution(const Problem& problem, const D
     return std::nullopt;
   if (const facts::Toolkit* here = present(problem, version, true))
     return keep(*here, other_major(version, cuda));
-  if (!problem.answers(Place::distro)) return std::nullopt;
+  if (!problem.as_root(Place::distro)) return std::nullopt;
   return ToolkitSolution{
       .choice = {.action = Action::install,
                  .version = major_minor(version),
@@ -164,8 +232,13 @@ std::optional<Version> toolkit_aim(const Problem& problem, const DriverCandidate
   return std::nullopt;
 }
 
+std::string toolkits_path(const Problem& problem) {
+  return problem.prefix + "/toolkits";
+}
+
 std::optional<ToolkitSolution> choose_toolkit(const Problem& problem, const DriverCandidate& driver,
-                                              const std::optional<Version>& cuda) {
+                                              const std::optional<Version>& cuda,
+                                              const PythonCandidate* maker) {
   const bool pinned = problem.toolkit != "auto";
   if (problem.toolkit == "none") return none("the goal asks for no CUDA toolkit", "goal: toolkit", "");
   if (!pinned && !problem.has_gpus())
@@ -174,17 +247,52 @@ std::optional<ToolkitSolution> choose_toolkit(const Problem& problem, const Driv
   if (aimed) {
     if (const facts::Toolkit* here = present(problem, *aimed, pinned))
       return keep(*here, other_major(*aimed, cuda));
-    const bool vendor = problem.repo != nullptr && problem.answers(Place::nvidia);
-    if (const catalog::Toolkit* fit = vendor ? nearest_fit(problem, driver, *aimed) : nullptr)
+    const bool vendor = problem.repo != nullptr && problem.as_root(Place::nvidia);
+    if (const catalog::Toolkit* fit = vendor ? nearest_fit(problem, driver, *aimed, false) : nullptr)
       return from_vendor(problem, *fit, cuda);
   }
   if (auto own = from_distribution(problem, driver, cuda)) return own;
+  const bool pypi = aimed && maker != nullptr && problem.answers(Place::pypi);
+  if (const catalog::Toolkit* fit = pypi ? nearest_fit(problem, driver, *aimed, true) : nullptr)
+    return from_pypi(problem, *fit, cuda, *maker);
   if (pinned) return std::nullopt;
   return none(
       "no CUDA toolkit that compiles for these GPUs can be had here; torch needs none to run",
       "catalog: toolkits, archives and repositories",
       "no CUDA toolkit is installed: torch brings what it needs to run, and nvcc is missing for extensions");
 }
+
+namespace {
+
+// What PyPI has of toolkits that work: "13.0 to 13.4".
+std::string on_pypi(const catalog::Catalog& catalog) {
+  std::vector<std::string> versions;
+  for (const catalog::PypiToolkit& one : catalog.pypi_toolkits) {
+    if (one.works) versions.push_back(major_minor(one.version));
+  }
+  if (versions.empty()) return "none";
+  return versions.size() == 1 ? versions[0] : fmt::format("{} to {}", versions.back(), versions.front());
+}
+
+// Why a toolkit can be had from no place; "" when it can.
+std::string place_objection(const Problem& problem, const catalog::Toolkit& row) {
+  const std::string version = major_minor(row.version);
+  const bool vendor = problem.repo != nullptr && problem.as_root(Place::nvidia);
+  const bool has = problem.catalog->pypi_toolkit(row.version) != nullptr;
+  if (vendor || (has && problem.answers(Place::pypi))) return "";
+  std::string text;
+  if (problem.user_only)
+    text = fmt::format("CUDA toolkit {} of NVIDIA's repository or the distribution needs root", version);
+  else if (problem.repo == nullptr)
+    text = fmt::format("NVIDIA's repository has no row for {} in the catalog", problem.os);
+  else
+    text = fmt::format("CUDA toolkit {} is in NVIDIA's repository, which does not answer: {}", version,
+                       problem.silence(Place::nvidia));
+  return has ? fmt::format("{}; PyPI has it, and does not answer: {}", text, problem.silence(Place::pypi))
+             : fmt::format("{}; PyPI has {}", text, on_pypi(*problem.catalog));
+}
+
+}  // namespace
 
 std::string toolkit_objection(const Problem& problem, const DriverCandidate& driver,
                               const catalog::Toolkit& row) {
@@ -198,11 +306,7 @@ std::string toolkit_objection(const Problem& problem, const DriverCandidate& dri
   if (problem.gcc && *problem.gcc > row.host_gcc_max)
     return fmt::format("nvcc {} accepts gcc up to {}, and here is gcc {}", version, row.host_gcc_max,
                        *problem.gcc);
-  if (problem.repo == nullptr)
-    return fmt::format("NVIDIA's repository has no row for {} in the catalog", problem.os);
-  if (!problem.answers(Place::nvidia))
-    return fmt::format("CUDA toolkit {} is in NVIDIA's repository, which does not answer: {}", version,
-                       problem.silence(Place::nvidia));
+  if (std::string text = place_objection(problem, row); !text.empty()) return text;
   return driver_runs(problem, driver, row.version)
              ? ""
              : fmt::format("CUDA toolkit {} does not run on the driver that can be had", version);

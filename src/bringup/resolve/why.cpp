@@ -33,10 +33,10 @@ const Topic* topic_of(std::string_view name) {
   return at == kTopics.end() ? nullptr : at;
 }
 
-Error unknown(const Problem& problem, std::string_view about) {
+Error unknown(const std::vector<goal::EnvGoal>& envs, std::string_view about) {
   std::vector<std::string> names;
   for (const Topic& topic : kTopics) names.emplace_back(topic.name);
-  for (const WantedEnv& env : problem.envs) names.push_back(env.name);
+  for (const goal::EnvGoal& env : envs) names.push_back(env.name);
   const auto near = base::nearest(about, names);
   return {Errc::usage,
           fmt::format("--why '{}': expected {}{}", base::harmless(about), base::join(names, ", "),
@@ -152,12 +152,18 @@ Alternatives alternatives_of(const Problem& problem, const Solution& solution, s
 
 }  // namespace
 
+Result<> known_part(const goal::Goal& goal, std::string_view about) {
+  const bool env = std::ranges::find(goal.envs, about, &goal::EnvGoal::name) != goal.envs.end();
+  if (!env && topic_of(about) == nullptr) return unknown(goal.envs, about);
+  return ok;
+}
+
 Result<Why> why(const facts::Machine& machine, const goal::Goal& goal, const catalog::Catalog& catalog,
                 std::string_view today, std::string_view about) {
   const Problem problem = make_problem(machine, goal, catalog, today);
   const bool env_named = std::ranges::find(problem.envs, about, &WantedEnv::name) != problem.envs.end();
   const Topic* topic = topic_of(env_named ? "torch" : about);
-  if (topic == nullptr) return unknown(problem, about);
+  if (topic == nullptr) return unknown(goal.envs, about);
   const auto solution = search(problem);
   if (!solution) return Error(Errc::absent, "there is no choice, so there is nothing to give reasons for");
   const Choice choice = choice_of(problem, *solution, goal.kernel == "hold");

@@ -30,6 +30,8 @@ struct Why {
 // `about`: driver, flavour, source, toolkit, python, torch, torchvision, torchaudio, or an environment's
 // name. Errc::usage names the nearest of them; Errc::absent: there is no choice, and the conflict is the
 // answer.
+// Errc::usage when `about` is none of these.
+Result<> known_part(const goal::Goal& goal, std::string_view about);
 Result<Why> why(const facts::Machine& machine, const goal::Goal& goal, const catalog::Catalog& catalog,
                 std::string_view today, std::string_view about);
 

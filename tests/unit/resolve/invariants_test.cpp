@@ -38,6 +38,12 @@ const std::vector<std::string> kPackages{"\"torch\", \"torchvision\", \"torchaud
                                          "\"torch==9.9.9\"",
                                          "\"torchvision==0.24.1\"",
                                          "\"torch\", \"numpy\"",
+                                         "\"torch\", \"torchtune\"",
+                                         "\"torch\", \"torchtune\", \"torchao\"",
+                                         "\"torch\", \"torchtune\", \"torchao==0.18.0\"",
+                                         "\"torch==2.10.0\", \"torchao==0.11.0\"",
+                                         "\"torch\", \"torchvision\", \"exllamav2\"",
+                                         "\"torch\", \"exllamav2\", \"exllamav3\"",
                                          "\"numpy\""};
 
 template <typename T>
@@ -69,15 +75,14 @@ std::string description() {
 }
 
 std::string goal_text() {
-  std::string text;
+  std::string text = seldom(5) ? "--user-only\n" : "";
   if (seldom(4))
     text +=
         fmt::format("driver = \"{}\"\n",
                     one_of<std::string>({"none", "470", "535", "570", "580", "590", "595", "615", "999"}));
   if (seldom(4))
-    text +=
-        fmt::format("toolkit = \"{}\"\n",
-                    one_of<std::string>({"none", "11.8", "12.0", "12.4", "12.7", "12.9", "13.0", "13.4"}));
+    text += fmt::format("toolkit = \"{}\"\n", one_of<std::string>({"none", "11.8", "12.0", "12.4", "12.7",
+                                                                   "12.9", "13.0", "13.2", "13.4"}));
   if (seldom(4)) {
     text += "[python]\n";
     if (seldom(2))
@@ -115,6 +120,8 @@ catalog::Catalog some_of_the_catalog() {
   thin(out.branches);
   thin(out.toolkits);
   thin(out.wheels);
+  thin(out.pypi_toolkits);
+  thin(out.companions);
   if (out.branches.empty()) out.branches = catalog::built_in().branches;
   return out;
 }

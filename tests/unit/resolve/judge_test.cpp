@@ -130,14 +130,6 @@ bool code_for(const catalog::WheelSet& wheels, const Gpu& gpu) {
   return false;
 }
 
-std::string name_part(const std::string& package) {
-  return package.substr(0, package.find("=="));
-}
-std::string pin_part(const std::string& package) {
-  const std::size_t at = package.find("==");
-  return at == std::string::npos ? "" : package.substr(at + 2);
-}
-
 // Whether the set is what the environment asks for, and runs here with this Python and driver.
 bool set_fits(const Asked& asked, const goal::EnvGoal& env, const catalog::WheelSet& wheels,
               const std::string& python, const std::optional<Version>& driver) {
@@ -152,6 +144,8 @@ bool set_fits(const Asked& asked, const goal::EnvGoal& env, const catalog::Wheel
     if (name == "torchaudio") version = wheels.torchaudio;
     const bool of_set = name == "torch" || name == "torchvision" || name == "torchaudio";
     if (!of_set && !answers(asked, "pypi")) return false;
+    const Companionship other = companionship(asked, env, package, wheels.torch.text);
+    if (!of_set && other.spoken_of && !other.any) return false;
     if (!of_set) continue;
     if (!version || (!pin.empty() && pin != *version && pin != *version + "+" + wheels.variant)) return false;
   }
@@ -255,12 +249,49 @@ class Judge {
     if (driver && !gpus_of(asked_).empty())
       need(*driver >= asked_.catalog.floor(version->major())->driver, "toolkit {} on driver {}",
            row->version.text, driver->text);
-    if (toolkit.source == "nvidia") {
-      need(answers(asked_, "nvidia"), "a toolkit from a silent place");
+    const bool root = toolkit.source == "nvidia" || toolkit.source == "distro";
+    need(!root || !asked_.goal.user_only, "a toolkit that needs root");
+    if (toolkit.source == "pypi") pypi(*row);
+    if (toolkit.source == "nvidia" || toolkit.source == "pypi") {
+      need(answers(asked_, *toolkit.source), "a toolkit from a silent place");
       const auto gcc = asked_.machine.gcc ? Version::parse(*asked_.machine.gcc) : std::nullopt;
       need(!gcc || gcc->major() <= row->host_gcc_max, "gcc is too new for toolkit {}", row->version.text);
     }
     if (toolkit.source == "distro") need(answers(asked_, "distro"), "a toolkit from a silent archive");
+  }
+
+  // One that the goal allows, that compiles for the GPUs, and that runs on the driver.
+  bool distribution_has_one() const {
+    const catalog::Archive* archive = asked_.catalog.archive(os_of(asked_));
+    if (archive == nullptr || !archive->toolkit || !answers(asked_, "distro")) return false;
+    const catalog::Toolkit* row = asked_.catalog.toolkit(*archive->toolkit);
+    if (row == nullptr || (asked_.goal.toolkit != "auto" && asked_.goal.toolkit != row->version.text))
+      return false;
+    const auto driver = driver_version(asked_, choice_.driver);
+    if (driver && !gpus_of(asked_).empty() && *driver < asked_.catalog.floor(row->version.major())->driver)
+      return false;
+    return std::ranges::all_of(gpus_of(asked_), [row](const Gpu* gpu) {
+      return !gpu->compute || (row->min_compute <= *gpu->compute && *gpu->compute <= row->max_compute);
+    });
+  }
+
+  // nvcc, nvvm and crt of one release, in an environment that the chosen Python makes; the other places had
+  // none of this major.
+  void pypi(const catalog::Toolkit& row) {
+    const resolve::ToolkitChoice& toolkit = choice_.toolkit;
+    const std::string pin = "==" + row.version.text + ".";
+    for (const std::string_view name : {"cuda-toolkit[nvcc", "nvidia-nvvm==", "nvidia-cuda-crt=="})
+      need(std::ranges::any_of(
+               toolkit.packages,
+               [&](const std::string& text) { return text.starts_with(name) && base::contains(text, pin); }),
+           "PyPI's toolkit {} without a pin of {}", row.version.text, name);
+    need(base::contains(toolkit.bin, "/python" + choice_.python.version + "/") &&
+             !choice_.python.manager.empty() && choice_.python.manager != "system",
+         "no Python makes the toolkit's environment");
+    const bool vendor = asked_.catalog.repo(os_of(asked_)) != nullptr && answers(asked_, "nvidia");
+    need(asked_.goal.user_only || !vendor, "NVIDIA's repository answers and has this toolkit");
+    need(asked_.goal.user_only || !distribution_has_one(),
+         "the distribution's archive answers and has a toolkit");
   }
 
   void python() {
@@ -290,6 +321,8 @@ class Judge {
       need(wheel == nullptr || (wheel->variant == row->variant && wheel->index == row->index),
            "{} is of another variant or place", name);
     }
+    for (std::string& text : broken_companions(asked_, wanted, env, row->torch.text))
+      out_.push_back(std::move(text));
   }
 
   const Asked& asked_;
@@ -330,8 +363,10 @@ void better_wheels(const Asked& asked, const resolve::Choice& choice, std::size_
   if (!asks_torch(wanted) || chosen == nullptr) return;
   const bool gpus = !gpus_of(asked).empty();
   const auto place = [&](const catalog::WheelSet& wheels) {
-    return std::tuple(!gpus && wheels.variant != "cpu", wheels.from.known == catalog::Known::inferred,
-                      -wheels.torch.major(), -wheels.torch.minor(), wheels.index != "pypi");
+    return std::tuple(
+        !gpus && wheels.variant != "cpu",
+        wheels.from.known == catalog::Known::inferred || unseen(asked, wanted, wheels.torch.text),
+        -wheels.torch.major(), -wheels.torch.minor(), wheels.index != "pypi");
   };
   for (const catalog::WheelSet& wheels : asked.catalog.wheels) {
     if (place(wheels) < place(*chosen) &&

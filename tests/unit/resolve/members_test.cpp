@@ -53,6 +53,7 @@ Asked only_members(const Asked& asked, const resolve::Conflict& conflict,
   if (!member(conflict, "goal: toolkit", but) && out.goal.toolkit != "none") out.goal.toolkit = "auto";
   if (!member(conflict, "goal: python.version", but)) out.goal.python_version.clear();
   if (!member(conflict, "goal: python.manager", but)) out.goal.python_manager = "auto";
+  if (!member(conflict, "--user-only", but)) out.goal.user_only = false;
   if (!member(conflict, "glibc ", but)) out.machine.glibc = Error(Errc::absent, "left out");
   if (!member(conflict, "gcc ", but)) out.machine.gcc = Error(Errc::absent, "left out");
   if (!member(conflict, "architecture ", but)) out.machine.arch = "x86_64";

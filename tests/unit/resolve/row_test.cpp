@@ -57,8 +57,11 @@ facts::Machine machine_of(const Row& row) {
 }
 
 goal::Goal goal_of(const std::string& text) {
-  auto goal = goal::parse_goal(text, "goal");
+  const std::string option = "--user-only\n";
+  const bool user_only = text.starts_with(option);
+  auto goal = goal::parse_goal(user_only ? text.substr(option.size()) : text, "goal");
   if (!goal) throw std::runtime_error(goal.error().message());
+  goal->user_only = user_only;
   return std::move(goal).take();
 }
 
