@@ -89,6 +89,8 @@ namespace {
 facts::Machine look_here(const Options& options, const Doors& doors, Depth depth) {
   probe::Options how = options_here(depth.nvml && options.shape.empty());
   how.name_gpu = name_gpu;
+  // a goal that cannot be read is whoever's to tell who follows it
+  if (const auto goal = read_goal(options, doors.view)) how.prefix = goal->python_prefix;
   how.cuda =
       depth.cuda
           ? measure::count_cuda(kDriverDeadline)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
+#include <bringup/plan/extension.hpp>
 #include <bringup/plan/plan.hpp>
 #include <bringup/plan/sources.hpp>
 
@@ -322,6 +323,19 @@ void add_python(Builder& builder, const facts::Machine& machine, const goal::Goa
   }
 }
 
+// What cannot be compiled is an error of extensions_of, which whoever asks for a plan looks at.
+void add_extensions(Builder& builder, const facts::Machine& machine, const goal::Goal& goal,
+                    const catalog::Catalog& catalog, const Choice& choice) {
+  const auto extensions = extensions_of(machine, goal, catalog, choice);
+  if (!extensions) return;
+  for (steps::Step& step : extension_steps(*extensions, manager_of(machine))) {
+    std::vector<std::string> after = std::move(step.needs);
+    step.needs.clear();
+    if (!step.as_user) after.insert(after.end(), kSourceSteps.begin(), kSourceSteps.end());
+    builder.add(std::move(step), std::move(after));
+  }
+}
+
 }  // namespace
 
 std::string default_prefix(const facts::User& user) {
@@ -337,6 +351,7 @@ steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const ca
   add_load(builder, machine, choice);
   add_toolkit(builder, machine, choice);
   add_python(builder, machine, goal, catalog, choice);
+  add_extensions(builder, machine, goal, catalog, choice);
   return {.machine = machine_digest(machine),
           .goal = base::sha256_hex(goal::canonical(goal)),
           .made_at = std::string(now),

@@ -75,16 +75,67 @@ std::string env_name(const catalog::Stack& stack) {
   return "stack-" + stack.name;
 }
 
-goal::Goal goal_of(const goal::Goal& goal, const catalog::Stack& stack, std::string_view torch) {
-  goal::Goal out = goal;
-  goal::EnvGoal env{.name = env_name(stack), .packages = stack.packages};
+goal::EnvGoal env_goal_of(const catalog::Stack& stack, std::string_view torch) {
+  goal::EnvGoal env{.name = env_name(stack), .packages = stack.packages, .own = true};
+  if (!stack.extension.empty())
+    env.extension = goal::ExtensionGoal{.module = stack.extension, .imports = stack.imports};
   if (!torch.empty()) {
     for (std::string& package : env.packages) {
       if (package == "torch") package += fmt::format("=={}", torch);
     }
   }
-  out.envs = {std::move(env)};
-  if (out.toolkit == "auto") out.toolkit = "none";
+  return env;
+}
+
+goal::Goal goal_of(const goal::Goal& goal, const catalog::Stack& stack, std::string_view torch) {
+  goal::Goal out = goal;
+  out.stacks.clear();
+  out.envs = {env_goal_of(stack, torch)};
+  if (out.toolkit == "auto" && stack.extension.empty()) out.toolkit = "none";
+  return out;
+}
+
+Result<> check_gpus(const catalog::Stack& stack, const facts::Machine& machine) {
+  const bool any =
+      std::ranges::find(machine.pci, facts::PciKind::gpu, &facts::PciFunction::kind) != machine.pci.end();
+  if (!any && !stack.extension.empty())
+    return Error(Errc::failed,
+                 fmt::format("{} compiles an extension for NVIDIA GPUs, and there is none on the PCI bus: it "
+                             "cannot be used here; nothing was changed",
+                             stack.name));
+  for (const facts::PciFunction& gpu : machine.pci) {
+    const auto compute = catalog::ComputeCapability::parse(gpu.compute_capability);
+    if (gpu.kind != facts::PciKind::gpu || !compute || !stack.min_compute || *compute >= *stack.min_compute)
+      continue;
+    return Error(
+        Errc::failed,
+        fmt::format("{} runs on GPUs from compute capability {} on, and {} at {} has {}; nothing was "
+                    "changed",
+                    stack.name, stack.min_compute->text(), gpu.name.empty() ? "the GPU" : gpu.name,
+                    gpu.address, compute->text()));
+  }
+  return ok;
+}
+
+Result<std::vector<goal::Goal>> with_stacks(const goal::Goal& goal, const catalog::Catalog& catalog) {
+  if (goal.stacks.empty()) return std::vector{goal};
+  std::vector<const catalog::Stack*> stacks;
+  std::size_t levels = 0;
+  for (const goal::StackGoal& wanted : goal.stacks) {
+    stacks.push_back(TRY(find_stack(wanted.name, catalog).within(wanted.where)));
+    if (std::ranges::find(goal.envs, env_name(*stacks.back()), &goal::EnvGoal::name) != goal.envs.end())
+      return Error(Errc::usage, fmt::format("{}: an environment of the goal is called '{}', which is where "
+                                            "the stack goes; give it another name",
+                                            wanted.where, env_name(*stacks.back())));
+    levels = std::max(levels, stacks.back()->torches.size());
+  }
+  std::vector<goal::Goal> out;
+  for (std::size_t level = 0; level <= levels; ++level) {
+    goal::Goal one = goal;
+    for (const catalog::Stack* stack : stacks)
+      one.envs.push_back(env_goal_of(*stack, level < stack->torches.size() ? stack->torches[level] : ""));
+    out.push_back(std::move(one));
+  }
   return out;
 }
 

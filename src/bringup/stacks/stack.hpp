@@ -20,6 +20,16 @@ Result<const catalog::Stack*> find_stack(std::string_view name, const catalog::C
 // "stack-trl": the name of its environment.
 std::string env_name(const catalog::Stack& stack);
 
+// What it needs as an environment. `torch`: a release of it, "" for the one that the resolver likes best.
+goal::EnvGoal env_goal_of(const catalog::Stack& stack, std::string_view torch);
+
+// Refuses a stack that these GPUs cannot run: one of them is too old, or there is none and it compiles.
+Result<> check_gpus(const catalog::Stack& stack, const facts::Machine& machine);
+
+// The goal with the environments of its stacks, once for each level of releases of torch that were tried with
+// them; {goal} when it has none. An error names the line of the stack.
+Result<std::vector<goal::Goal>> with_stacks(const goal::Goal& goal, const catalog::Catalog& catalog);
+
 // The goal with this stack's environment and no other. `torch`: a release of it, "" for the one that the
 // resolver likes best.
 goal::Goal goal_of(const goal::Goal& goal, const catalog::Stack& stack, std::string_view torch);
