@@ -52,6 +52,13 @@ void take_step(const json& event, RunTold& told) {
                         .tokens_per_second = number_of(event, "tokens_per_second")});
 }
 
+void take_generated(const json& event, RunTold& told) {
+  told.generated = {.prompt_tokens = whole_of(event, "prompt_tokens"),
+                    .tokens = whole_of(event, "tokens"),
+                    .prompt_seconds = number_of(event, "prompt_seconds").value_or(0),
+                    .seconds = number_of(event, "seconds").value_or(0)};
+}
+
 void take_memory(const json& event, RunTold& told) {
   const auto bytes = number_of(event, "peak_bytes");
   if (bytes && *bytes >= 0)
@@ -159,6 +166,32 @@ std::string ask_json(const RunAsk& ask) {
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string ask_json(const GenerateAsk& ask) {
+  return json{{"method", "generate"},   {"model", ask.model}, {"prompt", ask.prompt}, {"tokens", ask.tokens},
+              {"context", ask.context}, {"output", ""},       {"smoke", ask.smoke}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+// The first token belongs to the prompt's time.
+std::optional<double> tokens_per_second(const Generated& generated) {
+  if (generated.tokens < 2 || generated.seconds <= 0) return std::nullopt;
+  return static_cast<double>(generated.tokens - 1) / generated.seconds;
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool second = i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) >= 0x80U &&
+                        static_cast<unsigned char>(text[i + 1]) < 0xa0U;
+    if (byte == 0xc2U && second)
+      ++i;  // U+0080 to U+009F
+    else if ((byte >= 0x20U && byte != 0x7fU) || byte == '\n' || byte == '\t')
+      out += text[i];
+  }
+  return out;
+}
+
 bool take_line(std::string_view line, RunTold& told) {
   if (!line.starts_with("{\"event\"")) return false;
   const json event = json::parse(line, nullptr, false);
@@ -172,6 +205,10 @@ bool take_line(std::string_view line, RunTold& told) {
     take_memory(event, told);
   else if (name == "checkpoint")
     told.checkpoint = text_of(event, "path");
+  else if (name == "text")
+    told.text += text_of(event, "text");
+  else if (name == "generated")
+    take_generated(event, told);
   else if (name == "error")
     told.error = text_of(event, "text");
   else if (name == "end")
