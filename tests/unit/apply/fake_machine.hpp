@@ -146,6 +146,7 @@ class Machine final : public host::Control {
   Result<host::Outcome> run(const host::Command& command) override {
     world.ran.push_back(base::quoted(command.argv));
     world.input = command.input;
+    world.environment = {command.environment.begin(), command.environment.end()};
     return change([&] { return run_program(world, command.argv); });
   }
 
