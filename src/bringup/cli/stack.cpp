@@ -89,7 +89,10 @@ Result<Decided> decide_stack(const Options& options, const Doors& doors, const c
   std::vector<goal::Goal> goals;
   for (const std::string& torch : stack.torches) goals.push_back(stacks::goal_of(goal, stack, torch));
   goals.push_back(stacks::goal_of(goal, stack, ""));
-  return decide(options, doors, std::move(looked), goals);
+  Decided decided = TRY(decide(options, doors, std::move(looked), goals));
+  // What compiles is told where nvcc is: the user's PATH is none of a stack's business.
+  std::erase_if(decided.plan.steps, [](const steps::Step& step) { return step.id.starts_with("path-"); });
+  return decided;
 }
 
 // Where no release of torch that was tried serves this machine, another one is taken, and that is said.

@@ -29,7 +29,7 @@ steps::BuildExtension extension() {
 class Extension : public testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(fake::make_venv(machine.world, kEnv, true).success()); }
-  Result<Run> go(const steps::BuildExtension& step) {
+  Result<bringup::apply::Run> go(const steps::BuildExtension& step) {
     fake::Silent silent;
     return apply(fake::plan_of(machine, {step_of("extension", step, true)}), machine, fake::kClock,
                  machine.settings(), silent);

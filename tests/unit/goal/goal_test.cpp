@@ -70,7 +70,7 @@ TEST(GoalStacks, RefuseWhatTheyCannotBe) {
         {"[[stack]]\nmodel = \"o/m\"\n", "g:1: stack.name is missing"},
         {"[[stack]]\nname = \"../x\"\n", "expected the name of a stack"},
         {"[[stack]]\nname = 3\n", "stack.name"},
-        {"[[stack]]\nnam = \"trl\"\n", "did you mean 'stack.name'"},
+        {"[[stack]]\nnam = \"trl\"\n", "unknown key 'stack.nam' (did you mean 'name'?)"},
         {"[[stack]]\nname = \"a\"\n[[stack]]\nname = \"a\"\n", "stands there twice"},
         {"[[stack]]\nname = \"a\"\nmodel = \"m\"\n", "\"org/name\" or an absolute path"},
         {"[[stack]]\nname = \"a\"\nmodel = \"/a/../b\"\n", "without '..'"},

@@ -114,9 +114,10 @@ TEST(Extension, TakesACompilerThatNvccAccepts) {
 TEST(Extension, IsRefusedWithoutAToolkitAndWithOneOfAnotherCuda) {
   const std::string alone =
       kUbuntu + "reachable = [\"pypi\"]\ndriver = { version = \"580.159.04\", flavour = \"open\" }\n";
-  EXPECT_THAT(refusal(machine_of("2x RTX 3090", alone), "toolkit = \"none\"\n" + kGoal),
-              HasSubstr("stack-exllamav2: no CUDA toolkit can be had here"));
   facts::Machine machine = machine_of("2x RTX 3090", alone);
+  for (facts::PythonInterpreter& python : machine.pythons) python.venv = true;
+  EXPECT_THAT(refusal(machine, "toolkit = \"none\"\n" + kGoal),
+              HasSubstr("stack-exllamav2: no CUDA toolkit can be had here"));
   machine.toolkits = {{.path = "/usr/local/cuda-12.8", .version = "12.8", .origin = "nvidia"}};
   EXPECT_THAT(refusal(machine, "toolkit = \"12.8\"\n" + kGoal),
               HasSubstr("torch 2.11.0 is made with CUDA 13.0, and the toolkit here is 12.8"));
