@@ -104,6 +104,20 @@ Result<bool> holds(const steps::FetchModelFile& step, const Hands& hands);
 Result<Json> remember(const steps::FetchModelFile& step, const Hands& hands);
 Result<> perform(const steps::FetchModelFile& step, const Hands& hands);
 Result<> undo(const steps::FetchModelFile& step, const Json& before, const Hands& hands);
+// kind_extension.cpp
+Result<bool> holds(const steps::BuildExtension& step, const Hands& hands);
+Result<Json> remember(const steps::BuildExtension& step, const Hands& hands);
+Result<> perform(const steps::BuildExtension& step, const Hands& hands);
+Result<> undo(const steps::BuildExtension& step, const Json& before, const Hands& hands);
+
+// After an attempt whose end is not known, when what it was for is so: what it had not come to, and what it
+// left. Most kinds leave nothing.
+template <typename S>
+Result<> settle(const S& /*step*/, const Hands& /*hands*/) {
+  return ok;
+}
+Result<> settle(const steps::InstallPackages& step, const Hands& hands);
+Result<> settle(const steps::BuildExtension& step, const Hands& hands);
 
 template <typename V>
 inline constexpr bool all_kinds_known = false;

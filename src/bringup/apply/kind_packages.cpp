@@ -223,6 +223,9 @@ Result<Json> remember(const steps::InstallPackages& step, const Hands& hands) {
   if (module) before["module_file"] = bytes_to_json(*module);
   return before;
 }
+Result<> settle(const steps::InstallPackages& step, const Hands& hands) {
+  return mark_brought(step, hands);
+}
 Result<> perform(const steps::InstallPackages& step, const Hands& hands) {
   TRY(check_manager(step.manager));
   if (!TRY(module_enabled(step, hands.view)))

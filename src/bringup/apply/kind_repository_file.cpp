@@ -91,7 +91,9 @@ Result<Json> remember(const steps::InstallFromRepositoryFile& step, const Hands&
   return remember(packages_of(step), hands);
 }
 Result<> perform(const steps::InstallFromRepositoryFile& step, const Hands& hands) {
-  if (!TRY(holds(packages_of(step), hands))) {
+  if (TRY(holds(packages_of(step), hands))) {
+    TRY(settle(packages_of(step), hands));
+  } else {
     TRY(check_bytes(step, hands));
     auto installed = unpack(step, hands);
     if (installed && hands.index_is_fresh != nullptr) *hands.index_is_fresh = false;

@@ -194,6 +194,11 @@ Result<goal::Goal> read_goal(const Options& options, const host::View& view) {
   const auto file = TRY(goal_file(options, view));
   goal::Goal goal = file ? TRY(goal::parse_goal(file->text, file->name)) : goal::Goal{};
   goal.user_only = options.user_only;
+  // A file that the goal names lies where the goal says, and not where the program was called.
+  if (!goal.toolkit_file.empty() && !goal.toolkit_file.starts_with('/')) {
+    const std::string beside = absolute(file->name);
+    goal.toolkit_file = beside.substr(0, beside.find_last_of('/') + 1) + goal.toolkit_file;
+  }
   return goal;
 }
 

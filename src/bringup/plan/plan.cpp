@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
+#include <bringup/plan/extension.hpp>
 #include <bringup/plan/plan.hpp>
 #include <bringup/plan/sources.hpp>
 
@@ -175,7 +176,21 @@ std::string prefix_of(const facts::Machine& machine, const goal::Goal& goal) {
   return goal.python_prefix.empty() ? default_prefix(machine.user) : goal.python_prefix;
 }
 
+void add_toolkit_of_file(Builder& builder, const facts::Machine& machine, const Choice& choice) {
+  builder.add(
+      {.id = "toolkit-packages",
+       .kind = steps::InstallFromRepositoryFile{.path = machine.repository_file->path,
+                                                .sha256 = machine.repository_file->sha256,
+                                                .packages = choice.toolkit.packages},
+       .why =
+           fmt::format("nvcc {} to compile extensions for these GPUs", choice.toolkit.version.value_or("")),
+       .changes = "the toolkit's packages; the repository itself is unpacked, used and removed again"},
+      {"driver-packages"});
+}
+
 void add_toolkit(Builder& builder, const facts::Machine& machine, const Choice& choice) {
+  if (to_do(choice.toolkit.action) && choice.toolkit.source == "file")
+    return add_toolkit_of_file(builder, machine, choice);
   if (to_do(choice.toolkit.action) && choice.toolkit.source != "pypi") {
     std::vector<std::string> after = kSourceSteps;
     after.emplace_back("driver-packages");
@@ -372,6 +387,19 @@ void add_python(Builder& builder, const facts::Machine& machine, const goal::Goa
   }
 }
 
+// What cannot be compiled is an error of extensions_of, which whoever asks for a plan looks at.
+void add_extensions(Builder& builder, const facts::Machine& machine, const goal::Goal& goal,
+                    const catalog::Catalog& catalog, const Choice& choice) {
+  const auto extensions = extensions_of(machine, goal, catalog, choice);
+  if (!extensions) return;
+  for (steps::Step& step : extension_steps(*extensions, manager_of(machine))) {
+    std::vector<std::string> after = std::move(step.needs);
+    step.needs.clear();
+    if (!step.as_user) after.insert(after.end(), kSourceSteps.begin(), kSourceSteps.end());
+    builder.add(std::move(step), std::move(after));
+  }
+}
+
 }  // namespace
 
 std::string default_prefix(const facts::User& user) {
@@ -392,6 +420,7 @@ steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const ca
   if (!wheels) add_path(builder, machine, goal, choice);
   add_python(builder, machine, goal, catalog, choice);
   if (wheels) add_path(builder, machine, goal, choice);
+  add_extensions(builder, machine, goal, catalog, choice);
   return {.machine = machine_digest(machine),
           .goal = base::sha256_hex(goal::canonical(goal)),
           .made_at = std::string(now),

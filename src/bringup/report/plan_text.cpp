@@ -21,6 +21,7 @@ std::string place(const std::optional<std::string>& name) {
   if (*name == "nvidia") return "NVIDIA";
   if (*name == "distro") return "distribution";
   if (*name == "pypi") return "PyPI";
+  if (*name == "file") return "the repository file";
   if (*name == "pytorch") return "PyTorch index";
   if (*name == "keep") return "here already";
   return plain(*name);
@@ -206,7 +207,10 @@ std::string does(const steps::Kind& kind) {
           [&](const steps::InstallWheels& one) {
             return fmt::format("install wheels{} into {}", with(one.tool), plain(one.env));
           },
-          [](const steps::FetchModelFile& one) { return "download a file of " + plain(one.repo); }},
+          [](const steps::FetchModelFile& one) { return "download a file of " + plain(one.repo); },
+          [](const steps::BuildExtension& one) {
+            return fmt::format("compile an extension with {}/bin/nvcc", plain(one.cuda_home));
+          }},
       kind);
 }
 

@@ -62,7 +62,7 @@ std::vector<Wanted> wanted_gpus(const facts::Machine& machine, const catalog::Ca
 std::vector<WantedEnv> wanted_envs(const goal::Goal& goal) {
   std::vector<WantedEnv> out;
   for (const goal::EnvGoal& env : goal.envs) {
-    WantedEnv wanted{.name = env.name, .packages = {}};
+    WantedEnv wanted{.name = env.name, .packages = {}, .own = env.own};
     for (const std::string& package : env.packages) {
       const std::size_t equals = package.find("==");
       wanted.packages.push_back({.name = package.substr(0, equals),
@@ -129,6 +129,10 @@ Problem make_problem(const facts::Machine& machine, const goal::Goal& goal, cons
       goal.python_prefix.empty() ? machine.user.home + "/.local/share/bringup" : goal.python_prefix;
   problem.envs = wanted_envs(goal);
   problem.user_only = goal.user_only;
+  if (!goal.toolkit_file.empty() && machine.repository_file) {
+    problem.repository_file = &*machine.repository_file;
+    problem.toolkit = machine.repository_file->toolkit;
+  }
   for (const Place place : kPlaces) problem.reach[static_cast<std::size_t>(place)] = reach_of(machine, place);
   if (machine.glibc) problem.glibc = Version::parse(*machine.glibc);
   if (const auto gcc = machine.gcc ? Version::parse(*machine.gcc) : std::nullopt) problem.gcc = gcc->major();
@@ -179,6 +183,7 @@ Problem without(Problem problem, const Constraint& constraint) {
       break;
     case Kind::toolkit_pin:
       problem.toolkit = "auto";
+      problem.repository_file = nullptr;
       break;
     case Kind::python_version:
       problem.python_version.clear();
@@ -222,6 +227,8 @@ std::string what_of(const Problem& problem, const Constraint& constraint) {
     case Kind::driver_pin:
       return fmt::format("goal: driver = \"{}\"", problem.driver);
     case Kind::toolkit_pin:
+      if (problem.repository_file != nullptr)
+        return fmt::format("goal: the toolkit comes from {}", problem.repository_file->path);
       return fmt::format("goal: toolkit = \"{}\"", problem.toolkit);
     case Kind::python_version:
       return fmt::format("goal: python.version = \"{}\"", problem.python_version);

@@ -37,6 +37,7 @@ struct WantedPackage {
 struct WantedEnv {
   std::string name;
   std::vector<WantedPackage> packages;
+  bool own = false;  // as of the goal
 };
 
 enum class Place { nvidia, distro, pypi, pytorch };
@@ -65,8 +66,9 @@ struct Problem {
   std::array<Reach, kPlaces.size()> reach;
   std::optional<Version> glibc;  // nullopt: not known, or not asked
   std::optional<int> gcc;
-  bool user_only = false;  // only what needs no root
-  bool any_os = false;     // pretend that every system has rows
+  bool user_only = false;                                  // only what needs no root
+  const facts::RepositoryFile* repository_file = nullptr;  // the goal takes the toolkit from it
+  bool any_os = false;                                     // pretend that every system has rows
   bool any_arch = false;
 
   bool answers(Place place) const { return reach[static_cast<std::size_t>(place)].answers; }

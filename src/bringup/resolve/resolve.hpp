@@ -35,7 +35,7 @@ struct DriverChoice {
 struct ToolkitChoice {
   Action action = Action::none;
   std::optional<std::string> version;  // "13.0"
-  std::optional<std::string> source;   // "nvidia", "distro", "pypi", "keep"
+  std::optional<std::string> source;   // "nvidia", "distro", "pypi", "file", "keep"
   std::vector<std::string> packages;
   std::string bin;  // directory of nvcc that belongs on PATH; "" when it is /usr/bin already or there is none
   std::string env;  // of PyPI's, which is installed: the environment that is made for it

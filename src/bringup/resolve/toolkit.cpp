@@ -147,6 +147,32 @@ ToolkitSolution from_vendor(const Problem& problem, const catalog::Toolkit& tool
   return out;
 }
 
+// Debian's and NVIDIA's names for one system and one architecture.
+bool is_for(const facts::RepositoryFile& file, const facts::Machine& machine) {
+  std::string system = machine.os.id + machine.os.version;
+  std::erase(system, '.');
+  return file.system == system && file.arch == (machine.arch == "aarch64" ? "arm64" : "amd64");
+}
+
+std::optional<ToolkitSolution> from_file(const Problem& problem, const DriverCandidate& driver,
+                                         const std::optional<Version>& cuda) {
+  const facts::RepositoryFile& file = *problem.repository_file;
+  const catalog::Toolkit* row = problem.catalog->toolkit(*Version::parse(file.toolkit));
+  if (problem.user_only || !is_for(file, *problem.machine)) return std::nullopt;
+  if (misfit(problem, row, false) || !driver_runs(problem, driver, row->version)) return std::nullopt;
+  return ToolkitSolution{
+      .choice = {.action = Action::install,
+                 .version = file.toolkit,
+                 .source = "file",
+                 // Without the metapackage cuda, which would bring a second, older driver.
+                 .packages = {fmt::format("cuda-toolkit-{}-{}", row->version.major(), row->version.minor())},
+                 .bin = fmt::format("/usr/local/cuda-{}/bin", file.toolkit)},
+      .reason = fmt::format("the goal asks for the CUDA toolkit {} in {}", file.toolkit, file.path),
+      .evidence = "goal: toolkit",
+      .known = row->from.known,
+      .caveat = other_major(row->version, cuda)};
+}
+
 // "nvcc, cudart and cccl" of "cuda-toolkit[nvcc,cudart,cccl]==13.0.2".
 std::string parts_of(const catalog::PypiToolkit& row) {
   const std::string& whole = row.packages.front();
@@ -247,6 +273,7 @@ std::optional<ToolkitSolution> choose_toolkit(const Problem& problem, const Driv
   if (aimed) {
     if (const facts::Toolkit* here = present(problem, *aimed, pinned))
       return keep(*here, other_major(*aimed, cuda));
+    if (problem.repository_file != nullptr) return from_file(problem, driver, cuda);
     const bool vendor = problem.repo != nullptr && problem.as_root(Place::nvidia);
     if (const catalog::Toolkit* fit = vendor ? nearest_fit(problem, driver, *aimed, false) : nullptr)
       return from_vendor(problem, *fit, cuda);
@@ -272,6 +299,14 @@ std::string on_pypi(const catalog::Catalog& catalog) {
   }
   if (versions.empty()) return "none";
   return versions.size() == 1 ? versions[0] : fmt::format("{} to {}", versions.back(), versions.front());
+}
+
+std::string file_objection(const Problem& problem) {
+  const facts::RepositoryFile& file = *problem.repository_file;
+  if (problem.user_only) return "the packages of a repository file need root";
+  if (is_for(file, *problem.machine)) return "";
+  return fmt::format("{} holds packages for {} on {}, and this is {} on {}", file.path, file.system,
+                     file.arch, problem.os.empty() ? "another system" : problem.os, problem.machine->arch);
 }
 
 // Why a toolkit can be had from no place; "" when it can.
@@ -306,7 +341,9 @@ std::string toolkit_objection(const Problem& problem, const DriverCandidate& dri
   if (problem.gcc && *problem.gcc > row.host_gcc_max)
     return fmt::format("nvcc {} accepts gcc up to {}, and here is gcc {}", version, row.host_gcc_max,
                        *problem.gcc);
-  if (std::string text = place_objection(problem, row); !text.empty()) return text;
+  std::string text =
+      problem.repository_file != nullptr ? file_objection(problem) : place_objection(problem, row);
+  if (!text.empty()) return text;
   return driver_runs(problem, driver, row.version)
              ? ""
              : fmt::format("CUDA toolkit {} does not run on the driver that can be had", version);

@@ -225,6 +225,21 @@ TEST_F(PackagesTest, WhoseStartImageHasNoRoomInBootAreNotBegun) {
   EXPECT_TRUE(perform(apt({"driver"}, {kKernel}), hands()));
 }
 
+// apt marks what came as a dependency when it is through, and a run that died then looks whole.
+TEST_F(PackagesTest, ThatLookWholeAfterADeathAreMarkedYet) {
+  const auto step = apt({"tool"});
+  const Json before = remember(step, hands()).value_or(Json::object());
+  ASSERT_TRUE(perform(step, hands()));
+  put(machine.world.at("/var/lib/apt/extended_states"), "");
+  again = true;
+  Hands later = hands();
+  later.before = &before;
+  ASSERT_TRUE(holds(step, later).value_or(false));
+  ASSERT_TRUE(settle(step, later));
+  EXPECT_EQ(parse_auto_marks(slurp(machine.world.at("/var/lib/apt/extended_states"))),
+            (std::set<std::string, std::less<>>{"lib"}));
+}
+
 struct RepositoryFile : PackagesTest {
   const std::string text = "4096 cuda-repo-debian12-13-0-local";
   const steps::InstallFromRepositoryFile step{

@@ -200,5 +200,46 @@ TEST(UserOnly, IsAMemberOfAConflictWithAWayOut) {
               Contains("let root do it: the same with sudo and without --user-only"));
 }
 
+const std::string kFileGoal = "toolkit = { local = \"/root/cuda-repo.deb\" }\n";
+
+facts::Machine machine_with_file(const std::string& system, const std::string& toolkit) {
+  facts::Machine out = machine();
+  out.repository_file = facts::RepositoryFile{.path = "/root/cuda-repo.deb",
+                                              .sha256 = std::string(64, 'a'),
+                                              .system = system,
+                                              .arch = "amd64",
+                                              .toolkit = toolkit};
+  return out;
+}
+
+TEST(RepositoryFile, GivesItsToolkitWithoutTheMetapackage) {
+  const resolve::Choice choice = choice_of(machine_with_file("ubuntu2404", "12.8"), kFileGoal);
+  EXPECT_EQ(choice.toolkit.source, "file");
+  EXPECT_EQ(choice.toolkit.version, "12.8");
+  EXPECT_THAT(choice.toolkit.packages, ElementsAre("cuda-toolkit-12-8"));
+  EXPECT_EQ(choice.toolkit.bin, "/usr/local/cuda-12.8/bin");
+}
+
+TEST(RepositoryFile, IsNotOpenedWhereItsToolkitIsThere) {
+  facts::Machine there = machine_with_file("ubuntu2404", "12.8");
+  there.toolkits.push_back({.path = "/usr/local/cuda-12.8", .version = "12.8", .origin = "unknown"});
+  EXPECT_THAT(told(choice_of(there, kFileGoal)), Contains("toolkit keep 12.8 keep"));
+}
+
+TEST(RepositoryFile, ThatDoesNotFitIsAConflictThatSaysWhy) {
+  const auto why = [](const facts::Machine& machine, const std::string& goal) {
+    const auto answer = resolve::resolve(machine, goal_of(goal), catalog::built_in(), kToday);
+    std::string text;
+    if (const auto* conflict = std::get_if<resolve::Conflict>(&answer)) {
+      for (const auto& member : conflict->set) text += member.what + ": " + member.why + "\n";
+    }
+    return text;
+  };
+  EXPECT_THAT(why(machine_with_file("ubuntu2204", "12.8"), kFileGoal),
+              HasSubstr("holds packages for ubuntu2204 on amd64"));
+  EXPECT_THAT(why(machine_with_file("ubuntu2404", "11.2"), kFileGoal), HasSubstr("/root/cuda-repo.deb"));
+  EXPECT_THAT(why(machine_with_file("ubuntu2404", "12.8"), kUser + kFileGoal), HasSubstr("--user-only"));
+}
+
 }  // namespace
 }  // namespace bringup::testing_support
