@@ -105,13 +105,16 @@ Result<Run> Conductor::forward() {
   return stop(halt->step ? &log_.run.plan.steps[*halt->step] : nullptr, std::move(halt->why));
 }
 
-// Packages in an environment that this run made go with it.
+// What is in an environment that this run made goes with it.
 bool Conductor::goes_with_its_env(std::size_t index) const {
-  const auto* wheels = std::get_if<steps::InstallWheels>(&log_.run.plan.steps[index].kind);
-  if (wheels == nullptr) return false;
+  const steps::Kind& kind = log_.run.plan.steps[index].kind;
+  const auto* wheels = std::get_if<steps::InstallWheels>(&kind);
+  const auto* extension = std::get_if<steps::BuildExtension>(&kind);
+  if (wheels == nullptr && extension == nullptr) return false;
+  const std::string& path = wheels != nullptr ? wheels->env : extension->env;
   for (std::size_t i = 0; i < index; ++i) {
     const auto* env = std::get_if<steps::CreateEnv>(&log_.run.plan.steps[i].kind);
-    if (env != nullptr && env->path == wheels->env && log_.steps[i].begun) return true;
+    if (env != nullptr && env->path == path && log_.steps[i].begun) return true;
   }
   return false;
 }

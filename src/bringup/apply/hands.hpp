@@ -104,6 +104,11 @@ Result<bool> holds(const steps::FetchModelFile& step, const Hands& hands);
 Result<Json> remember(const steps::FetchModelFile& step, const Hands& hands);
 Result<> perform(const steps::FetchModelFile& step, const Hands& hands);
 Result<> undo(const steps::FetchModelFile& step, const Json& before, const Hands& hands);
+// kind_extension.cpp
+Result<bool> holds(const steps::BuildExtension& step, const Hands& hands);
+Result<Json> remember(const steps::BuildExtension& step, const Hands& hands);
+Result<> perform(const steps::BuildExtension& step, const Hands& hands);
+Result<> undo(const steps::BuildExtension& step, const Json& before, const Hands& hands);
 
 template <typename V>
 inline constexpr bool all_kinds_known = false;

@@ -18,6 +18,7 @@ namespace bringup {
 std::span<const base::EmbeddedFile> embedded_catalog_rows();  // data/catalog/*
 std::span<const base::EmbeddedFile>
 embedded_measure_scripts();  // src/bringup/measure/*.py, *.ptx, kernels/*.ptx
+std::span<const base::EmbeddedFile> embedded_apply_scripts();   // src/bringup/apply/*.py
 std::span<const base::EmbeddedFile> embedded_stack_helpers();   // src/bringup/stacks/*.py
 std::span<const base::EmbeddedFile> embedded_cli_pages();       // src/bringup/cli/*.page.md
 std::span<const base::EmbeddedFile> embedded_reference_rows();  // data/reference/*

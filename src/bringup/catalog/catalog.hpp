@@ -201,10 +201,15 @@ struct Companion {
 // Packages that train or run models together, in an environment of their own.
 struct Stack {
   std::string name;  // "trl"
+  std::string use;   // "train" or "generate"
   std::string summary;
   std::vector<std::string> packages;  // "torch" without a version, the others with an exact one
   std::vector<std::string> torches;   // releases of torch to take, the first that this machine can have
   std::string notice;                 // what the user should know before: "" for nothing
+  std::string
+      extension;        // the module that a package of it compiles for the GPUs: "exllamav2_ext"; "" for none
+  std::string imports;  // the import that compiles it: "exllamav2.ext"
+  std::optional<ComputeCapability> min_compute;  // the oldest GPU that it runs on; nullopt: any
   Provenance from;
 };
 

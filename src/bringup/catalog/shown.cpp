@@ -134,10 +134,14 @@ Shown shown_companion(const Companion& one) {
 
 Shown shown_stack(const Stack& one) {
   return {.key = one.name,
-          .fields = {{"summary", one.summary},
+          .fields = {{"use", one.use},
+                     {"summary", one.summary},
                      {"packages", listed(one.packages)},
                      {"torches", listed(one.torches)},
-                     {"notice", one.notice}},
+                     {"notice", one.notice},
+                     {"extension", one.extension},
+                     {"imports", one.imports},
+                     {"min_compute", one.min_compute ? one.min_compute->text() : ""}},
           .from = {}};
 }
 

@@ -26,6 +26,18 @@ Result<> check_requirements(const Row& row, const std::vector<std::string>& text
   return ok;
 }
 
+// "exllamav2.ext": words of Python's with dots between them; "" for none.
+bool is_module(std::string_view text) {
+  if (text.empty()) return true;
+  for (const std::string_view word : base::split(text, '.')) {
+    const bool clean = !word.empty() && std::ranges::all_of(word, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
+    if (!clean) return false;
+  }
+  return true;
+}
+
 Result<> check_torches(const Row& row, const Catalog& catalog, const std::vector<std::string>& torches) {
   for (const std::string& torch : torches) {
     const bool there = std::ranges::any_of(catalog.wheels,
@@ -101,11 +113,22 @@ Result<> read_companions(std::string_view text, Catalog& catalog) {
 Result<> read_stacks(std::string_view text, Catalog& catalog) {
   return each(text, "stacks.toml", {"stack"}, [&catalog](std::string_view, Row& row) -> Result<> {
     Stack one{.name = TRY(row.text("name")),
+              .use = TRY(row.text("use")),
               .summary = TRY(row.text("summary")),
               .packages = TRY(row.texts("packages", true)),
               .torches = TRY(row.texts("torches", true)),
               .notice = TRY(row.text_or("notice", "")),
+              .extension = TRY(row.text_or("extension", "")),
+              .imports = TRY(row.text_or("imports", "")),
+              .min_compute = {},
               .from = TRY(row.provenance())};
+    if (row.has("min_compute")) one.min_compute = TRY(row.compute("min_compute"));
+    if (one.use != "train" && one.use != "generate")
+      return row.bad(fmt::format("use = \"{}\": expected train or generate", one.use));
+    if (one.extension.empty() != one.imports.empty())
+      return row.bad("extension and imports stand together: what is compiled, and the import that does it");
+    if (!is_module(one.extension) || !is_module(one.imports))
+      return row.bad("extension and imports are names of Python's, with dots between them");
     TRY(check_torches(row, catalog, one.torches));
     if (std::ranges::find(one.packages, "torch") == one.packages.end())
       return row.bad("packages has no torch without a version; torches says which");

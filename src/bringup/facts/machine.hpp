@@ -64,6 +64,7 @@ struct Machine {
   std::string arch;                                                   // "x86_64"
   Reading<std::string> glibc = Error(Errc::absent, "not looked at");  // "2.36"
   Reading<std::string> gcc = Error(Errc::absent, "not looked at");  // major version of the default gcc: "12"
+  std::vector<HostCompiler> compilers;                              // the default one first
   Reading<bool> secure_boot = Error(Errc::absent, "not looked at");
   Reading<std::optional<std::string>> container =
       Error(Errc::absent, "not looked at");  // "docker", "systemd-nspawn", "wsl" ...

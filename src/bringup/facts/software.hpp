@@ -76,9 +76,10 @@ struct RepositoryFile {
 };
 
 struct PythonInterpreter {
-  std::string path;     // "/usr/bin/python3.11"
-  std::string version;  // "3.11.2" from its libraries, or "3.11" from its name
-  bool venv = false;    // the modules venv and ensurepip are there
+  std::string path;      // "/usr/bin/python3.11"
+  std::string version;   // "3.11.2" from its libraries, or "3.11" from its name
+  bool venv = false;     // the modules venv and ensurepip are there
+  bool headers = false;  // Python.h is there
   bool operator==(const PythonInterpreter&) const = default;
 };
 
@@ -95,6 +96,21 @@ struct PythonPackage {
   bool operator==(const PythonPackage&) const = default;
 };
 
+// A CUDA extension that bringup compiled into an environment.
+struct BuiltExtension {
+  std::string module;                      // "exllamav2_ext"
+  std::string torch;                       // the release that it was compiled against: "2.11.0"
+  std::vector<std::string> architectures;  // "9.0"
+  bool operator==(const BuiltExtension&) const = default;
+};
+
+// A compiler of C++.
+struct HostCompiler {
+  std::string path;  // "/usr/bin/g++-12"
+  int major = 0;
+  bool operator==(const HostCompiler&) const = default;
+};
+
 // A place that has a site-packages of its own: a venv, a conda environment, a system Python.
 struct PythonEnv {
   std::string path;     // its prefix
@@ -106,6 +122,7 @@ struct PythonEnv {
       packages;  // those that matter here: torch and companions, nvidia-*, numpy, exllama*, ...
   std::optional<std::string> torch;    // "2.14.1+cu130"
   std::optional<std::string> variant;  // "cu130" or "cpu"
+  std::vector<BuiltExtension> built;
   bool operator==(const PythonEnv&) const = default;
 };
 

@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, 8> kTop{"driver", "env",   "mirrors", "po
                                                "python", "shell", "stack",   "toolkit"};
 constexpr std::array<std::string_view, 3> kPython{"manager", "prefix", "version"};
 constexpr std::array<std::string_view, 2> kEnv{"name", "packages"};
+constexpr std::array<std::string_view, 2> kStack{"model", "name"};
 constexpr std::array<std::string_view, 3> kPolicy{"kernel", "reboot", "remove"};
 constexpr std::array<std::string_view, 1> kShell{"ld_library_path"};
 constexpr std::array<std::string_view, 1> kMirrors{"profile"};
@@ -85,6 +86,17 @@ std::string_view name_part(std::string_view package) {
   return package.substr(0, package.find("=="));
 }
 
+Result<> check_path(const Table& table, std::string_view key, std::string_view path) {
+  const bool clean =
+      std::ranges::none_of(path, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  const auto parts = base::split(path, '/');
+  if (path.starts_with('/') && path.size() > 1 && clean &&
+      std::ranges::find(parts, std::string_view("..")) == parts.end())
+    return ok;
+  return table.about(key, fmt::format("expected {}an absolute path without '..', found \"{}\"",
+                                      key == "model" ? "\"org/name\" or " : "", base::harmless(path)));
+}
+
 Result<EnvGoal> parse_env(const base::Toml& value, std::string_view file) {
   const Table table = TRY(Table::open(value, file, "env."));
   TRY(table.only(kEnv));
@@ -128,6 +140,44 @@ Result<> read_envs(const Table& top, std::string_view file, Goal& goal) {
   return ok;
 }
 
+// "org/name" of a hub.
+bool is_repository(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  return slash != std::string_view::npos && is_name(text.substr(0, slash)) && is_name(text.substr(slash + 1));
+}
+
+Result<StackGoal> parse_stack(const base::Toml& value, std::string_view file) {
+  const Table table = TRY(Table::open(value, file, "stack."));
+  TRY(table.only(kStack));
+  StackGoal stack{.where = fmt::format("{}:{}", file, value.line)};
+  auto name = TRY(table.text("name"));
+  if (!name) return complaint(file, value.line, "stack.name is missing; 'bringup stack' lists the names");
+  if (!is_name(*name))
+    return table.about("name",
+                       fmt::format("expected the name of a stack, found \"{}\"", base::harmless(*name)));
+  stack.name = std::move(*name);
+  if (auto model = TRY(table.text("model"))) {
+    if (!is_repository(*model)) TRY(check_path(table, "model", *model));
+    stack.model = std::move(*model);
+  }
+  return stack;
+}
+
+Result<> read_stacks(const Table& top, std::string_view file, Goal& goal) {
+  const base::Toml* value = top.find("stack");
+  if (value == nullptr) return ok;
+  if (value->array() == nullptr)
+    return top.about("stack",
+                     fmt::format("expected tables that begin with [[stack]], found {}", described(*value)));
+  for (const base::Toml& element : *value->array()) {
+    StackGoal stack = TRY(parse_stack(element, file));
+    if (std::ranges::find(goal.stacks, stack.name, &StackGoal::name) != goal.stacks.end())
+      return complaint(file, element.line, fmt::format("stack.name: '{}' stands there twice", stack.name));
+    goal.stacks.push_back(std::move(stack));
+  }
+  return ok;
+}
+
 Result<> read_top(const Table& top, Goal& goal) {
   if (auto driver = TRY(top.text("driver"))) {
     if (*driver != "auto" && *driver != "none" && !is_branch(*driver))
@@ -160,13 +210,7 @@ Result<> read_python(const base::Toml& value, std::string_view file, Goal& goal)
     goal.python_version = std::move(*version);
   }
   if (auto prefix = TRY(table.text("prefix"))) {
-    const bool clean = std::ranges::none_of(
-        *prefix, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-    const auto parts = base::split(*prefix, '/');
-    if (!prefix->starts_with('/') || prefix->size() < 2 || !clean ||
-        std::ranges::find(parts, std::string_view("..")) != parts.end())
-      return table.about("prefix", fmt::format("expected an absolute path without '..', found \"{}\"",
-                                               base::harmless(*prefix)));
+    TRY(check_path(table, "prefix", *prefix));
     while (prefix->size() > 1 && prefix->back() == '/') prefix->pop_back();
     goal.python_prefix = std::move(*prefix);
   }
@@ -223,11 +267,11 @@ Result<Goal> parse_goal(std::string_view text, std::string_view name) {
   if (!parsed) return Error(Errc::usage, parsed.error().message());
   const Table top = TRY(Table::open(*parsed, name, ""));
   TRY(top.only(kTop));
-  if (top.find("stack") != nullptr) return top.about("stack", kNotYet);
   Goal goal;
   TRY(read_top(top, goal));
   if (const base::Toml* python = top.find("python")) TRY(read_python(*python, name, goal));
   TRY(read_envs(top, name, goal));
+  TRY(read_stacks(top, name, goal));
   if (const base::Toml* mirrors = top.find("mirrors")) TRY(read_mirrors(*mirrors, name, goal));
   if (const base::Toml* policy = top.find("policy")) TRY(read_policy(*policy, name, goal));
   if (const base::Toml* shell = top.find("shell")) {
@@ -252,6 +296,12 @@ std::string canonical(const Goal& goal) {
   for (const EnvGoal& env : goal.envs) {
     add("env", env.name);
     for (const std::string& package : env.packages) add("env.package", package);
+    if (env.own) add("env.own", "true");
+    if (env.extension) add("env.extension", env.extension->module);
+  }
+  for (const StackGoal& stack : goal.stacks) {
+    add("stack", stack.name);
+    add("stack.model", stack.model);
   }
   add("mirrors.profile", goal.mirrors);
   for (const MirrorUrl& mirror : goal.mirror_urls) add("mirrors." + mirror.what, mirror.url);

@@ -14,10 +14,27 @@
 
 namespace bringup::goal {
 
+// A CUDA extension that a package of an environment compiles.
+struct ExtensionGoal {
+  std::string module;   // "exllamav2_ext"
+  std::string imports;  // "exllamav2.ext"
+  bool operator==(const ExtensionGoal&) const = default;
+};
+
 struct EnvGoal {
   std::string name = "dl";
   std::vector<std::string> packages{"torch", "torchvision", "torchaudio"};  // pins allowed: "torch==2.10.0"
+  bool own = false;  // no other environment may stand in for it, and it for none: a stack's
+  std::optional<ExtensionGoal> extension = {};
   bool operator==(const EnvGoal&) const = default;
+};
+
+// A stack of the catalog, in an environment of its own.
+struct StackGoal {
+  std::string name;
+  std::string model;  // a hub's "org/name", or a directory; "" for none
+  std::string where;  // of the goal's line, for complaints: "bringup.toml:3"
+  bool operator==(const StackGoal& other) const { return name == other.name && model == other.model; }
 };
 
 // A mirror of one's own: what it is of ("pypi", "pytorch", "cuda"), and where.
@@ -34,6 +51,7 @@ struct Goal {
   std::string python_version;           // "3.11"; "" when not asked for, and then 3.11 is preferred
   std::string python_prefix;  // where managers and environments go; "" for the default in the user's home
   std::vector<EnvGoal> envs{EnvGoal{}};
+  std::vector<StackGoal> stacks;
   std::string kernel = "hold";  // "hold" or "free"
   std::string reboot = "ask";   // "ask", "auto", "never"
   std::string remove = "never";
@@ -45,8 +63,8 @@ struct Goal {
 };
 
 // Reads a goal file; `name` stands in the errors: "bringup.toml:4: unknown key 'tolkit' (did you mean
-// 'toolkit'?)". Keys that the design names and this version does not act on yet ([[stack]],
-// toolkit = { local = ... }) are refused with those words.
+// 'toolkit'?)". Keys that the design names and this version does not act on yet (toolkit = { local = ... })
+// are refused with those words. Which stacks there are is not known here.
 Result<Goal> parse_goal(std::string_view text, std::string_view name);
 
 // The goal in words for a digest: equal goals give equal texts.

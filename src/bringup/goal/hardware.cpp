@@ -82,6 +82,8 @@ Result<> read_text_facts(const Table& table, facts::Machine& machine) {
   }
   machine.glibc = given(TRY(table.text("glibc")));
   machine.gcc = given(TRY(table.text("gcc")));
+  if (const auto gcc = machine.gcc ? base::Version::parse(*machine.gcc) : std::nullopt)
+    machine.compilers = {{.path = "/usr/bin/g++", .major = gcc->major()}};
   machine.arch = TRY(table.word("arch", kArchs)).value_or("x86_64");
   if (const auto kernel = TRY(table.text("kernel"))) {
     if (!base::Version::parse(*kernel) || base::contains(*kernel, "/"))

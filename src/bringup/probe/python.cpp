@@ -58,6 +58,26 @@ void read_packages_of(const host::View& view, facts::PythonEnv& env) {
   refine(view, env.site_packages, env);
 }
 
+// What bringup noted beside a CUDA extension that it compiled: "torch 2.11.0", "architectures 9.0 8.6".
+void read_built(const host::View& view, facts::PythonEnv& env) {
+  constexpr std::string_view kNote = ".built-by-bringup";
+  const auto names = view.list(env.site_packages);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (!name.ends_with(kNote)) continue;
+    facts::BuiltExtension built{.module = name.substr(0, name.size() - kNote.size())};
+    const auto text = view.read(env.site_packages + "/" + name);
+    if (!text || !view.exists(fmt::format("{}/{}.so", env.site_packages, built.module))) continue;
+    for (const std::string_view line : base::lines(*text)) {
+      const auto words = base::words(line);
+      if (words.size() == 2 && words[0] == "torch") built.torch = std::string(words[1]);
+      if (words.size() > 1 && words[0] == "architectures")
+        built.architectures.assign(words.begin() + 1, words.end());
+    }
+    env.built.push_back(std::move(built));
+  }
+}
+
 // <prefix>/lib/python3.11/site-packages, the newest when there are several.
 std::string site_of(const host::View& view, const std::string& prefix) {
   const auto names = view.list(prefix + "/lib");
@@ -98,6 +118,7 @@ std::optional<facts::PythonEnv> read_env(const host::View& view, const std::stri
   if (env.version.empty() && config) env.version = value_in(*config, "version_info");
   if (env.version.empty()) env.version = version_from_site(env.site_packages);
   read_packages_of(view, env);
+  read_built(view, env);
   return env;
 }
 
@@ -188,7 +209,8 @@ void read_interpreters_in(const host::View& view, const std::string& root, facts
     const bool packaged = root == "/usr";
     machine.pythons.push_back({.path = path,
                                .version = packaged ? interpreter_version(machine, name) : name.substr(6),
-                               .venv = has("venv") && has("ensurepip")});
+                               .venv = has("venv") && has("ensurepip"),
+                               .headers = view.exists(fmt::format("{}/include/{}/Python.h", root, name))});
   }
 }
 

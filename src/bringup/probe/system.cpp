@@ -96,6 +96,22 @@ facts::Reading<std::string> read_gcc(const host::View& view) {
   return Error(Errc::unsupported, "the version of /usr/bin/gcc cannot be read from its files");
 }
 
+// /usr/bin/g++, whose version is gcc's, and /usr/bin/g++-12 and its like.
+std::vector<facts::HostCompiler> read_compilers(const host::View& view,
+                                                const facts::Reading<std::string>& gcc) {
+  constexpr int kOldest = 9;
+  constexpr int kNewest = 16;
+  std::vector<facts::HostCompiler> out;
+  const auto major = gcc ? base::to_integer(*gcc) : std::nullopt;
+  if (major && view.exists("/usr/bin/g++"))
+    out.push_back({.path = "/usr/bin/g++", .major = static_cast<int>(*major)});
+  for (int version = kNewest; version >= kOldest; --version) {
+    const std::string path = fmt::format("/usr/bin/g++-{}", version);
+    if (version != major && view.exists(path)) out.push_back({.path = path, .major = version});
+  }
+  return out;
+}
+
 facts::Reading<bool> read_secure_boot(const host::View& view) {
   if (!view.exists("/sys/firmware/efi")) return false;  // started without EFI: there is no Secure Boot
   const std::string variables = "/sys/firmware/efi/efivars";
@@ -204,6 +220,7 @@ void read_system(const host::View& view, const Options& options, facts::Machine&
   read_kernels(view, machine.kernel);
   machine.glibc = read_glibc(view);
   machine.gcc = read_gcc(view);
+  machine.compilers = read_compilers(view, machine.gcc);
   machine.secure_boot = read_secure_boot(view);
   machine.container = read_container(view, options.kernel);
   machine.hypervisor = read_hypervisor(view);

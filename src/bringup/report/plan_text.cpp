@@ -206,7 +206,10 @@ std::string does(const steps::Kind& kind) {
           [&](const steps::InstallWheels& one) {
             return fmt::format("install wheels{} into {}", with(one.tool), plain(one.env));
           },
-          [](const steps::FetchModelFile& one) { return "download a file of " + plain(one.repo); }},
+          [](const steps::FetchModelFile& one) { return "download a file of " + plain(one.repo); },
+          [](const steps::BuildExtension& one) {
+            return fmt::format("compile an extension with {}/bin/nvcc", plain(one.cuda_home));
+          }},
       kind);
 }
 

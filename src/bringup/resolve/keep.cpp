@@ -100,6 +100,12 @@ std::string own_path(const Problem& problem, const WantedEnv& env) {
   return problem.prefix + "/envs/" + env.name;
 }
 
+// What stands at the place of an environment that is not shared.
+bool is_anothers_own(const Problem& problem, const std::string& path) {
+  return std::ranges::any_of(problem.envs,
+                             [&](const WantedEnv& env) { return env.own && own_path(problem, env) == path; });
+}
+
 std::optional<Kept> env_to_keep(const Problem& problem, const DriverCandidate& driver,
                                 const WantedEnv& wanted, bool whatever) {
   const std::string own = own_path(problem, wanted);
@@ -111,6 +117,7 @@ std::optional<Kept> env_to_keep(const Problem& problem, const DriverCandidate& d
   };
   for (const PythonEnv& env : problem.machine->envs) {
     const bool ours = env.path == own;
+    if (!ours && (wanted.own || is_anothers_own(problem, env.path))) continue;
     if (env.kind == "system" && !whatever && !ours) continue;
     auto kept = judged(problem, driver, wanted, env);
     if (!kept) continue;

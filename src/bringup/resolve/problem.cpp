@@ -62,7 +62,7 @@ std::vector<Wanted> wanted_gpus(const facts::Machine& machine, const catalog::Ca
 std::vector<WantedEnv> wanted_envs(const goal::Goal& goal) {
   std::vector<WantedEnv> out;
   for (const goal::EnvGoal& env : goal.envs) {
-    WantedEnv wanted{.name = env.name, .packages = {}};
+    WantedEnv wanted{.name = env.name, .packages = {}, .own = env.own};
     for (const std::string& package : env.packages) {
       const std::size_t equals = package.find("==");
       wanted.packages.push_back({.name = package.substr(0, equals),

@@ -37,6 +37,7 @@ struct WantedPackage {
 struct WantedEnv {
   std::string name;
   std::vector<WantedPackage> packages;
+  bool own = false;  // as of the goal
 };
 
 enum class Place { nvidia, distro, pypi, pytorch };

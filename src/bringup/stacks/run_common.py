@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Run inside a stack's environment with one JSON object as its argument: what to train, on what, where to.
+# Run inside a stack's environment with one JSON object as its argument: what to train, on what, where to; or what to generate.
 # Tells what happens as JSON lines; everything else that libraries print goes to standard error.
 import json
 import math
@@ -76,6 +76,46 @@ def end_of_training(torch, checkpoint):
         tell("memory", gpu=gpu, peak_bytes=torch.cuda.max_memory_reserved(gpu))
     if RANK == 0:
         tell("checkpoint", path=checkpoint)
+
+
+def gpus_or_fail(torch):
+    if not torch.cuda.is_available() or torch.cuda.device_count() == 0:
+        raise RuntimeError("it runs on NVIDIA GPUs alone, and PyTorch sees none")
+
+
+def tokens_of(prompt, length):
+    if prompt + 2 > length:
+        raise ValueError("the prompt has %d tokens, which leaves no room in a context of %d" % (prompt, length))
+    return min(ASK["tokens"], length - prompt - 1)
+
+
+def tell_generated(generator, job):
+    """What is generated, piece by piece; of a smoke twice, and both must be the same."""
+    texts = []
+    for turn in range(2 if ASK["smoke"] else 1):
+        text, last = "", {}
+        generator.enqueue(job())
+        while generator.num_remaining_jobs():
+            for result in generator.iterate():
+                if result["stage"] != "streaming":
+                    continue
+                last = result
+                piece = result.get("text", "")
+                text += piece
+                if piece and not ASK["smoke"]:
+                    tell("text", text=piece)
+        texts.append(text)
+    if not last.get("eos"):
+        raise RuntimeError("the generator ended without an end")
+    if len(set(texts)) != 1:
+        raise RuntimeError("the same prompt gave two texts: %r and %r" % (texts[0][:80], texts[1][:80]))
+    tell("generated", prompt_tokens=int(last["prompt_tokens"]), tokens=int(last["new_tokens"]),
+         prompt_seconds=float(last["time_prefill"]), seconds=float(last["time_generate"]))
+
+
+def end_of_generation(torch):
+    for gpu in range(torch.cuda.device_count()):
+        tell("memory", gpu=gpu, peak_bytes=torch.cuda.max_memory_reserved(gpu))
 
 
 def make_model(directory):

@@ -52,6 +52,13 @@ void take_step(const json& event, RunTold& told) {
                         .tokens_per_second = number_of(event, "tokens_per_second")});
 }
 
+void take_generated(const json& event, RunTold& told) {
+  told.generated = {.prompt_tokens = whole_of(event, "prompt_tokens"),
+                    .tokens = whole_of(event, "tokens"),
+                    .prompt_seconds = number_of(event, "prompt_seconds").value_or(0),
+                    .seconds = number_of(event, "seconds").value_or(0)};
+}
+
 void take_memory(const json& event, RunTold& told) {
   const auto bytes = number_of(event, "peak_bytes");
   if (bytes && *bytes >= 0)
@@ -75,16 +82,67 @@ std::string env_name(const catalog::Stack& stack) {
   return "stack-" + stack.name;
 }
 
-goal::Goal goal_of(const goal::Goal& goal, const catalog::Stack& stack, std::string_view torch) {
-  goal::Goal out = goal;
-  goal::EnvGoal env{.name = env_name(stack), .packages = stack.packages};
+goal::EnvGoal env_goal_of(const catalog::Stack& stack, std::string_view torch) {
+  goal::EnvGoal env{.name = env_name(stack), .packages = stack.packages, .own = true};
+  if (!stack.extension.empty())
+    env.extension = goal::ExtensionGoal{.module = stack.extension, .imports = stack.imports};
   if (!torch.empty()) {
     for (std::string& package : env.packages) {
       if (package == "torch") package += fmt::format("=={}", torch);
     }
   }
-  out.envs = {std::move(env)};
-  if (out.toolkit == "auto") out.toolkit = "none";
+  return env;
+}
+
+goal::Goal goal_of(const goal::Goal& goal, const catalog::Stack& stack, std::string_view torch) {
+  goal::Goal out = goal;
+  out.stacks.clear();
+  out.envs = {env_goal_of(stack, torch)};
+  if (out.toolkit == "auto" && stack.extension.empty()) out.toolkit = "none";
+  return out;
+}
+
+Result<> check_gpus(const catalog::Stack& stack, const facts::Machine& machine) {
+  const bool any =
+      std::ranges::find(machine.pci, facts::PciKind::gpu, &facts::PciFunction::kind) != machine.pci.end();
+  if (!any && !stack.extension.empty())
+    return Error(Errc::failed,
+                 fmt::format("{} compiles an extension for NVIDIA GPUs, and there is none on the PCI bus: it "
+                             "cannot be used here; nothing was changed",
+                             stack.name));
+  for (const facts::PciFunction& gpu : machine.pci) {
+    const auto compute = catalog::ComputeCapability::parse(gpu.compute_capability);
+    if (gpu.kind != facts::PciKind::gpu || !compute || !stack.min_compute || *compute >= *stack.min_compute)
+      continue;
+    return Error(
+        Errc::failed,
+        fmt::format("{} runs on GPUs from compute capability {} on, and {} at {} has {}; nothing was "
+                    "changed",
+                    stack.name, stack.min_compute->text(), gpu.name.empty() ? "the GPU" : gpu.name,
+                    gpu.address, compute->text()));
+  }
+  return ok;
+}
+
+Result<std::vector<goal::Goal>> with_stacks(const goal::Goal& goal, const catalog::Catalog& catalog) {
+  if (goal.stacks.empty()) return std::vector{goal};
+  std::vector<const catalog::Stack*> stacks;
+  std::size_t levels = 0;
+  for (const goal::StackGoal& wanted : goal.stacks) {
+    stacks.push_back(TRY(find_stack(wanted.name, catalog).within(wanted.where)));
+    if (std::ranges::find(goal.envs, env_name(*stacks.back()), &goal::EnvGoal::name) != goal.envs.end())
+      return Error(Errc::usage, fmt::format("{}: an environment of the goal is called '{}', which is where "
+                                            "the stack goes; give it another name",
+                                            wanted.where, env_name(*stacks.back())));
+    levels = std::max(levels, stacks.back()->torches.size());
+  }
+  std::vector<goal::Goal> out;
+  for (std::size_t level = 0; level <= levels; ++level) {
+    goal::Goal one = goal;
+    for (const catalog::Stack* stack : stacks)
+      one.envs.push_back(env_goal_of(*stack, level < stack->torches.size() ? stack->torches[level] : ""));
+    out.push_back(std::move(one));
+  }
   return out;
 }
 
@@ -108,6 +166,32 @@ std::string ask_json(const RunAsk& ask) {
       .dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string ask_json(const GenerateAsk& ask) {
+  return json{{"method", "generate"},   {"model", ask.model}, {"prompt", ask.prompt}, {"tokens", ask.tokens},
+              {"context", ask.context}, {"output", ""},       {"smoke", ask.smoke}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+// The first token belongs to the prompt's time.
+std::optional<double> tokens_per_second(const Generated& generated) {
+  if (generated.tokens < 2 || generated.seconds <= 0) return std::nullopt;
+  return static_cast<double>(generated.tokens - 1) / generated.seconds;
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool second = i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) >= 0x80U &&
+                        static_cast<unsigned char>(text[i + 1]) < 0xa0U;
+    if (byte == 0xc2U && second)
+      ++i;  // U+0080 to U+009F
+    else if ((byte >= 0x20U && byte != 0x7fU) || byte == '\n' || byte == '\t')
+      out += text[i];
+  }
+  return out;
+}
+
 bool take_line(std::string_view line, RunTold& told) {
   if (!line.starts_with("{\"event\"")) return false;
   const json event = json::parse(line, nullptr, false);
@@ -121,6 +205,10 @@ bool take_line(std::string_view line, RunTold& told) {
     take_memory(event, told);
   else if (name == "checkpoint")
     told.checkpoint = text_of(event, "path");
+  else if (name == "text")
+    told.text += text_of(event, "text");
+  else if (name == "generated")
+    take_generated(event, told);
   else if (name == "error")
     told.error = text_of(event, "text");
   else if (name == "end")

@@ -20,6 +20,16 @@ Result<const catalog::Stack*> find_stack(std::string_view name, const catalog::C
 // "stack-trl": the name of its environment.
 std::string env_name(const catalog::Stack& stack);
 
+// What it needs as an environment. `torch`: a release of it, "" for the one that the resolver likes best.
+goal::EnvGoal env_goal_of(const catalog::Stack& stack, std::string_view torch);
+
+// Refuses a stack that these GPUs cannot run: one of them is too old, or there is none and it compiles.
+Result<> check_gpus(const catalog::Stack& stack, const facts::Machine& machine);
+
+// The goal with the environments of its stacks, once for each level of releases of torch that were tried with
+// them; {goal} when it has none. An error names the line of the stack.
+Result<std::vector<goal::Goal>> with_stacks(const goal::Goal& goal, const catalog::Catalog& catalog);
+
 // The goal with this stack's environment and no other. `torch`: a release of it, "" for the one that the
 // resolver likes best.
 goal::Goal goal_of(const goal::Goal& goal, const catalog::Stack& stack, std::string_view torch);
@@ -42,6 +52,24 @@ struct RunAsk {
 };
 std::string ask_json(const RunAsk& ask);
 
+// The same for a stack that generates.
+struct GenerateAsk {
+  std::string model;
+  std::string prompt;
+  std::int64_t tokens = 0;  // at the most
+  std::int64_t context = 0;
+  bool smoke = false;
+};
+std::string ask_json(const GenerateAsk& ask);
+
+struct Generated {
+  std::int64_t prompt_tokens = 0;
+  std::int64_t tokens = 0;
+  double prompt_seconds = 0;  // to the first token
+  double seconds = 0;         // from the first token to the last
+};
+std::optional<double> tokens_per_second(const Generated& generated);
+
 struct RunStep {
   std::int64_t step = 0;
   std::int64_t of = 0;
@@ -58,6 +86,8 @@ struct RunTold {
   std::vector<RunStep> steps;
   std::vector<std::pair<std::int64_t, std::uint64_t>> peaks;  // GPU, bytes
   std::string checkpoint;
+  std::string text;  // what was generated
+  std::optional<Generated> generated;
   std::string error;
   bool ended = false;
 };
@@ -68,6 +98,9 @@ bool take_line(std::string_view line, RunTold& told);
 std::optional<double> throughput(const RunTold& told);
 // Whether the loss fell: the mean of the last three against that of the first three.
 bool loss_fell(const std::vector<RunStep>& steps);
+
+// Text of a model for a terminal: without what would move its cursor or change its colours.
+std::string printable(std::string_view text);
 
 // Checks lines of instructions ({"instruction", "input", "output"}) as they are read; complete lines only.
 // Errors name the line and what is wrong with it.

@@ -19,7 +19,8 @@ constexpr std::string_view kSchema = "bringup.plan-file/1";
 constexpr std::array<std::string_view, std::variant_size_v<Kind>> kNames{
     "write-file",     "edit-block",       "fetch-file", "install-packages",
     "hold-packages",  "load-module",      "install-uv", "create-env",
-    "install-wheels", "fetch-model-file", "enrol-key",  "install-from-repository-file"};
+    "install-wheels", "fetch-model-file", "enrol-key",  "install-from-repository-file",
+    "build-extension"};
 
 // The fields of each kind with their keys, once: for writing and for reading. true: added later, and absent
 // in older plans and journals.
@@ -56,6 +57,10 @@ void fields(K& kind, F&& visit) {
     visit("endpoint", kind.endpoint), visit("repo", kind.repo), visit("commit", kind.commit),
         visit("file", kind.file), visit("directory", kind.directory), visit("size", kind.size),
         visit("sha256", kind.sha256), visit("git_sha", kind.git_sha);
+  if constexpr (std::is_same_v<T, BuildExtension>)
+    visit("env", kind.env), visit("module", kind.module), visit("imports", kind.imports),
+        visit("torch", kind.torch), visit("cuda_home", kind.cuda_home), visit("compiler", kind.compiler),
+        visit("architectures", kind.architectures), visit("jobs", kind.jobs);
 }
 
 std::string dump(const ordered_json& json) {
@@ -207,7 +212,8 @@ std::string target(const Kind& kind) {
                  [](const EnrolKey& one) { return base::join(one.certificates, " or "); },
                  [](const InstallUv& one) { return one.path; }, [](const CreateEnv& one) { return one.path; },
                  [](const InstallWheels& one) { return base::join(one.packages, " "); },
-                 [](const FetchModelFile& one) { return one.directory + "/" + one.file; }},
+                 [](const FetchModelFile& one) { return one.directory + "/" + one.file; },
+                 [](const BuildExtension& one) { return fmt::format("{} in {}", one.module, one.env); }},
       kind);
 }
 

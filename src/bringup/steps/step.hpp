@@ -126,9 +126,23 @@ struct FetchModelFile {
   bool operator==(const FetchModelFile&) const = default;
 };
 
-using Kind =
-    std::variant<WriteFile, EditBlock, FetchFile, InstallPackages, HoldPackages, LoadModule, InstallUv,
-                 CreateEnv, InstallWheels, FetchModelFile, EnrolKey, InstallFromRepositoryFile>;
+// A CUDA extension that a package of an environment compiles when it is imported: compiled once, for these
+// GPUs, and kept where the import finds it.
+struct BuildExtension {
+  std::string env;
+  std::string module;     // what is compiled: "exllamav2_ext"
+  std::string imports;    // the import that compiles it where it is not there: "exllamav2.ext"
+  std::string torch;      // the release that it is compiled against: "2.11.0"
+  std::string cuda_home;  // the toolkit: "/usr/local/cuda-13.0"
+  std::string compiler;   // of C++: "/usr/bin/g++-12"
+  std::vector<std::string> architectures;  // "9.0", of the GPUs here
+  int jobs = 1;
+  bool operator==(const BuildExtension&) const = default;
+};
+
+using Kind = std::variant<WriteFile, EditBlock, FetchFile, InstallPackages, HoldPackages, LoadModule,
+                          InstallUv, CreateEnv, InstallWheels, FetchModelFile, EnrolKey,
+                          InstallFromRepositoryFile, BuildExtension>;
 
 struct Step {
   std::string id;  // unique in its plan, stable between runs: "toolkit-packages"

@@ -154,6 +154,7 @@ class Machine final : public host::Control {
     return change([&] {
       world.ran.push_back(base::quoted(command.argv));
       world.input = command.input;
+      world.environment = {command.environment.begin(), command.environment.end()};
       return run_program(world, command.argv);
     });
   }

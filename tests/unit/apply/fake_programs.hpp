@@ -52,15 +52,18 @@ struct World {
   std::map<std::string, Offer> archive;  // of apt and dnf
   std::map<std::string, Offer> index;    // of wheels; files below site-packages
   std::map<std::string, std::string> web;
-  std::string failure = {};            // what every program that needs the network says instead of working
-  int lists_busy = 0;                  // so often apt's lists are somebody else's
-  int slept = 0;                       // waits of two seconds
-  bool half = false;                   // the program that runs now is killed half way
-  bool hooks_work = true;              // whether installing builds modules by itself
-  std::vector<std::string> ran = {};   // each command, as one line
-  std::string input = {};              // what the program that runs now is given
-  std::size_t store_gives = SIZE_MAX;  // a hub's store hangs up after so many bytes
-  std::map<std::string, std::string> keys = {};       // of shim: certificate to "requested" or "enrolled"
+  std::string failure = {};           // what every program that needs the network says instead of working
+  int lists_busy = 0;                 // so often apt's lists are somebody else's
+  int slept = 0;                      // waits of two seconds
+  bool half = false;                  // the program that runs now is killed half way
+  bool hooks_work = true;             // whether installing builds modules by itself
+  std::vector<std::string> ran = {};  // each command, as one line
+  std::string input = {};             // what the program that runs now is given
+  std::map<std::string, std::string> environment = {};  // and its own environment
+  bool compiles = true;                                 // extensions
+  std::string spoils = {};                       // a file of an earlier attempt with which nothing compiles
+  std::size_t store_gives = SIZE_MAX;            // a hub's store hangs up after so many bytes
+  std::map<std::string, std::string> keys = {};  // of shim: certificate to "requested" or "enrolled"
   std::map<std::string, host::DiskSpace> disks = {};  // by path; others are this machine's own
 
   fs::path at(std::string_view path) const { return root / std::string(path.substr(1)); }

@@ -85,7 +85,36 @@ inline host::Outcome pip(World& world, const fs::path& env, std::vector<std::str
   return verb == "install" ? pip_install(world, env, words) : pip_uninstall(world, env, words);
 }
 
+// The import that compiles an extension, into two files of which the second is the library.
+inline host::Outcome compile_extension(World& world, const std::string& imports) {
+  const std::string module = imports.substr(0, imports.find('.')) + "_ext";
+  const fs::path folder = world.at(world.environment.at("TORCH_EXTENSIONS_DIR")) / module;
+  if (fs::exists(folder / "lock")) return said(1, "", "waits for ever");
+  put(folder / "lock", "");
+  if (!world.compiles)
+    return said(1, "[1/2] nvcc one.cu\none.cu(3): error: identifier \"x\" is undefined\nFAILED: one.o\n",
+                "RuntimeError: Error building extension");
+  if (!world.spoils.empty() && fs::exists(folder / world.spoils)) return said(1, "ld: error: cut off", "");
+  put(folder / "one.o", "object");
+  if (world.half) throw Died{};
+  put(folder / (module + ".so"), "library for " + world.environment.at("TORCH_CUDA_ARCH_LIST"));
+  fs::remove(folder / "lock");
+  return said(0, "[1/2] nvcc one.cu\n[2/2] g++ -shared\n");
+}
+
+// "import torch, exllamav2_ext"
+inline host::Outcome import_extension(const fs::path& env, const std::string& code) {
+  const std::string module = code.substr(code.rfind(' ') + 1);
+  const fs::path library = env / "lib/python3.11/site-packages" / (module + ".so");
+  const bool good = fs::exists(library) && slurp(library) != "of another torch";
+  return said(good ? 0 : 1, "", good ? "" : "ImportError: undefined symbol");
+}
+
 inline host::Outcome python(World& world, const std::vector<std::string>& argv) {
+  const auto code = std::ranges::find(argv, "-c");
+  if (code != argv.end() && code + 2 == argv.end())
+    return import_extension(world.at(argv[0]).parent_path().parent_path(), argv.back());
+  if (code != argv.end()) return compile_extension(world, argv.back());
   auto words = plain_words(argv);  // "venv PATH" or "pip install ..."
   if (words.front() == "venv") return make_venv(world, words.at(1), true);
   words.erase(words.begin());

@@ -47,5 +47,40 @@ TEST(GoalMirrors, ArePartOfTheGoalsDigest) {
             text("[mirrors]\nprofile = { pypi = \"https://b.example/\" }\n"));
 }
 
+TEST(GoalStacks, AreReadWithTheirModels) {
+  const auto goal = parse_goal(
+      "[[stack]]\nname = \"trl\"\n[[stack]]\nname = \"exllamav2\"\nmodel = \"org/name-1\"\n"
+      "[[stack]]\nname = \"x\"\nmodel = \"/models/m\"\n",
+      "g");
+  ASSERT_TRUE(goal) << goal.error().message();
+  ASSERT_EQ(goal->stacks.size(), 3U);
+  EXPECT_EQ(goal->stacks[0].name, "trl");
+  EXPECT_EQ(goal->stacks[1].model, "org/name-1");
+  EXPECT_EQ(goal->stacks[1].where, "g:3");
+  EXPECT_EQ(goal->stacks[2].model, "/models/m");
+  EXPECT_NE(canonical(*goal), canonical(Goal{}));
+  EXPECT_EQ(canonical(*parse_goal("[[stack]]\nname = \"trl\"", "a")),
+            canonical(*parse_goal("\n\n[[stack]]\nname = \"trl\"", "b")))
+      << "the line is no part of the goal";
+}
+
+TEST(GoalStacks, RefuseWhatTheyCannotBe) {
+  for (const auto& [text, error] :
+       {std::pair{"stack = \"trl\"\n", "expected tables that begin with [[stack]]"},
+        {"[[stack]]\nmodel = \"o/m\"\n", "g:1: stack.name is missing"},
+        {"[[stack]]\nname = \"../x\"\n", "expected the name of a stack"},
+        {"[[stack]]\nname = 3\n", "stack.name"},
+        {"[[stack]]\nnam = \"trl\"\n", "unknown key 'stack.nam' (did you mean 'name'?)"},
+        {"[[stack]]\nname = \"a\"\n[[stack]]\nname = \"a\"\n", "stands there twice"},
+        {"[[stack]]\nname = \"a\"\nmodel = \"m\"\n", "\"org/name\" or an absolute path"},
+        {"[[stack]]\nname = \"a\"\nmodel = \"/a/../b\"\n", "without '..'"},
+        {"[[stack]]\nname = \"a\"\nmodel = \"../b\"\n", "without '..'"}}) {
+    const auto goal = parse_goal(text, "g");
+    ASSERT_FALSE(goal) << text;
+    EXPECT_EQ(goal.error().code(), Errc::usage);
+    EXPECT_THAT(goal.error().message(), HasSubstr(error));
+  }
+}
+
 }  // namespace
 }  // namespace bringup::goal

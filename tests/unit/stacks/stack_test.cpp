@@ -43,12 +43,71 @@ TEST(Stacks, BecomeAGoalWithOneEnvironment) {
   EXPECT_EQ(goal_of(mine, trl(), "").toolkit, "13.0");
 }
 
+const catalog::Stack& exllamav2() {
+  return *find_stack("exllamav2", catalog::built_in()).value_or(nullptr);
+}
+
+TEST(Stacks, ThatCompileWantAToolkitAndAnEnvironmentOfTheirOwn) {
+  const goal::Goal goal = goal_of({}, exllamav2(), "2.11.0");
+  EXPECT_EQ(goal.toolkit, "auto");
+  ASSERT_TRUE(goal.envs[0].extension);
+  EXPECT_EQ(goal.envs[0].extension->module, "exllamav2_ext");
+  EXPECT_EQ(goal.envs[0].extension->imports, "exllamav2.ext");
+  EXPECT_TRUE(goal.envs[0].own);
+  EXPECT_FALSE(goal_of({}, trl(), "").envs[0].extension);
+}
+
+facts::Machine machine_with(std::string_view compute) {
+  facts::Machine machine;
+  if (!compute.empty())
+    machine.pci.push_back({.address = "0000:01:00.0",
+                           .kind = facts::PciKind::gpu,
+                           .name = "Card",
+                           .compute_capability = std::string(compute)});
+  return machine;
+}
+
+TEST(Stacks, AreRefusedForGpusThatTheyCannotUse) {
+  EXPECT_TRUE(check_gpus(exllamav2(), machine_with("6.1")));
+  const auto old = check_gpus(exllamav2(), machine_with("5.2"));
+  ASSERT_FALSE(old);
+  EXPECT_THAT(old.error().message(),
+              HasSubstr("compute capability 6.0 on, and Card at 0000:01:00.0 has 5.2"));
+  const auto none = check_gpus(exllamav2(), machine_with(""));
+  ASSERT_FALSE(none);
+  EXPECT_THAT(none.error().message(), HasSubstr("there is none on the PCI bus"));
+  EXPECT_TRUE(check_gpus(trl(), machine_with("")));
+  EXPECT_TRUE(check_gpus(exllamav2(), machine_with("?"))) << "what is not known is the resolver's to refuse";
+}
+
+TEST(Stacks, OfAGoalBecomeEnvironmentsBesideItsOwn) {
+  goal::Goal goal;
+  EXPECT_EQ(with_stacks(goal, catalog::built_in())->size(), 1U);
+  goal.stacks = {{.name = "trl", .model = "", .where = "g:3"},
+                 {.name = "exllamav2", .model = "", .where = "g:5"}};
+  const auto goals = with_stacks(goal, catalog::built_in());
+  ASSERT_TRUE(goals) << goals.error().message();
+  ASSERT_EQ(goals->size(), 2U) << "the torch that was tried, then any";
+  ASSERT_EQ(goals->front().envs.size(), 3U);
+  EXPECT_EQ(goals->front().envs[0].name, "dl");
+  EXPECT_EQ(goals->front().envs[1].name, "stack-trl");
+  EXPECT_THAT(goals->front().envs[2].packages, Contains("torch==2.11.0"));
+  EXPECT_THAT(goals->back().envs[2].packages, Contains("torch"));
+  goal.stacks[1].name = "exllamav4";
+  const auto unknown = with_stacks(goal, catalog::built_in());
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message(), HasSubstr("g:5: unknown stack 'exllamav4'"));
+  goal.stacks.resize(1);
+  goal.envs[0].name = "stack-trl";
+  EXPECT_THAT(with_stacks(goal, catalog::built_in()).error().message(), HasSubstr("give it another name"));
+}
+
 TEST(Stacks, EachHasAHelperThatFitsOnACommandLine) {
   constexpr std::size_t kMostOfAWord = 131071;  // Linux: MAX_ARG_STRLEN
   for (const catalog::Stack& stack : catalog::built_in().stacks) {
     const std::string helper = helper_of(stack);
     EXPECT_THAT(helper, HasSubstr("def tell(")) << stack.name;
-    EXPECT_THAT(helper, HasSubstr("\nrun(train_" + stack.name + ")")) << stack.name;
+    EXPECT_THAT(helper, HasSubstr("\nrun(" + stack.use.substr(0, 8) + "_" + stack.name + ")")) << stack.name;
     EXPECT_LT(helper.size(), kMostOfAWord) << stack.name;
   }
   catalog::Stack unknown;
@@ -63,6 +122,33 @@ TEST(Stacks, AreAskedInJson) {
   EXPECT_EQ(json["steps"], 3);
   EXPECT_EQ(json["resume"], true);
   EXPECT_EQ(json["smoke"], false);
+}
+
+TEST(StackRuns, TellWhatIsGenerated) {
+  const auto json = nlohmann::json::parse(
+      ask_json({.model = "/m", .prompt = "Once \"upon\"\n", .tokens = 20, .context = 100, .smoke = false}));
+  EXPECT_EQ(json["method"], "generate");
+  EXPECT_EQ(json["prompt"], "Once \"upon\"\n");
+  RunTold told;
+  for (const char* line :
+       {R"({"event": "text", "text": " a"})", R"({"event": "text", "text": " time"})",
+        R"({"event": "generated", "prompt_tokens": 5, "tokens": 21, "prompt_seconds": 0.5, "seconds": 2.0})"})
+    EXPECT_TRUE(take_line(line, told)) << line;
+  EXPECT_EQ(told.text, " a time");
+  ASSERT_TRUE(told.generated);
+  EXPECT_EQ(told.generated->prompt_tokens, 5);
+  EXPECT_EQ(tokens_per_second(*told.generated), 10.0) << "the first belongs to the prompt";
+  EXPECT_FALSE(tokens_per_second({.tokens = 1, .seconds = 1}));
+  EXPECT_FALSE(tokens_per_second({.tokens = 9, .seconds = 0}));
+}
+
+TEST(StackRuns, PrintNothingThatMovesATerminal) {
+  EXPECT_EQ(printable("a\tb\nc"), "a\tb\nc");
+  EXPECT_EQ(printable("\x1b[31mred\x07\r\x7f"), "[31mred");
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "31m \xc2\xa0 \xc3\x9f \xe4\xbd\xa0"),
+            "31m \xc2\xa0 \xc3\x9f \xe4\xbd\xa0");
+  EXPECT_EQ(printable("\xc2"), "\xc2");
 }
 
 TEST(StackRuns, TellTheirSteps) {

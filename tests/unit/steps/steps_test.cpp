@@ -73,6 +73,17 @@ Plan whole() {
                               .sha256 = "ab",
                               .git_sha = "cd"},
        .as_user = true},
+      {.id = "extension",
+       .kind = BuildExtension{.env = "/p/dl",
+                              .module = "exllamav2_ext",
+                              .imports = "exllamav2.ext",
+                              .torch = "2.11.0",
+                              .cuda_home = "/usr/local/cuda-13.0",
+                              .compiler = "/usr/bin/g++-12",
+                              .architectures = {"8.6", "9.0"},
+                              .jobs = 3},
+       .needs = {"wheels"},
+       .as_user = true},
   };
   return plan;
 }
