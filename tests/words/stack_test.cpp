@@ -63,9 +63,9 @@ TEST_F(StackVerb, ListsWhatThereIs) {
   const auto json = nlohmann::json::parse(stack({"list", "--json"}).out, nullptr, false);
   ASSERT_TRUE(json.is_object());
   EXPECT_EQ(json["schema"], "bringup.stacks/1");
-  EXPECT_EQ(json["stacks"][1]["name"], "trl");
-  EXPECT_EQ(json["stacks"][1]["path"], at("prefix") + "/envs/stack-trl");
-  EXPECT_EQ(json["stacks"][1]["installed"], false);
+  EXPECT_EQ(json["stacks"][3]["name"], "trl");
+  EXPECT_EQ(json["stacks"][3]["path"], at("prefix") + "/envs/stack-trl");
+  EXPECT_EQ(json["stacks"][3]["installed"], false);
 }
 
 TEST_F(StackVerb, RefusesWhatItCannotMean) {
@@ -95,7 +95,18 @@ TEST_F(StackVerb, RefusesWhatItCannotMean) {
         {{"run", "trl", "full", at("none"), "--data", at("bad.jsonl"), "--python", fake},
          1,
          "bad.jsonl: line 2"},
-        {{"run", "trl", "full", at("m"), "--data", at("no.jsonl"), "--python", fake}, 1, "no.jsonl"}}) {
+        {{"run", "trl", "full", at("m"), "--data", at("no.jsonl"), "--python", fake}, 1, "no.jsonl"},
+        {{"run", "trl", "full", at("m"), "--prompt", "x"}, 64, "takes no --prompt"},
+        {{"run", "exllamav2"}, 64, "which model?"},
+        {{"run", "exllamav2", at("m")}, 64, "--prompt is missing"},
+        {{"run", "exllamav2", "full", at("m"), "--prompt", "x"}, 64, "takes one model"},
+        {{"run", "exllamav2", at("m"), "--smoke"}, 64, "--smoke makes its own model and prompt"},
+        {{"run", "exllamav2", "--smoke", "--data", "x"}, 64, "are for stacks that train"},
+        {{"run", "exllamav2", "--smoke", "--tokens", "0", "--python", fake}, 64, "--tokens '0'"},
+        {{"run", "exllamav2", at("none"), "--prompt", "x", "--python", fake},
+         1,
+         "no directory with a config.json"},
+        {{"install", "exllamav2", "--for", "GTX 980"}, 1, "runs on GPUs from compute capability 6.0 on"}}) {
     const Ran ran = stack(words);
     EXPECT_EQ(ran.code, code) << error << "\n" << ran.err;
     EXPECT_THAT(ran.err, HasSubstr(error));
@@ -165,6 +176,56 @@ TEST_F(StackVerb, TrainsAModelOnDataAndTellsItsCheckpoint) {
   EXPECT_THAT(
       stack({"run", "trl", "full", at("m"), "--data", at("d.jsonl"), "--python", python("7", "7")}).err,
       HasSubstr("there is no tokenizer"));
+}
+
+TEST_F(StackVerb, GeneratesAndPrintsTheTextAlone) {
+  model();
+  const std::string path = file(
+      "generates",
+      "#!/bin/sh\nmkdir -p " + at("asked") + "\necho \"$5\" > " + at("asked") +
+          "/generate\n"
+          "echo '{\"event\": \"begin\", \"torch\": \"2.11.0\", \"processes\": 1, \"gpus\": [\"A\", \"B\"]}'\n"
+          "echo '{\"event\": \"text\", \"text\": \" there \\u001b[2Jwas\"}'\n"
+          "echo '{\"event\": \"text\", \"text\": \" a fox\"}'\n"
+          "echo '{\"event\": \"generated\", \"prompt_tokens\": 3, \"tokens\": 41, \"prompt_seconds\": 0.25, "
+          "\"seconds\": 2.0}'\n"
+          "echo '{\"event\": \"memory\", \"gpu\": 1, \"peak_bytes\": 2147483648}'\n"
+          "echo '{\"event\": \"end\"}'\n");
+  fs::permissions(path, fs::perms(0755));
+  Ran ran = stack({"run", "exllamav2", at("m"), "--prompt", "Once", "--tokens", "41", "--python", path});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out, " there [2Jwas a fox\n");
+  EXPECT_THAT(ran.err, HasSubstr("41 tokens after a prompt of 3, 20.0 tokens/s; the first after 0.25 s"));
+  EXPECT_THAT(ran.err, HasSubstr("GPU 1: 2.00 GiB at the most"));
+  const auto asked = nlohmann::json::parse(std::ifstream(at("asked/generate")), nullptr, false);
+  ASSERT_TRUE(asked.is_object());
+  EXPECT_EQ(asked["method"], "generate");
+  EXPECT_EQ(asked["model"], at("m"));
+  EXPECT_EQ(asked["prompt"], "Once");
+  EXPECT_EQ(asked["tokens"], 41);
+  ran = stack({"run", "exllamav2", at("m"), "--prompt", "Once", "--json", "--python", path});
+  const auto json = nlohmann::json::parse(ran.out, nullptr, false);
+  ASSERT_TRUE(json.is_object()) << ran.out;
+  EXPECT_EQ(json["schema"], "bringup.stack-generate/1");
+  EXPECT_EQ(json["tokens_per_second"], 20.0);
+  EXPECT_EQ(json["text"], " there \u001b[2Jwas a fox");
+  EXPECT_EQ(json["peak_memory"][0]["gpu"], 1);
+  ran = stack({"run", "exllamav2", "--smoke", "--python", path});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("passed: exllamav2 made 41 tokens"));
+}
+
+TEST_F(StackVerb, PlansWhatIsCompiledForGpusThatComeLater) {
+  const std::string hardware = file("hw.toml",
+                                    "gpus = [\"2x RTX 3090\"]\nos = \"ubuntu-24.04\"\ngcc = \"13\"\n"
+                                    "kernel = \"6.8.0-45-generic\"\nglibc = \"2.39\"\n");
+  Ran ran = stack({"install", "exllamav2", "--for", hardware, "--dry-run"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("exllamav2_ext is compiled once, for compute capability 8.6 alone"));
+  EXPECT_THAT(ran.err, HasSubstr("successor is exllamav3"));
+  ran = stack({"install", "exllamav2", "--for", hardware, "--yes"});
+  EXPECT_EQ(ran.code, 64);
+  EXPECT_THAT(ran.err, HasSubstr("nothing can be installed on it"));
 }
 
 }  // namespace

@@ -3,10 +3,12 @@
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
+#include <bringup/cli/stack.hpp>
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/measure/measure.hpp>
-#include <bringup/plan/plan.hpp>
+#include <bringup/plan/extension.hpp>
 #include <bringup/resolve/mirrors.hpp>
+#include <bringup/stacks/stack.hpp>
 
 #include <fmt/format.h>
 
@@ -24,15 +26,28 @@ int gpus_on_bus(const facts::Machine& machine) {
   return static_cast<int>(std::ranges::count(machine.pci, facts::PciKind::gpu, &facts::PciFunction::kind));
 }
 
-// The names of a goal's packages, without pins.
-std::vector<std::string> modules_of(const goal::Goal& goal) {
+// The names of packages that are to be imported, without pins.
+void add_modules(const std::vector<std::string>& packages, std::vector<std::string>& modules) {
+  for (const std::string& package : packages) {
+    const std::string name = package.substr(0, package.find_first_of("=<>!~[ "));
+    if ((name.starts_with("torch")) && std::ranges::find(modules, name) == modules.end())
+      modules.push_back(name);
+  }
+}
+
+// What is to be imported in an environment: a stack's own packages, with what was compiled for it, in that of
+// a stack; else those of the goal.
+std::vector<std::string> modules_of(const goal::Goal& goal, const facts::Machine& machine,
+                                    const facts::PythonEnv& env) {
   std::vector<std::string> modules;
-  for (const goal::EnvGoal& env : goal.envs) {
-    for (const std::string& package : env.packages) {
-      const std::string name = package.substr(0, package.find_first_of("=<>!~[ "));
-      if ((name.starts_with("torch")) && std::ranges::find(modules, name) == modules.end())
-        modules.push_back(name);
-    }
+  for (const catalog::Stack& stack : catalog::built_in().stacks) {
+    if (env.path != stack_path(goal, machine.user, stack)) continue;
+    add_modules(stack.packages, modules);
+    if (!stack.extension.empty()) modules.push_back(stack.extension);
+    return modules;
+  }
+  for (const goal::EnvGoal& wanted : goal.envs) {
+    if (!wanted.own) add_modules(wanted.packages, modules);
   }
   return modules;
 }
@@ -102,7 +117,11 @@ Chosen choose(const facts::Machine& machine, const goal::Goal& goal, const std::
 Result<Decided> decide(const Options& options, const Doors& doors) {
   Looked looked = TRY(look(options, doors, {}));
   const goal::Goal goal = TRY(read_goal(options, looked.recording ? doors.view : *looked.view));
-  return decide(options, doors, std::move(looked), {goal});
+  const std::vector<goal::Goal> goals = TRY(stacks::with_stacks(goal, catalog::built_in()));
+  for (const goal::StackGoal& stack : goal.stacks)
+    TRY(stacks::check_gpus(*TRY(stacks::find_stack(stack.name, catalog::built_in())), looked.machine)
+            .within(stack.where));
+  return decide(options, doors, std::move(looked), goals);
 }
 
 Result<Decided> decide(const Options& options, const Doors& doors, Looked looked,
@@ -132,6 +151,8 @@ Result<Decided> decide(const Options& options, const Doors& doors, Looked looked
     }
     if (chose()) break;
   }
+  if (const auto* choice = std::get_if<resolve::Choice>(&chosen.resolution))
+    TRY(plan::extensions_of(looked.machine, taken, catalog::built_in(), *choice));
   return Decided{.looked = std::move(looked),
                  .goal = std::move(taken),
                  .resolution = std::move(chosen.resolution),
@@ -182,13 +203,12 @@ Proven prove(const Looked& looked, const goal::Goal& goal, const host::Clock& cl
     measurements.native = Error(Errc::unsupported, "a recorded machine cannot be measured");
   } else {
     measurements.native = measure::prove_native(native_request(machine, extent));
-    const std::vector<std::string> modules = modules_of(goal);
     const auto depth = extent.level == "full" ? measure::EnvDepth::full : measure::EnvDepth::standard;
     for (const facts::PythonEnv& env : machine.envs) {
       if (!env.torch || !extent.environments) continue;
       if (extent.progress) extent.progress({.phase = env.path, .done = 1.0, .gpus = {}});
-      measurements.envs.emplace_back(env.path,
-                                     measure::prove_env(env, modules, machine.user, kPythonDeadline, depth));
+      measurements.envs.emplace_back(env.path, measure::prove_env(env, modules_of(goal, machine, env),
+                                                                  machine.user, kPythonDeadline, depth));
     }
   }
   measurements.elapsed_seconds = std::chrono::duration<double>(clock.steady() - began).count();

@@ -16,11 +16,11 @@ constexpr std::string_view kLooking = "facts doctor plan verify topo record mode
 constexpr std::string_view kAsking = "up apply resume undo model stack";
 
 constexpr std::array kOptions{
-    Option{"--json", "", "facts doctor plan verify topo history status catalog model explain stack",
+    Option{"--json", "", "facts doctor plan verify topo history status catalog model explain stack env",
            "one JSON document on standard output", &Options::json},
-    Option{"--goal", "FILE", "up plan doctor verify apply status stack", "what is wanted (bringup.toml)",
-           nullptr, &Options::goal},
-    Option{"--for", "SHAPE", "up plan model",
+    Option{"--goal", "FILE", "up plan doctor verify apply status stack env run",
+           "what is wanted (bringup.toml)", nullptr, &Options::goal},
+    Option{"--for", "SHAPE", "up plan model stack",
            "for GPUs that are not here yet: \"4x RTX 4090\", or (plan) a hardware file or recording", nullptr,
            &Options::shape},
     Option{"--root", "DIR", kLooking, "look at a recorded machine instead of this one", nullptr,
@@ -49,8 +49,8 @@ constexpr std::array kOptions{
            "python, torch, torchvision, torchaudio or an environment's name",
            nullptr, &Options::why},
     Option{"--context", "N", "model stack",
-           "tokens of a sequence (model: its limit, at most 8192; stack run: 512)", nullptr,
-           &Options::context},
+           "tokens of a sequence (model: its limit, at most 8192; stack run: 512 to train, 2048 to generate)",
+           nullptr, &Options::context},
     Option{"--batch", "N", "model stack", "sequences at a time, on each GPU (1)", nullptr, &Options::batch},
     Option{"--to", "DIR", "model", "where a repository's files go (its name, in this directory)", nullptr,
            &Options::to},
@@ -65,8 +65,11 @@ constexpr std::array kOptions{
            &Options::steps},
     Option{"--learning-rate", "X", "stack", "run: 2e-5 for full, 2e-4 for lora", nullptr, &Options::rate},
     Option{"--resume", "", "stack", "run: go on from the last checkpoint in --output", &Options::resume},
-    Option{"--smoke", "", "stack", "run: train a small model that is made for it, and see its loss fall",
-           &Options::smoke},
+    Option{"--smoke", "", "stack",
+           "run: with a small model that is made for it; train, and see its loss fall", &Options::smoke},
+    Option{"--prompt", "TEXT", "stack", "run: the text that is gone on with", nullptr, &Options::prompt},
+    Option{"--tokens", "N", "stack", "run: how many to generate at the most (200)", nullptr,
+           &Options::tokens},
     Option{"--python", "FILE", "stack", "run: the Python of another environment that has the packages",
            nullptr, &Options::python},
     Option{"--key", "FILE", "catalog", "use: a file of keys that may sign catalogs", nullptr, &Options::key},
@@ -188,11 +191,18 @@ Result<Options> parse(const std::vector<std::string>& arguments) {
   if (verb == nullptr)
     return Error(Errc::usage, fmt::format("unknown verb '{}'{}; 'bringup --help' lists them", options.verb,
                                           hint(options.verb, verb_names())));
+  // What stands behind "--" is another program's, whatever it looks like.
+  std::vector<std::string> mine = arguments;
+  const auto end = std::ranges::find(mine, "--");
+  if (end != mine.end() && options.verb == "run") {
+    options.command.assign(end + 1, mine.end());
+    mine.erase(end, mine.end());
+  }
   CLI::App app;
   app.set_help_flag();
   app.allow_extras();
   declare(app, options);
-  std::vector<std::string> rest(arguments.rbegin(), arguments.rend() - 1);  // CLI11 takes them last first
+  std::vector<std::string> rest(mine.rbegin(), mine.rend() - 1);  // CLI11 takes them last first
   try {
     app.parse(rest);
   } catch (const CLI::ParseError& error) {

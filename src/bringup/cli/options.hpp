@@ -14,7 +14,8 @@ namespace bringup::cli {
 
 struct Options {
   std::string verb;
-  std::vector<std::string> words;  // positional arguments behind the verb
+  std::vector<std::string> words;    // positional arguments behind the verb
+  std::vector<std::string> command;  // what stands behind "--": of run
   bool json = false;
   bool yes = false;
   bool no_input = false;
@@ -55,6 +56,8 @@ struct Options {
   std::string steps;       // stack run: "" for the data once
   std::string rate;        // stack run: --learning-rate
   std::string python;      // stack run: of another environment
+  std::string prompt;      // stack run: what to go on from
+  std::string tokens;      // stack run: how many to generate at the most; "" for 200
   std::string state;       // --state: where the journal is, "" for the default
 };
 

@@ -5,6 +5,7 @@
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
+#include <bringup/cli/model.hpp>
 #include <bringup/cli/stack.hpp>
 #include <bringup/plan/plan.hpp>
 
@@ -18,6 +19,10 @@ namespace bringup::cli {
 namespace {
 
 using nlohmann::ordered_json;
+
+std::string prefix_of(const goal::Goal& goal, const facts::User& user) {
+  return goal.python_prefix.empty() ? plan::default_prefix(user) : goal.python_prefix;
+}
 
 bool installed(const host::View& view, const std::string& path) {
   return view.exists(path + "/bin/python");
@@ -53,7 +58,8 @@ Result<int> list_stacks(const Options& options, const Doors& doors) {
 // What is of this stack alone, so that taking it back takes nothing from others.
 bool of_stack(const steps::Step& step, const catalog::Stack& stack) {
   const std::string name = stacks::env_name(stack);
-  return step.id == "env-" + name || step.id == "wheels-" + name || step.id == "packages-" + name;
+  return std::ranges::any_of(std::array{"env-", "wheels-", "packages-", "extension-"},
+                             [&](const char* part) { return step.id == part + name; });
 }
 
 // The steps that others may come to rest on, and the stack's own; each is a run of its own in the journal.
@@ -72,13 +78,21 @@ std::array<steps::Plan, 2> parts_of(const steps::Plan& plan, const catalog::Stac
 
 Result<Decided> decide_stack(const Options& options, const Doors& doors, const catalog::Stack& stack) {
   Looked looked = TRY(look(options, doors, {}));
+  if (!looked.here && !options.dry_run)
+    return Error(Errc::usage,
+                 "--for with a machine that is described: nothing can be installed on it; add "
+                 "--dry-run for its plan, or name GPUs alone (--for \"2x RTX 4090\")");
+  TRY(stacks::check_gpus(stack, looked.machine));
   const goal::Goal goal = TRY(read_goal(options, doors.view));
   const std::string path = stack_path(goal, looked.machine.user, stack);
   std::erase_if(looked.machine.envs, [&path](const facts::PythonEnv& env) { return env.path != path; });
   std::vector<goal::Goal> goals;
   for (const std::string& torch : stack.torches) goals.push_back(stacks::goal_of(goal, stack, torch));
   goals.push_back(stacks::goal_of(goal, stack, ""));
-  return decide(options, doors, std::move(looked), goals);
+  Decided decided = TRY(decide(options, doors, std::move(looked), goals));
+  // What compiles is told where nvcc is: the user's PATH is none of a stack's business.
+  std::erase_if(decided.plan.steps, [](const steps::Step& step) { return step.id.starts_with("path-"); });
+  return decided;
 }
 
 // Where no release of torch that was tried serves this machine, another one is taken, and that is said.
@@ -94,6 +108,19 @@ void tell_untried(const Options& options, const catalog::Stack& stack, const res
   }
 }
 
+// Whether an extension would be left uncompiled because something below it is root's to install.
+Result<> check_left(const steps::Plan& whole, const steps::Plan& part, const catalog::Stack& stack) {
+  const std::string id = "extension-" + stacks::env_name(stack);
+  const auto has = [&id](const steps::Plan& plan) {
+    return std::ranges::find(plan.steps, id, &steps::Step::id) != plan.steps.end();
+  };
+  if (!has(whole) || has(part)) return ok;
+  return Error(Errc::denied, fmt::format("{} compiles an extension, and what that takes (the toolkit, a "
+                                         "compiler or Python's headers) is for root to install: run it with "
+                                         "sudo, or have it installed; nothing was changed",
+                                         stack.name));
+}
+
 Result<int> install(const Options& options, const Doors& doors, const catalog::Stack& stack) {
   const Decided decided = TRY(decide_stack(options, doors, stack));
   if (!stack.notice.empty()) say(options, "note: " + stack.notice);
@@ -104,6 +131,7 @@ Result<int> install(const Options& options, const Doors& doors, const catalog::S
   const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
   if (choice == nullptr) return no_choice(decided.looked.machine);
   tell_untried(options, stack, *choice);
+  TRY(check_left(decided.plan, plan, stack));
   if (plan.steps.empty())
     say(options,
         decided.plan.steps.empty() ? stack.name + " is installed" : "nothing can be done without root");
@@ -119,7 +147,8 @@ Result<int> install(const Options& options, const Doors& doors, const catalog::S
     const int performed = TRY(perform(agreed, doors, decided.looked.machine.user, one));
     if (performed != exit_ok) return performed;
   }
-  say(options, fmt::format("'bringup stack run {} full --smoke' tries it", stack.name));
+  say(options, fmt::format("'bringup stack run {} {}--smoke' tries it", stack.name,
+                           stack.use == "train" ? "full " : ""));
   return exit_ok;
 }
 
@@ -168,8 +197,36 @@ Result<int> remove(const Options& options, const Doors& doors, const catalog::St
 }  // namespace
 
 std::string stack_path(const goal::Goal& goal, const facts::User& user, const catalog::Stack& stack) {
-  const std::string prefix = goal.python_prefix.empty() ? plan::default_prefix(user) : goal.python_prefix;
-  return fmt::format("{}/envs/{}", prefix, stacks::env_name(stack));
+  return fmt::format("{}/envs/{}", prefix_of(goal, user), stacks::env_name(stack));
+}
+
+Result<int> fetch_models(const Options& options, const Doors& doors, const goal::Goal& goal) {
+  const std::string models = prefix_of(goal, current_user()) + "/models/";
+  for (const goal::StackGoal& wanted : goal.stacks) {
+    const catalog::Stack& stack = *TRY(stacks::find_stack(wanted.name, catalog::built_in()));
+    std::string directory = wanted.model;
+    if (!directory.empty() && !directory.starts_with('/')) {
+      directory = models + directory.substr(directory.find('/') + 1);
+      if (!weigh_model(doors.view, directory, {})) {
+        Options get = options;
+        get.verb = "model";
+        get.words = {"get", wanted.model};
+        get.to = directory;
+        get.only = "safetensors";
+        get.json = false;
+        const int code =
+            TRY(run_model_get(get, doors).within(fmt::format("{}: {}", wanted.where, wanted.model)));
+        if (code != exit_ok) return code;
+      }
+    }
+    say(options,
+        fmt::format("'bringup stack run {} {}{}{}' runs it", stack.name,
+                    stack.use == "train" ? "full|lora " : "", directory.empty() ? "--smoke" : directory,
+                    directory.empty()      ? ""
+                    : stack.use == "train" ? " --data FILE"
+                                           : " --prompt TEXT"));
+  }
+  return exit_ok;
 }
 
 Result<int> run_stack(const Options& options, const Doors& doors) {

@@ -5,70 +5,30 @@
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/look.hpp>
 #include <bringup/cli/model.hpp>
-#include <bringup/cli/stack.hpp>
-#include <bringup/host/command.hpp>
-#include <bringup/measure/measure.hpp>
+#include <bringup/cli/stack_work.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
-#include <unistd.h>
 
 namespace bringup::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 using stacks::RunAsk;
 using stacks::RunTold;
 
 constexpr std::int64_t kSmokeSteps = 10;
-constexpr auto kLongest = std::chrono::hours(24 * 60);
-constexpr auto kSmokeLongest = std::chrono::minutes(30);
-
-// A directory for a smoke, which goes with it.
-class Work {
- public:
-  static Result<Work> make(const facts::User& user) {
-    std::string path = (fs::temp_directory_path() / "bringup-smoke-XXXXXX").string();
-    if (::mkdtemp(path.data()) == nullptr)
-      return Error(Errc::io, path + ": cannot be made; is there room, and may you write there?");
-    Work work(path);
-    if (user.root && user.uid != 0 &&
-        ::chown(path.c_str(), static_cast<uid_t>(user.uid), static_cast<gid_t>(user.gid)) != 0)
-      return Error(Errc::io, path + ": cannot be given to " + user.name);
-    return work;
-  }
-  ~Work() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  Work(Work&& other) noexcept : path_(std::exchange(other.path_, "")) {}
-  Work& operator=(Work&&) = delete;
-  Work(const Work&) = delete;
-  Work& operator=(const Work&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  explicit Work(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
 
 // The run as it goes: one line that moves on a terminal, elsewhere a line for every tenth of the steps.
 class Live {
  public:
   explicit Live(const Options& options) : options_(options) {}
-  void take(std::string_view chunk) {
-    rest_ += chunk;
-    for (std::size_t end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n')) {
-      const std::string line = rest_.substr(0, end);
-      rest_.erase(0, end + 1);
-      const std::size_t before = told_.steps.size();
-      if (stacks::take_line(line, told_) && told_.steps.size() > before) show(told_.steps.back());
-    }
+  void take(std::string_view line) {
+    const std::size_t before = told_.steps.size();
+    if (stacks::take_line(line, told_) && told_.steps.size() > before) show(told_.steps.back());
   }
   void finish() const {
     if (drawn_) draw("\r\x1b[K");
@@ -89,37 +49,16 @@ class Live {
     }
   }
   const Options& options_;
-  std::string rest_;
   RunTold told_;
   bool drawn_ = false;
 };
 
-// The last line that the helper's libraries wrote, for an end without a reason.
-std::string last_words(std::string_view err) {
-  const auto lines = base::lines(base::trim(err));
-  return lines.empty() || lines.back().empty() ? "" : ": " + base::harmless(base::fit(lines.back(), 300));
-}
-
-// Runs the helper to its end; what went wrong stands in the told error.
-Result<RunTold> run_helper(const Options& options, const std::string& python, const facts::User& user,
-                           const catalog::Stack& stack, const RunAsk& ask) {
+Result<RunTold> train(const Options& options, const std::string& python, const facts::User& user,
+                      const catalog::Stack& stack, const RunAsk& ask) {
   Live live(options);
-  host::Command command{
-      .argv = {python, "-I", "-B", "-c", stacks::helper_of(stack), stacks::ask_json(ask)},
-      .deadline = ask.smoke ? std::chrono::milliseconds(kSmokeLongest) : std::chrono::milliseconds(kLongest),
-      .environment = measure::user_environment()};
-  if (user.root && user.uid != 0)
-    command.as = host::RunAs{.uid = user.uid, .gid = user.gid, .name = user.name, .home = user.home};
-  command.on_output = [&live](std::string_view chunk) { live.take(chunk); };
-  const auto outcome = host::run(command);
+  auto told = run_helper(python, user, stack, stacks::ask_json(ask), ask.smoke,
+                         [&live](std::string_view line) { live.take(line); });
   live.finish();
-  if (!outcome) return outcome.error();
-  RunTold told;
-  for (const std::string_view line : base::lines(outcome->out)) stacks::take_line(line, told);
-  if (told.error.empty() && (!outcome->success() || !told.ended))
-    told.error = fmt::format("{} {}{}", python,
-                             outcome->success() ? "ended without saying so" : host::describe(*outcome),
-                             last_words(outcome->err));
   return told;
 }
 
@@ -203,18 +142,6 @@ Result<RunAsk> ask_of(const Options& options, const catalog::Stack& stack) {
   return ask;
 }
 
-Result<std::string> python_of(const Options& options, const Doors& doors, const facts::User& user,
-                              const catalog::Stack& stack) {
-  if (!options.python.empty()) {
-    if (doors.view.exists(absolute(options.python))) return absolute(options.python);
-    return Error(Errc::usage, fmt::format("--python {}: there is no such program", options.python));
-  }
-  std::string python = stack_path(TRY(read_goal(options, doors.view)), user, stack) + "/bin/python";
-  if (doors.view.exists(python)) return python;
-  return Error(Errc::absent, fmt::format("the stack {} is not installed: 'bringup stack install {}' does it",
-                                         stack.name, stack.name));
-}
-
 ordered_json run_json(const catalog::Stack& stack, const RunAsk& ask, const RunTold& told) {
   const auto or_null = [](const std::string& text) {
     return text.empty() ? ordered_json(nullptr) : ordered_json(text);
@@ -280,10 +207,10 @@ Result<RunTold> smoke(const Options& options, const std::string& python, const f
   ask.model = work.path() + "/model";
   ask.data = ask.model + "/data.jsonl";
   ask.output = work.path() + "/out";
-  RunTold first = TRY(run_helper(options, python, user, stack, ask));
+  RunTold first = TRY(train(options, python, user, stack, ask));
   if (!first.error.empty()) return first;
   ask.resume = true;
-  RunTold told = TRY(run_helper(options, python, user, stack, ask));
+  RunTold told = TRY(train(options, python, user, stack, ask));
   const bool went_on = !told.steps.empty() && told.steps.front().step == first.steps.back().step + 1;
   told.steps.insert(told.steps.begin(), first.steps.begin(), first.steps.end());
   if (!told.error.empty()) return told;
@@ -297,6 +224,9 @@ Result<RunTold> smoke(const Options& options, const std::string& python, const f
 }  // namespace
 
 Result<int> stack_run(const Options& options, const Doors& doors, const catalog::Stack& stack) {
+  if (stack.use == "generate") return stack_generate(options, doors, stack);
+  if (!options.prompt.empty() || !options.tokens.empty())
+    return Error(Errc::usage, fmt::format("{} trains and takes no --prompt and no --tokens", stack.name));
   RunAsk ask = TRY(ask_of(options, stack));
   const facts::User user = current_user();
   const std::string python = TRY(python_of(options, doors, user, stack));
@@ -311,7 +241,7 @@ Result<int> stack_run(const Options& options, const Doors& doors, const catalog:
   if (!doors.view.exists(ask.model + "/tokenizer.json"))
     return Error(Errc::absent, ask.model + "/tokenizer.json: there is no tokenizer in the model's directory");
   TRY(check_memory(model, TRY(look(options, doors, {})).machine, ask));
-  return tell(options, stack, ask, TRY(run_helper(options, python, user, stack, ask)));
+  return tell(options, stack, ask, TRY(train(options, python, user, stack, ask)));
 }
 
 }  // namespace bringup::cli

@@ -6,6 +6,7 @@
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/kept.hpp>
 #include <bringup/cli/line.hpp>
+#include <bringup/cli/stack.hpp>
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/resolve/present.hpp>
 
@@ -78,7 +79,7 @@ Result<int> run_up(const Options& options, const Doors& doors) {
   if (plan.steps.empty()) {
     // Nothing to change: what was proven when it was made is not run again; `verify` does that.
     if (decided.plan.steps.empty()) say(options, "'bringup verify' proves it again");
-    return exit_ok;
+    return decided.plan.steps.empty() ? fetch_models(options, doors, decided.goal) : exit_ok;
   }
   const bool waits = awaits_driver(options, machine, *choice);
   const auto arming = TRY(arming_for(options, doors, decided, waits));
@@ -87,7 +88,9 @@ Result<int> run_up(const Options& options, const Doors& doors) {
   if (waits && !driver_runs(TRY(look(options, doors, {})).machine))
     return tell_reboot(options, doors, decided.goal);
   if (waits) TRY(apply::disarm(*doors.control, settings_of(options, current_user())));
-  return tell_proof(options, doors, decided.goal, gpus > 0 && !machine.hypothetical);
+  const int proven = TRY(tell_proof(options, doors, decided.goal, gpus > 0 && !machine.hypothetical));
+  const int fetched = TRY(fetch_models(options, doors, decided.goal));
+  return fetched == exit_ok ? proven : fetched;
 }
 
 }  // namespace bringup::cli

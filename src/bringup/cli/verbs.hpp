@@ -42,6 +42,8 @@ Result<int> run_plan(const Options& options, const Doors& doors);
 Result<int> run_verify(const Options& options, const Doors& doors);
 Result<int> run_model(const Options& options, const Doors& doors);
 Result<int> run_stack(const Options& options, const Doors& doors);
+Result<int> run_env(const Options& options, const Doors& doors);
+Result<int> run_run(const Options& options, const Doors& doors);
 Result<int> run_topo(const Options& options, const Doors& doors);
 Result<int> run_record(const Options& options, const Doors& doors);
 Result<int> run_catalog(const Options& options, const Doors& doors);
