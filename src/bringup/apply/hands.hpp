@@ -117,7 +117,6 @@ Result<> settle(const S& /*step*/, const Hands& /*hands*/) {
   return ok;
 }
 Result<> settle(const steps::InstallPackages& step, const Hands& hands);
-Result<> settle(const steps::BuildExtension& step, const Hands& hands);
 
 template <typename V>
 inline constexpr bool all_kinds_known = false;

@@ -92,7 +92,7 @@ std::string complaints(std::string_view log) {
 }
 
 Error trouble(const BuildExtension& step, const host::Outcome& outcome) {
-  const Error plain = trouble_of({python_of(step), step.imports}, outcome);
+  Error plain = trouble_of({python_of(step), step.imports}, outcome);
   if (plain.code() != Errc::failed) return plain;
   const std::string all = outcome.out + "\n" + outcome.err;
   std::string why;
@@ -132,7 +132,7 @@ Result<> compile(const BuildExtension& step, const Hands& hands) {
 // Half a file of an attempt that lost its power may look done: then everything is compiled anew, once.
 Result<> compile_whole(const BuildExtension& step, const Hands& hands) {
   const bool fresh = !hands.view.exists(scratch_of(step));
-  const auto first = compile(step, hands);
+  auto first = compile(step, hands);
   if (first || fresh || first.error().code() != Errc::failed) return first;
   TRY(hands.control->remove_tree(scratch_of(step), hands.owner()));
   return compile(step, hands);
@@ -140,11 +140,13 @@ Result<> compile_whole(const BuildExtension& step, const Hands& hands) {
 
 }  // namespace
 
-// One that somebody else put there does when it can be imported; of ours it is known what it is for, too.
+// While its folder is there, something of it is not done. One that somebody else put there does when it can
+// be imported; of ours it is known what it is for, too.
 Result<bool> holds(const BuildExtension& step, const Hands& hands) {
   const auto site = site_packages(step.env, hands.view);
   if (!site && site.error().code() == Errc::absent) return false;
   if (!site) return site.error();
+  if (hands.view.exists(scratch_of(step))) return false;
   const Place place = TRY(place_of(step, hands.view));
   const auto note = hands.view.read(place.note);
   if (!note && note.error().code() != Errc::absent) return note.error();
@@ -161,12 +163,12 @@ Result<Json> remember(const BuildExtension& step, const Hands& hands) {
   return Json{{"existed", place && hands.view.exists(place->library)}};
 }
 
-Result<> settle(const BuildExtension& step, const Hands& hands) {
-  return hands.control->remove_tree(scratch_of(step), hands.owner());
-}
-
 Result<> perform(const BuildExtension& step, const Hands& hands) {
   const Place place = TRY(place_of(step, hands.view));
+  // An attempt that ended between the last two changes has left its folder alone.
+  const auto noted = hands.view.read(place.note);
+  if (hands.again && noted && serves(step, *noted) && hands.view.exists(place.library))
+    return hands.control->remove_tree(scratch_of(step), hands.owner());
   TRY(compile_whole(step, hands));
   const std::string made = fmt::format("{}/{}/{}.so", scratch_of(step), step.module, step.module);
   if (!hands.view.exists(made))

@@ -221,18 +221,6 @@ struct Tool {
   std::string manager;  // path of uv or conda
 };
 
-// The mirror that stands in for a place; nullptr for none.
-const facts::Source* mirror_of(const facts::Machine& machine, std::string_view place) {
-  const auto found = std::ranges::find(machine.sources, place, &facts::Source::name);
-  return found == machine.sources.end() || found->mirror.empty() ? nullptr : &*found;
-}
-
-// "" for PyPI, which the user's own configuration may name otherwise.
-std::string pypi_url(const facts::Machine& machine) {
-  const facts::Source* mirror = mirror_of(machine, "pypi");
-  return mirror == nullptr ? "" : mirror->url;
-}
-
 Tool add_manager(Builder& builder, const facts::Machine& machine, const goal::Goal& goal,
                  const Choice& choice) {
   const resolve::PythonChoice& python = choice.python;
@@ -253,24 +241,6 @@ Tool add_manager(Builder& builder, const facts::Machine& machine, const goal::Go
   }
   if (!python.manager_path.empty()) return {.name = "conda", .manager = python.manager_path};
   return {.name = "venv", .manager = ""};
-}
-
-// Where the wheels of one environment come from: PyTorch's own index when the choice says so.
-void set_index(const facts::Machine& machine, const catalog::Catalog& catalog, const resolve::EnvChoice& env,
-               steps::InstallWheels& wheels) {
-  wheels.index_url = pypi_url(machine);
-  const auto torch =
-      std::ranges::find_if(env.packages, [](const auto& wheel) { return wheel.index == "pytorch"; });
-  if (torch == env.packages.end()) return;
-  const facts::Source* mirror = mirror_of(machine, "pytorch");
-  const catalog::Source* source = catalog.source("pytorch");
-  std::string url = mirror != nullptr ? mirror->url : source == nullptr ? "" : source->url;
-  if (!url.empty() && url.back() != '/') url += '/';
-  url += torch->variant.value_or("cpu");
-  if (mirror != nullptr && mirror->links)
-    wheels.find_links = url + "/";
-  else
-    wheels.index_url = url;
 }
 
 void add_env(Builder& builder, const facts::Machine& machine, const Choice& choice, const std::string& id,
@@ -419,6 +389,7 @@ steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const ca
   const bool wheels = !choice.toolkit.env.empty();
   if (!wheels) add_path(builder, machine, goal, choice);
   add_python(builder, machine, goal, catalog, choice);
+  add_extensions(builder, machine, goal, catalog, choice);
   if (wheels) add_path(builder, machine, goal, choice);
   add_extensions(builder, machine, goal, catalog, choice);
   return {.machine = machine_digest(machine),

@@ -64,6 +64,12 @@ steps::Step path_block(std::string_view bin, const std::string& home, std::strin
           .as_user = true};
 }
 
+// The mirror that stands in for a place; nullptr for none.
+const facts::Source* mirror_of(const facts::Machine& machine, std::string_view place) {
+  const auto found = std::ranges::find(machine.sources, place, &facts::Source::name);
+  return found == machine.sources.end() || found->mirror.empty() ? nullptr : &*found;
+}
+
 }  // namespace
 
 std::optional<steps::WriteFile> component_source(const facts::Machine& machine,
@@ -153,6 +159,28 @@ void add_path_steps(const facts::Machine& machine, std::string_view bin, bool ow
   if (has_shell("bash") && !set_in("/.bashrc")) add(path_block(bin, machine.user.home, "bash", ".bashrc"));
   if (has_shell("zsh") && !set_in("/.zshrc") && !set_in("/.zshenv"))
     add(path_block(bin, machine.user.home, "zsh", ".zshrc"));
+}
+
+std::string pypi_url(const facts::Machine& machine) {
+  const facts::Source* mirror = mirror_of(machine, "pypi");
+  return mirror == nullptr ? "" : mirror->url;
+}
+
+void set_index(const facts::Machine& machine, const catalog::Catalog& catalog, const resolve::EnvChoice& env,
+               steps::InstallWheels& wheels) {
+  wheels.index_url = pypi_url(machine);
+  const auto torch =
+      std::ranges::find_if(env.packages, [](const auto& wheel) { return wheel.index == "pytorch"; });
+  if (torch == env.packages.end()) return;
+  const facts::Source* mirror = mirror_of(machine, "pytorch");
+  const catalog::Source* source = catalog.source("pytorch");
+  std::string url = mirror != nullptr ? mirror->url : source == nullptr ? "" : source->url;
+  if (!url.empty() && url.back() != '/') url += '/';
+  url += torch->variant.value_or("cpu");
+  if (mirror != nullptr && mirror->links)
+    wheels.find_links = url + "/";
+  else
+    wheels.index_url = url;
 }
 
 }  // namespace bringup::plan

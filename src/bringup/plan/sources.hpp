@@ -4,6 +4,7 @@
 
 #include <bringup/catalog/catalog.hpp>
 #include <bringup/facts/machine.hpp>
+#include <bringup/resolve/resolve.hpp>
 #include <bringup/steps/step.hpp>
 
 #include <functional>
@@ -33,5 +34,11 @@ bool has_vendor_source(const facts::Machine& machine, const catalog::Catalog& ca
 // not find by itself, the libraries beside it, stands on LIBRARY_PATH, which linking alone reads.
 void add_path_steps(const facts::Machine& machine, std::string_view bin, bool own,
                     const std::function<void(steps::Step)>& add);
+
+// PyPI's index or its mirror's; "" for PyPI, which the user's own configuration may name otherwise.
+std::string pypi_url(const facts::Machine& machine);
+// Where the wheels of one environment come from: PyTorch's own index when the choice says so.
+void set_index(const facts::Machine& machine, const catalog::Catalog& catalog, const resolve::EnvChoice& env,
+               steps::InstallWheels& wheels);
 
 }  // namespace bringup::plan

@@ -70,16 +70,14 @@ steps::Plan whole_plan(const Machine& machine) {
                                 .variant = variant};
   };
   const std::string env = "/home/somebody/envs/dl";
-  const auto extension = [](const std::string& in) {
-    return steps::BuildExtension{.env = in,
-                                 .module = "exllamav2_ext",
-                                 .imports = "exllamav2.ext",
-                                 .torch = "2.10.0",
-                                 .cuda_home = "/usr/local/cuda-13.0",
-                                 .compiler = "/usr/bin/g++",
-                                 .architectures = {"9.0"},
-                                 .jobs = 2};
-  };
+  const steps::BuildExtension extension{.env = "/home/somebody/own",
+                                        .module = "exllamav2_ext",
+                                        .imports = "exllamav2.ext",
+                                        .torch = "2.10.0",
+                                        .cuda_home = "/usr/local/cuda-13.0",
+                                        .compiler = "/usr/bin/g++",
+                                        .architectures = {"9.0"},
+                                        .jobs = 2};
   return fake::plan_of(
       machine,
       {step_of("new",
@@ -123,8 +121,7 @@ steps::Plan whole_plan(const Machine& machine) {
                                      .git_sha = ""},
                true),
        step_of("own-wheels", wheels("/home/somebody/own", {"attrs==25.1", "numpy==2.3"}, ""), true),
-       step_of("extension", extension(env), true),
-       step_of("own-extension", extension("/home/somebody/own"), true)});
+       step_of("extension", extension, true)});
 }
 
 Result<Run> go(Machine& machine, const steps::Plan& plan) {
