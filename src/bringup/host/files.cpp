@@ -26,7 +26,10 @@ constexpr std::string_view kKeptEmpty = ".keep";
 
 Result<std::string> read_fd(const Fd& fd, std::string_view path, std::uint64_t offset, std::size_t most) {
   std::string text;
-  std::array<char, 65536> buffer{};
+  struct stat info {};
+  if (::fstat(fd.get(), &info) == 0 && info.st_size > 0)
+    text.reserve(std::min<std::size_t>(static_cast<std::size_t>(info.st_size), most));
+  std::array<char, 65536> buffer;  // NOLINT(*-member-init): a hundred files are read, and zeros cost more
   while (text.size() < most) {
     const std::size_t want = std::min(buffer.size(), most - text.size());
     // /proc and /sys files cannot always be read at an offset; those are read from the start

@@ -62,7 +62,7 @@ const std::string* unknown_pin(const Problem& problem) {
 
 std::string why_no_wheels(const Problem& problem, const DriverCandidate& driver) {
   std::string best;
-  int least = 3;
+  int least = 4;
   const auto pythons = python_candidates(problem);
   for (const WantedEnv& env : problem.envs) {
     const Wishes wishes = wishes_of(env);

@@ -345,8 +345,7 @@ std::vector<Reason> reasons_of(const Problem& problem, const Solution& solution)
                  .source = solution.python.evidence,
                  .known = catalog::Known::read});
   for (std::size_t i = 0; i < solution.envs.size(); ++i) {
-    if (solution.envs[i].kept || solution.envs[i].wheels != nullptr)
-      out.push_back(torch_reason(problem, solution, i));
+    if (tells_of_torch(problem, solution, i)) out.push_back(torch_reason(problem, solution, i));
     if (solution.envs[i].wheels != nullptr)
       companion_reasons(problem, wishes_of(problem.envs[i]), *solution.envs[i].wheels, out);
   }

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <span>
 
 // The search is exhaustive. There are about 20 branches x 2 flavours x 2 places of drivers, a handful of
 // Pythons and 70 sets of wheels for each environment; environments do not depend on each other once driver
@@ -178,10 +177,15 @@ std::optional<Version> cuda_of(const Solution& solution) {
   return std::nullopt;
 }
 
-std::size_t reasons_before(const Solution& solution, std::size_t env) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(std::span(solution.envs).first(env),
-                            [](const EnvSolution& one) { return one.kept || one.wheels != nullptr; }));
+bool tells_of_torch(const Problem& problem, const Solution& solution, std::size_t env) {
+  const EnvSolution& one = solution.envs[env];
+  return one.wheels != nullptr || (one.kept && wishes_of(problem.envs[env]).torch);
+}
+
+std::size_t reasons_before(const Problem& problem, const Solution& solution, std::size_t env) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < env; ++i) count += tells_of_torch(problem, solution, i) ? 1 : 0;
+  return count;
 }
 
 std::string summary(const Problem& problem, const Solution& solution) {

@@ -32,7 +32,9 @@ std::string objection(const Problem& problem, const Solution& solution);
 // The CUDA of the first environment that has one.
 std::optional<Version> cuda_of(const Solution& solution);
 // How many of the choice's reasons about torch stand before that of this environment.
-std::size_t reasons_before(const Solution& solution, std::size_t env);
+std::size_t reasons_before(const Problem& problem, const Solution& solution, std::size_t env);
+// Whether a reason about torch is one of this environment.
+bool tells_of_torch(const Problem& problem, const Solution& solution, std::size_t env);
 
 // What stands against the newest set of wheels that the goal's pins leave.
 std::string why_no_wheels(const Problem& problem, const DriverCandidate& driver);

@@ -64,7 +64,7 @@ bool ours(const Problem& problem, const facts::Toolkit& toolkit) {
   const auto version = Version::parse(toolkit.version);
   const catalog::PypiToolkit* row = version ? problem.catalog->pypi_toolkit(*version) : nullptr;
   const auto env = std::ranges::find_if(problem.machine->envs, [&](const facts::PythonEnv& one) {
-    return one.path.starts_with(toolkits_path(problem)) && toolkit.path.starts_with(one.path + "/");
+    return one.path.starts_with(toolkits_path(problem) + "/") && toolkit.path.starts_with(one.path + "/");
   });
   if (row == nullptr || env == problem.machine->envs.end()) return false;
   return std::ranges::all_of(row->packages, [&](const std::string& text) {
@@ -193,6 +193,10 @@ ToolkitSolution from_pypi(const Problem& problem, const catalog::Toolkit& toolki
   const catalog::PypiToolkit& row = *problem.catalog->pypi_toolkit(toolkit.version);
   const std::string version = major_minor(toolkit.version);
   const std::string env = fmt::format("{}/cuda-{}", toolkits_path(problem), version);
+  // What is there, and not whole, is filled up.
+  const auto there = std::ranges::find(problem.machine->envs, env, &facts::PythonEnv::path);
+  const std::string python =
+      there == problem.machine->envs.end() ? maker.choice.version : major_minor(there->version);
   const std::string reason = why_this(problem, toolkit, cuda);
   const std::string alone =
       problem.user_only ? "PyPI's needs no root" : "no other place that answers has one";
@@ -206,8 +210,8 @@ ToolkitSolution from_pypi(const Problem& problem, const catalog::Toolkit& toolki
                      .version = version,
                      .source = "pypi",
                      .packages = row.packages,
-                     .bin = fmt::format("{}/lib/python{}/site-packages/nvidia/cu{}/bin", env,
-                                        maker.choice.version, toolkit.version.major()),
+                     .bin = fmt::format("{}/lib/python{}/site-packages/nvidia/cu{}/bin", env, python,
+                                        toolkit.version.major()),
                      .env = env},
           .reason = fmt::format("{}; {}", reason, alone),
           .evidence = row.from.source,

@@ -80,15 +80,16 @@ int weight(WheelRule rule) {
       return 0;
     case WheelRule::driver_floor:
     case WheelRule::glibc:
-    case WheelRule::python:
     case WheelRule::arch:
       return 1;
+    case WheelRule::python:
+      return 2;
     case WheelRule::broken:
     case WheelRule::no_audio:
     case WheelRule::companion:
-      return 2;
-    default:
       return 3;
+    default:
+      return 4;
   }
 }
 

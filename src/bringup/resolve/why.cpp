@@ -96,7 +96,7 @@ std::vector<Reason> chain_of(const Problem& problem, const Solution& solution, c
         0;  // the reasons about torch are one for each environment that has it, in their order
     for (const Reason& reason : choice.reasons) {
       if (link.ends_with(':') ? !reason.about.starts_with(link) : reason.about != link) continue;
-      const bool other = link == "torch" && env && torch++ != reasons_before(solution, *env);
+      const bool other = link == "torch" && env && torch++ != reasons_before(problem, solution, *env);
       if (!other) out.push_back(reason);
     }
   }

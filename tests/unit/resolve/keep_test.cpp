@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "unit/resolve/row.hpp"
+#include <algorithm>
 #include <variant>
 
 namespace bringup::testing_support {
@@ -50,6 +51,20 @@ TEST(Keep, AnEnvironmentOfTheUserThatDoesIsUsed) {
   EXPECT_THAT(lines, Contains("env dl keep /home/user/work/venv"));
   EXPECT_THAT(lines, Contains("torch 2.11.0+cu130 -"));
   EXPECT_THAT(lines, Contains(StartsWith("notice environment-adopted")));
+}
+
+TEST(Keep, AnEnvironmentWithoutTorchGivesNoReasonAboutTorch) {
+  facts::Machine machine = ubuntu();
+  machine.envs = {trio(kOwn, "2.11.0", "0.26.0", "2.11.0", "cu130")};
+  machine.envs.push_back({.path = "/home/user/.local/share/bringup/envs/plain",
+                          .python = "/home/user/.local/share/bringup/envs/plain/bin/python",
+                          .version = "3.11.9",
+                          .kind = "venv",
+                          .packages = {{"numpy", "2.4.6"}}});
+  const auto choice =
+      choice_of(machine, "[[env]]\nname = \"plain\"\npackages = [\"numpy\"]\n[[env]]\nname = \"dl\"\n");
+  EXPECT_THAT(told(choice), Contains("env plain keep /home/user/.local/share/bringup/envs/plain"));
+  EXPECT_EQ(std::ranges::count(choice.reasons, "torch", &resolve::Reason::about), 1);
 }
 
 TEST(Keep, OurOwnEnvironmentComesBeforeAnother) {

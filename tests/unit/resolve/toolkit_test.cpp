@@ -144,6 +144,9 @@ TEST(PypiToolkit, ThatIsNotWholeDoesNotCount) {
   facts::Machine there = machine();
   put(there, kHome, "13.5.37");
   EXPECT_THAT(told(choice_of(there, kUser)), Contains("toolkit install 13.0 pypi"));
+  // It is filled up, by the Python that it has.
+  there.envs.back().version = "3.10.4";
+  EXPECT_THAT(choice_of(there, kUser).toolkit.bin, HasSubstr("/lib/python3.10/"));
   there = machine();
   put(there, kHome, "13.0.88");
   there.envs.back().packages.pop_back();
