@@ -11,9 +11,28 @@ import threading
 import time
 
 
+def descendants(root):
+    parents = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open("/proc/%s/stat" % pid, encoding="utf-8", errors="replace") as file:
+                parents[int(pid)] = int(file.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue
+    found = [root]
+    for one in found:
+        found += [pid for pid, parent in parents.items() if parent == one]
+    return found[1:]
+
+
 def watch(parent):
     while os.getppid() == parent:
         time.sleep(0.5)
+    for pid in descendants(os.getpid()):  # ninja gives each compiler a group of its own
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except OSError:
+            continue
     os.killpg(0, signal.SIGKILL)
 
 
