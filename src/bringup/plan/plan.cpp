@@ -391,7 +391,6 @@ steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const ca
   add_python(builder, machine, goal, catalog, choice);
   add_extensions(builder, machine, goal, catalog, choice);
   if (wheels) add_path(builder, machine, goal, choice);
-  add_extensions(builder, machine, goal, catalog, choice);
   return {.machine = machine_digest(machine),
           .goal = base::sha256_hex(goal::canonical(goal)),
           .made_at = std::string(now),
