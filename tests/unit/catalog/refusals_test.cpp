@@ -225,7 +225,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "value = 360 is not between 60 and 110"},
         Refusal{"ThresholdOfNoRule", "thresholds.toml", "name = \"gpu-hot\"", "name = \"gpu-warm\"",
                 "is not the next of the thresholds by name: gpu-hot"},
-        Refusal{"ThresholdFromNowhere", "thresholds.toml", "source = \"own H100", "sauce = \"own H100",
+        Refusal{"ThresholdFromNowhere", "thresholds.toml", "source = \"NCCL", "sauce = \"NCCL",
                 "source is missing"},
         Refusal{"CardOnABoardOfSwitches", kG, "H200 NVL\t141\t-", "H200 NVL\t141\tnvswitch", "is a card"},
         Refusal{"BoardInOtherWords", kG, "H200 NVL\t141\t-", "H200 NVL\t141\tyes", "neither nvswitch nor -"}),
