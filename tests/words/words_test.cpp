@@ -47,6 +47,35 @@ TEST_F(Words, UnknownRuleNamesTheNearest) {
   EXPECT_THAT(ran.err, HasSubstr("count-pci-driver"));
 }
 
+TEST_F(Words, ARecordingIsNeitherMendedNorWatched) {
+  for (const char* way : {"--fix", "--watch"}) {
+    const Ran ran = bringup_program({"doctor", way, "--root", BRINGUP_MACHINES_DIR "/nogpu-debian12"});
+    EXPECT_EQ(ran.code, 64) << way;
+    EXPECT_THAT(ran.err, HasSubstr("a recording cannot change"));
+  }
+}
+
+TEST_F(Words, AnUnknownRuleIsNotMended) {
+  const Ran ran = bringup_program({"doctor", "--fix", "--no-input", "count-pci-drivr"});
+  EXPECT_EQ(ran.code, 64);
+  EXPECT_THAT(ran.err, HasSubstr("count-pci-driver"));
+}
+
+TEST_F(Words, WhatBelongsToTheFixIsNotTakenWithoutIt) {
+  const Ran ran = bringup_program({"doctor", "--yes"});
+  EXPECT_EQ(ran.code, 64);
+  EXPECT_THAT(ran.err, HasSubstr("belong to 'doctor --fix'"));
+  EXPECT_EQ(bringup_program({"doctor", "--fix", "--watch"}).code, 64);
+}
+
+TEST_F(Words, TheSecondsOfAWatchAreChecked) {
+  for (const char* way : {"--watch=0", "--watch=5m"}) {
+    const Ran ran = bringup_program({"doctor", way});
+    EXPECT_EQ(ran.code, 64) << way;
+    EXPECT_THAT(ran.err, HasSubstr("expected whole seconds"));
+  }
+}
+
 TEST_F(Words, UnknownGoalKeyNamesLineAndNearest) {
   const Ran ran = bringup_program(
       {"plan", "--offline", "--goal", file("bringup.toml", "driver = \"auto\"\ntolkit = \"auto\"\n")});

@@ -5,6 +5,7 @@
 #include <bringup/catalog/messages.hpp>
 #include <bringup/catalog/signed.hpp>
 #include <bringup/catalog/tables.hpp>
+#include <bringup/catalog/thresholds.hpp>
 
 #include <fmt/format.h>
 
@@ -319,6 +320,9 @@ Result<Catalog> load_choices(const Files& files) {
 
 Result<Catalog> load(const Files& files) {
   TRY(load_messages(files));
+  const auto limits = files.find("thresholds.toml");
+  if (limits == files.end()) return Error(Errc::absent, "the catalog has no file thresholds.toml");
+  TRY(read_thresholds(limits->second));
   return load_choices(files);
 }
 

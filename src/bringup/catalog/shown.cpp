@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
+#include <bringup/catalog/messages.hpp>
 #include <bringup/catalog/refresh.hpp>
 #include <bringup/catalog/shown.hpp>
+#include <bringup/catalog/thresholds.hpp>
 
 #include <fmt/format.h>
 
@@ -159,6 +161,50 @@ Shown shown_fabric(const FabricService& one) {
           .from = {}};
 }
 
+std::string rule_of(const std::string& rule) {
+  return rule.empty() ? "" : "bringup explain " + rule;
+}
+
+std::vector<Shown> xid_rows(const Catalog& /*catalog*/) {
+  return each_row(messages().xids, [](const Xid& one) {
+    return Shown{.key = std::to_string(one.number),
+                 .fields = {{"name", one.name},
+                            {"points_at", std::string(blame_name(one.blame))},
+                            {"cause", one.cause},
+                            {"todo", one.todo},
+                            {"rule", rule_of(one.rule)}},
+                 .from = {}};
+  });
+}
+
+std::vector<Shown> code_rows(const Catalog& /*catalog*/) {
+  return each_row(messages().codes, [](const Code& one) {
+    return Shown{.key = fmt::format("{}/{}", api_name(one.api), one.number),
+                 .fields = {{"names", listed(one.names)},
+                            {"message", one.message},
+                            {"cause", one.cause},
+                            {"todo", one.todo},
+                            {"rule", rule_of(one.rule)}},
+                 .from = {}};
+  });
+}
+
+std::vector<Shown> message_rows(const Catalog& /*catalog*/) {
+  return each_row(messages().signatures, [](const Signature& one) {
+    return Shown{.key = one.id,
+                 .fields = {{"cause", one.cause}, {"todo", one.todo}, {"rule", rule_of(one.rule)}},
+                 .from = {}};
+  });
+}
+
+std::vector<Shown> threshold_rows(const Catalog& /*catalog*/) {
+  return each_row(thresholds(), [](const Threshold& one) {
+    return Shown{.key = one.name,
+                 .fields = {{"value", fmt::format("{:.0f} {}", one.value, one.unit)}, {"what", one.what}},
+                 .from = {}};
+  });
+}
+
 constexpr std::array kTables{
     Table{"gpus", "every NVIDIA GPU by PCI id",
           [](const Catalog& catalog) { return each_row(catalog.gpus, shown_gpu); }},
@@ -228,6 +274,10 @@ constexpr std::array kTables{
                            .from = {}};
             });
           }},
+    Table{"thresholds", "from where on the doctor's rules speak", threshold_rows},
+    Table{"xids", "numbers of the kernel module's errors, for explain", xid_rows},
+    Table{"codes", "numbers and names of CUDA, NVML and NCCL, for explain", code_rows},
+    Table{"messages", "messages by their form, for explain", message_rows},
 };
 
 bool matches(const Shown& row, const std::string& filter) {

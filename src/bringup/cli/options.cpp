@@ -13,7 +13,7 @@ namespace bringup::cli {
 namespace {
 
 constexpr std::string_view kLooking = "facts doctor plan verify topo record model explain";
-constexpr std::string_view kAsking = "up apply resume undo model stack";
+constexpr std::string_view kAsking = "up apply resume undo model stack doctor";
 
 constexpr std::array kOptions{
     Option{"--json", "", "facts doctor plan verify topo history status catalog model explain stack env",
@@ -30,6 +30,10 @@ constexpr std::array kOptions{
     Option{"--all", "", "facts", "count GPUs through CUDA and PyTorch too (takes seconds)", &Options::all},
     Option{"--next-boot", "", "doctor",
            "what the next boot will find of kernel and driver, and what it will lose", &Options::next_boot},
+    Option{"--fix", "", "doctor", "do the fixes that are safe, after asking; 'undo' takes them back",
+           &Options::fix},
+    Option{"--watch", "[SECONDS]", "doctor", "look again and again (every 5 s), and tell what comes and goes",
+           &Options::watch},
     Option{"--level", "LEVEL", "verify", "quick (GPUs alone, under a second), standard (default) or full",
            nullptr, &Options::level},
     Option{"--gpus-only", "", "verify", "leave the Python environments out", &Options::gpus_only},
@@ -74,7 +78,7 @@ constexpr std::array kOptions{
            nullptr, &Options::python},
     Option{"--key", "FILE", "catalog", "use: a file of keys that may sign catalogs", nullptr, &Options::key},
     Option{"--write", "FILE", "catalog", "refresh: write the rows that are new", nullptr, &Options::write},
-    Option{"--dry-run", "", "up apply model stack", "stop after the plan", &Options::dry_run},
+    Option{"--dry-run", "", "up apply model stack doctor", "stop after the plan", &Options::dry_run},
     Option{"--require-gpu", "", "up", "a machine without an NVIDIA GPU is a failure", &Options::require_gpu},
     Option{"--user-only", "", "up apply plan stack",
            "only what needs no root, PyPI's CUDA toolkit where one is wanted; say what is left",
@@ -82,7 +86,7 @@ constexpr std::array kOptions{
     Option{"--at-boot", "", "resume", "what the unit that goes on after a reboot calls", &Options::at_boot},
     Option{"--yes", "", kAsking, "do not ask", &Options::yes},
     Option{"--no-input", "", kAsking, "never prompt; what would be asked is refused", &Options::no_input},
-    Option{"--state", "DIR", "up apply resume undo history status catalog model stack",
+    Option{"--state", "DIR", "up apply resume undo history status catalog model stack doctor",
            "where the journal is kept", nullptr, &Options::state},
     Option{"--color", "WHEN", "*", "auto, always or never (NO_COLOR is obeyed)", nullptr, &Options::color},
     Option{"--quiet", "", "*", "no progress and no hints", &Options::quiet},
@@ -112,6 +116,17 @@ Error unknown_option(std::string_view given, std::string_view verb) {
           fmt::format("unknown option {}{}; see 'bringup {} --help'", name, hint(name, names), verb)};
 }
 
+// "NAME=5" as the two words that a switch with a word behind it is.
+void take_apart(std::string_view name, std::vector<std::string>& backwards) {
+  for (std::size_t i = 0; i < backwards.size(); ++i) {
+    if (!backwards[i].starts_with(std::string(name) + "=")) continue;
+    const std::string value = backwards[i].substr(name.size() + 1);
+    backwards[i] = name;
+    backwards.insert(backwards.begin() + static_cast<std::ptrdiff_t>(i), value);
+    return;
+  }
+}
+
 void declare(CLI::App& app, Options& options) {
   for (const Option& option : kOptions) {
     if (!takes(option, options.verb)) continue;
@@ -134,6 +149,22 @@ Result<> one_of(std::string_view option, const std::string& value, std::span<con
                                         hint(value, allowed)));
 }
 
+// The ways of the doctor exclude each other, and only one of them acts.
+Result<> check_doctor(const Options& options) {
+  if (options.next_boot && !options.words.empty())
+    return Error(Errc::usage, "--next-boot is a forecast of its own and takes no rules");
+  if (int{options.next_boot} + int{options.fix} + int{options.watch} > 1)
+    return Error(Errc::usage, "--next-boot, --fix and --watch exclude each other");
+  if ((options.fix || options.watch) && !options.root.empty())
+    return Error(Errc::usage, fmt::format("{} is for this machine: a recording cannot change",
+                                          options.fix ? "--fix" : "--watch"));
+  if (options.watch && options.json)
+    return Error(Errc::usage, "--watch is for people; for programs, ask 'bringup doctor --json' again");
+  if (!options.fix && (options.yes || options.no_input || options.dry_run || !options.state.empty()))
+    return Error(Errc::usage, "--yes, --no-input, --dry-run and --state belong to 'doctor --fix'");
+  return ok;
+}
+
 Result<> check(const Options& options, const Verb& verb) {
   TRY(one_of("--color", options.color, std::array<std::string, 3>{"auto", "always", "never"}));
   TRY(one_of("--level", options.level, std::array<std::string, 3>{"quick", "standard", "full"}));
@@ -141,8 +172,7 @@ Result<> check(const Options& options, const Verb& verb) {
     return Error(Errc::usage,
                  fmt::format("'{}' takes {}; '{}' is too much", verb.name,
                              verb.most_words == 0 ? "no words" : "one word", options.words[verb.most_words]));
-  if (options.next_boot && !options.words.empty())
-    return Error(Errc::usage, "--next-boot is a forecast of its own and takes no rules");
+  if (verb.name == "doctor") TRY(check_doctor(options));
   if (!options.shape.empty() && !options.root.empty())
     return Error(Errc::usage, "--for and --root exclude each other: --for takes a recording's folder itself");
   return ok;
@@ -203,6 +233,7 @@ Result<Options> parse(const std::vector<std::string>& arguments) {
   app.allow_extras();
   declare(app, options);
   std::vector<std::string> rest(mine.rbegin(), mine.rend() - 1);  // CLI11 takes them last first
+  take_apart("--watch", rest);
   try {
     app.parse(rest);
   } catch (const CLI::ParseError& error) {

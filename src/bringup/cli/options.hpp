@@ -24,6 +24,8 @@ struct Options {
   bool offline = false;
   bool all = false;
   bool next_boot = false;
+  bool fix = false;    // doctor: do what is safe of the fixes
+  bool watch = false;  // doctor: again and again
   bool dry_run = false;
   bool require_gpu = false;
   bool user_only = false;

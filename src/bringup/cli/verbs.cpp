@@ -14,7 +14,8 @@ constexpr std::array kVerbs{
          0, run_up},
     Verb{"facts", "what is there: GPUs, driver, toolkits, Python, shells, sources", Access::looks, "", 0,
          run_facts},
-    Verb{"doctor", "what is wrong, with evidence and a fix", Access::looks, "[RULE..]", kAny, run_doctor},
+    Verb{"doctor", "what is wrong, with evidence and a fix; --fix does what is safe", Access::looks,
+         "[RULE..]", kAny, run_doctor, "", &Options::fix},
     Verb{"explain", "what a rule, an Xid, an error code, a message or a log means here, and what to do",
          Access::looks, "[RULE|NUMBER|NAME|\"MESSAGE\"|-]", kAny, run_explain},
     Verb{"plan", "which driver, toolkit, Python and wheels, why, and the steps to get there", Access::looks,
@@ -52,6 +53,7 @@ std::span<const Verb> verbs() {
 
 bool changes(const Verb& verb, const Options& options) {
   if (verb.access == Access::changes) return true;
+  if (verb.changing_flag != nullptr && options.*verb.changing_flag) return true;
   return !verb.changing_word.empty() && !options.words.empty() && options.words[0] == verb.changing_word;
 }
 

@@ -27,7 +27,8 @@ struct Verb {
   std::string_view words;  // positional arguments in the usage line: "[RULE..]"
   std::size_t most_words;
   Result<int> (*run)(const Options& options, const Doors& doors);
-  std::string_view changing_word = "";  // of a verb that looks: its first word with which it changes
+  std::string_view changing_word = "";     // of a verb that looks: its first word with which it changes
+  bool Options::*changing_flag = nullptr;  // ... and its option
 };
 
 bool changes(const Verb& verb, const Options& options);

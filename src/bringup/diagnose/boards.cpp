@@ -145,7 +145,11 @@ Looked look_remove_ipc(const Patient& patient) {
        .gpus = {},
        .fix = {.summary = "for jobs that outlive a login: RemoveIPC=no in "
                           "/etc/systemd/logind.conf.d/ipc.conf, then sudo systemctl restart systemd-logind",
-               .steps = {}}}};
+               .steps = {{.id = "keep-ipc",
+                          .kind = steps::WriteFile{.path = "/etc/systemd/logind.conf.d/bringup-ipc.conf",
+                                                   .text = "# Written by bringup.\n[Login]\nRemoveIPC=no\n"},
+                          .why = "a logout would take the shared memory of jobs that go on",
+                          .changes = "one file; from the next start of systemd-logind on"}}}}};
 }
 
 }  // namespace bringup::diagnose

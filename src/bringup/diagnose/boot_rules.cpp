@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules over what boots and what changes by itself; the forecast of the whole boot is next_boot.cpp.
 #include <bringup/base/text.hpp>
+#include <bringup/catalog/thresholds.hpp>
 #include <bringup/diagnose/looks.hpp>
 
 #include <algorithm>
@@ -9,9 +10,6 @@ namespace bringup::diagnose {
 namespace {
 
 using facts::Machine;
-
-// A kernel with its initramfs; with NVIDIA's modules in it an initramfs is larger.
-constexpr std::uint64_t kKernelRoom = 200'000'000;
 
 // An Error where the boot is somebody else's business.
 Result<> need_boot(const Machine& machine) {
@@ -95,7 +93,13 @@ Looked look_nouveau_not_kept_away(const Patient& patient) {
        .gpus = addresses(gpus),
        .fix = {.summary = "echo 'blacklist nouveau' | sudo tee /etc/modprobe.d/no-nouveau.conf, then " +
                           initramfs(machine),
-               .steps = {}}}};
+               .steps = {{.id = "no-nouveau",
+                          .kind = steps::WriteFile{.path = "/etc/modprobe.d/bringup-nouveau.conf",
+                                                   .text = "# Written by bringup: NVIDIA's driver is to have "
+                                                           "the GPUs.\nblacklist nouveau\n"},
+                          .why = "nouveau may take the GPUs at a boot before NVIDIA's driver does",
+                          .changes = "one file; an initramfs that holds nouveau is made anew by the next "
+                                     "update of a kernel or driver"}}}}};
 }
 
 Looked look_reboot_required(const Patient& patient) {
@@ -135,7 +139,11 @@ Looked look_unattended_driver(const Patient& patient) {
        .gpus = {},
        .fix = {.summary = "sudo apt-mark hold " + base::join(names, " ") +
                           "; or name \"nvidia-\" and \"libnvidia-\" in Unattended-Upgrade::Package-Blacklist",
-               .steps = {}}}};
+               .steps = {{.id = "hold-driver",
+                          .kind = steps::HoldPackages{.manager = package_manager(machine), .packages = names},
+                          .why = "an upgrade at night would leave the libraries newer than the loaded module",
+                          .changes = fmt::format("{} packages held, until 'apt-mark unhold' or undo",
+                                                 names.size())}}}}};
 }
 
 Looked look_fabric_manager_disabled(const Patient& patient) {
@@ -174,7 +182,7 @@ Looked look_boot_disk_low(const Patient& patient) {
   if (is_container(machine) || next_kernel(machine.kernel) == nullptr) return Sightings{};
   const auto disk = std::ranges::find(machine.disks, "/boot", &facts::Disk::path);
   if (disk == machine.disks.end()) return Error(Errc::absent, "the free space of /boot was not read");
-  if (disk->free_bytes >= kKernelRoom) return Sightings{};
+  if (disk->free_bytes >= catalog::threshold_bytes(catalog::Limit::boot_free)) return Sightings{};
   return Sightings{
       {.evidence = {seen("/boot", fmt::format("{} free of {}", base::human_bytes(disk->free_bytes),
                                               base::human_bytes(disk->total_bytes)))},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules over the GPUs themselves, as NVML and the PCI bus describe them.
 #include <bringup/base/text.hpp>
+#include <bringup/catalog/thresholds.hpp>
 #include <bringup/diagnose/looks.hpp>
 
 #include <algorithm>
@@ -148,11 +149,11 @@ Looked look_persistence_off(const Patient& patient) {
 }
 
 Looked look_power_limit_reduced(const Patient& patient) {
-  constexpr double kRounding = 0.99;  // NVML tells milliwatts, cards round to what they can
+  const double rounding = catalog::threshold(catalog::Limit::power_limit) / 100;
   return each_gpu(
-      patient.machine, &NvmlGpu::power_limit_watts, [](const NvmlGpu& gpu, double limit) -> Judged {
+      patient.machine, &NvmlGpu::power_limit_watts, [rounding](const NvmlGpu& gpu, double limit) -> Judged {
         if (!gpu.power_default_watts) return Error(gpu.power_default_watts.error()).within(named(gpu));
-        if (limit >= *gpu.power_default_watts * kRounding) return Judged(std::nullopt);
+        if (limit >= *gpu.power_default_watts * rounding) return Judged(std::nullopt);
         return one_of(gpu, fmt::format("limited to {:.0f} W of {:.0f} W", limit, *gpu.power_default_watts),
                       fmt::format("if it is not meant so: sudo nvidia-smi -i {} -pl {:.0f}", named(gpu),
                                   *gpu.power_default_watts));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules over what the system leaves for GPU work: shared memory, locked memory, disk.
 #include <bringup/base/text.hpp>
+#include <bringup/catalog/thresholds.hpp>
 #include <bringup/diagnose/looks.hpp>
+#include <bringup/diagnose/looks_beside.hpp>
 
 #include <algorithm>
 
@@ -10,14 +12,7 @@ namespace {
 
 using facts::Machine;
 
-constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
-constexpr std::uint64_t kGiB = std::uint64_t{1} << 30U;
-// NCCL's documentation asks for containers with --shm-size=1g; a container that was not asked has 64 MiB.
-constexpr std::uint64_t kSharedMemory = kGiB;
-// What distributions allow by themselves is 64 KiB to 8 MiB; RDMA registers far more.
-constexpr std::int64_t kLockedMemory = 64 * static_cast<std::int64_t>(kMiB);
-// torch with its CUDA libraries: about 3 GB of wheels and 5 GB unpacked.
-constexpr std::uint64_t kEnvironment = 8'000'000'000;
+using catalog::Limit;
 
 std::string environments_go(const Patient& patient) {
   return patient.goal.python_prefix.empty() ? patient.machine.user.home : patient.goal.python_prefix;
@@ -37,6 +32,16 @@ const facts::Disk* disk_of(const Machine& machine, std::string_view path) {
   return best;
 }
 
+// root is not among "*" (limits.conf(5)).
+steps::Step write_limit(std::string_view item, std::string_view value, std::string why) {
+  return {.id = fmt::format("limit-{}", item),
+          .kind = steps::WriteFile{.path = fmt::format("/etc/security/limits.d/bringup-{}.conf", item),
+                                   .text = fmt::format("# Written by bringup.\n* - {0} {1}\nroot - {0} {1}\n",
+                                                       item, value)},
+          .why = std::move(why),
+          .changes = "one file; for logins from then on"};
+}
+
 }  // namespace
 
 Looked look_shm_small(const Patient& patient) {
@@ -45,7 +50,7 @@ Looked look_shm_small(const Patient& patient) {
   TRY(need_look(machine, "its shared memory"));
   if (!machine.shm_bytes)
     return Error(machine.shm_bytes.error()).within("the size of /dev/shm could not be read");
-  if (*machine.shm_bytes >= kSharedMemory) return Sightings{};
+  if (*machine.shm_bytes >= catalog::threshold_bytes(Limit::shared_memory)) return Sightings{};
   return Sightings{
       {.evidence = {seen("/dev/shm", base::human_bytes(*machine.shm_bytes))},
        .gpus = {},
@@ -61,14 +66,91 @@ Looked look_memlock_low(const Patient& patient) {
   if (!machine.memlock_bytes)
     return Error(machine.memlock_bytes.error()).within("the limit of locked memory could not be read");
   const std::int64_t limit = *machine.memlock_bytes;
-  if (limit < 0 || limit >= kLockedMemory) return Sightings{};
+  if (limit < 0 || static_cast<std::uint64_t>(limit) >= catalog::threshold_bytes(Limit::locked_memory))
+    return Sightings{};
   return Sightings{
       {.evidence = {seen("/proc/self/limits, Max locked memory",
                          base::human_bytes(static_cast<std::uint64_t>(limit)))},
        .gpus = {},
        .fix = {.summary = "if these GPUs work with other machines over RDMA: '* - memlock unlimited' in "
                           "/etc/security/limits.d/memlock.conf, and log in anew",
+               .steps = {write_limit("memlock", "unlimited",
+                                     "RDMA registers its buffers in memory that must not be moved")}}}};
+}
+
+// Sockets of NCCL, files and shared memory of the workers that load data: all of them grow with the GPUs.
+Looked look_open_files_low(const Patient& patient) {
+  const Machine& machine = patient.machine;
+  // A container may show more of them on the bus than it has.
+  const std::size_t shown = TRY(gpus_of(machine)).size();
+  const std::size_t gpus = machine.nvml ? std::min(shown, machine.nvml->gpus.size()) : shown;
+  if (gpus == 0) return Sightings{};
+  TRY(need_look(machine, "its limits"));
+  if (!machine.open_files)
+    return Error(machine.open_files.error()).within("the limit of open files could not be read");
+  const std::int64_t limit = *machine.open_files;
+  const auto wanted =
+      static_cast<std::int64_t>(catalog::threshold(Limit::open_files)) * static_cast<std::int64_t>(gpus);
+  if (limit < 0 || limit >= wanted) return Sightings{};
+  constexpr std::string_view kPlenty = "1048576";  // what the kernel's own fs.nr_open allows
+  return Sightings{
+      {.evidence = {seen("/proc/self/limits, Max open files",
+                         fmt::format("{} for {} GPUs; {} are wanted at least", limit, gpus, wanted))},
+       .gpus = {},
+       .fix = {.summary = fmt::format(
+                   "'* - nofile {}' in /etc/security/limits.d/nofile.conf, and log in anew", kPlenty),
+               .steps = {write_limit("nofile", kPlenty,
+                                     "with so many GPUs a job opens more files than a login may now")}}}};
+}
+
+Looked look_host_memory_small(const Patient& patient) {
+  const Machine& machine = patient.machine;
+  if (!machine.hypothetical && machine.pci_visible && TRY(gpus_of(machine)).empty()) return Sightings{};
+  if (machine.hypothetical) return Error(Errc::absent, "the GPUs were given with --for and are not here");
+  if (!machine.nvml) return Error(machine.nvml.error()).within("NVML could not be read");
+  TRY(need_look(machine, "its memory"));
+  std::uint64_t largest = 0;
+  for (const facts::NvmlGpu& gpu : machine.nvml->gpus)
+    largest = std::max(largest, gpu.memory_bytes ? *gpu.memory_bytes : 0);
+  const std::uint64_t swap = machine.swap_bytes ? *machine.swap_bytes : 0;
+  const double wanted = catalog::threshold(Limit::host_memory) / 100 * static_cast<double>(largest);
+  if (static_cast<double>(machine.memory_bytes + swap) >= wanted) return Sightings{};
+  return Sightings{
+      {.evidence = {seen("/proc/meminfo, /proc/swaps",
+                         fmt::format("{} of memory, {} of swap", base::human_bytes(machine.memory_bytes),
+                                     base::human_bytes(swap))),
+                    seen("NVML", "the largest GPU has " + base::human_bytes(largest))},
+       .gpus = {},
+       .fix = {.summary =
+                   "save and load in parts (safetensors, torch.distributed.checkpoint), or add memory; "
+                   "swap helps to finish and is slow",
                .steps = {}}}};
+}
+
+// A kernel that sees several nodes and a card without one: which processors are near cannot be known.
+Looked look_numa_unknown(const Patient& patient) {
+  const Machine& machine = patient.machine;
+  const Gpus gpus = TRY(gpus_here(machine));
+  if (gpus.empty() || machine.hypervisor || is_container(machine)) return Sightings{};
+  TRY(need_look(machine, "its NUMA nodes"));
+  if (machine.numa_nodes < 2) return Sightings{};
+  Sighting sighting{.evidence = {}, .gpus = {}, .fix = {}};
+  std::optional<Error> unread;
+  for (const facts::PciFunction* gpu : gpus) {
+    if (!gpu->numa_node) {
+      unread = gpu->numa_node.error();
+    } else if (*gpu->numa_node < 0) {
+      sighting.gpus.push_back(gpu->address);
+      sighting.evidence.push_back(seen(fmt::format("/sys/bus/pci/devices/{}/numa_node", gpu->address), "-1"));
+    }
+  }
+  if (sighting.gpus.empty() && unread) return std::move(*unread).within("the NUMA node could not be read");
+  if (sighting.gpus.empty()) return Sightings{};
+  sighting.evidence.push_back(seen("/sys/devices/system/node", fmt::format("{} nodes", machine.numa_nodes)));
+  sighting.fix.summary =
+      "update the firmware, or set it to tell which processor a slot belongs to (NUMA, "
+      "sub-NUMA clustering); 'bringup topo' shows what is known";
+  return Sightings{std::move(sighting)};
 }
 
 Looked look_disk_low(const Patient& patient) {
@@ -80,14 +162,15 @@ Looked look_disk_low(const Patient& patient) {
   const std::string place = environments_go(patient);
   const facts::Disk* disk = disk_of(machine, place);
   if (disk == nullptr) return Error(Errc::absent, fmt::format("the free space at {} was not read", place));
-  if (disk->free_bytes >= kEnvironment) return Sightings{};
+  const std::uint64_t wanted = catalog::threshold_bytes(Limit::environment);
+  if (disk->free_bytes >= wanted) return Sightings{};
   return Sightings{
       {.evidence = {seen(disk->path, fmt::format("{} free of {}", base::human_bytes(disk->free_bytes),
                                                  base::human_bytes(disk->total_bytes)))},
        .gpus = {},
        .fix = {.summary = fmt::format("free {} there, or name another place in bringup.toml: "
                                       "[python] prefix = \"...\"",
-                                      base::human_bytes(kEnvironment - disk->free_bytes)),
+                                      base::human_bytes(wanted - disk->free_bytes)),
                .steps = {}}}};
 }
 

@@ -10,7 +10,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <deque>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -20,32 +19,41 @@ namespace bringup::host {
 namespace {
 
 constexpr std::uint64_t kLargest = 64U << 20U;
+constexpr std::size_t kSmall = 4096;  // most files of /proc and /sys are smaller
+constexpr std::size_t kLarge = 65536;
 constexpr int kMostLinks = 40;
 constexpr std::string_view kLinkSuffix = ".link";
 constexpr std::string_view kKeptEmpty = ".keep";
 
-Result<std::string> read_fd(const Fd& fd, std::string_view path, std::uint64_t offset, std::size_t most) {
+// What `whole` bytes of a file are needs no second look for its end; those of /proc and /sys do not tell (0,
+// 4096).
+Result<std::string> read_fd(const Fd& fd, std::string_view path, std::uint64_t offset, std::size_t most,
+                            std::uint64_t whole = 0) {
   std::string text;
-  struct stat info {};
-  if (::fstat(fd.get(), &info) == 0 && info.st_size > 0)
-    text.reserve(std::min<std::size_t>(static_cast<std::size_t>(info.st_size), most));
-  std::array<char, 65536> buffer;  // NOLINT(*-member-init): a hundred files are read, and zeros cost more
-  while (text.size() < most) {
-    const std::size_t want = std::min(buffer.size(), most - text.size());
+  std::size_t size = 0;  // of what was read; the text has room behind it
+  while (size < most) {
+    const std::size_t want = std::min(size < kSmall ? kSmall : kLarge, most - size);
+    text.resize(size + want);
     // /proc and /sys files cannot always be read at an offset; those are read from the start
-    const ssize_t got =
-        offset + text.size() == 0 || offset == 0
-            ? ::read(fd.get(), buffer.data(), want)
-            : ::pread(fd.get(), buffer.data(), want, static_cast<off_t>(offset + text.size()));
+    const ssize_t got = offset + size == 0 || offset == 0
+                            ? ::read(fd.get(), text.data() + size, want)
+                            : ::pread(fd.get(), text.data() + size, want, static_cast<off_t>(offset + size));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return from_errno(errno, path);
     if (got == 0) break;
-    text.append(buffer.data(), static_cast<std::size_t>(got));
+    size += static_cast<std::size_t>(got);
+    if (whole > 0 && size == whole) break;
   }
+  text.resize(size);
   return text;
 }
 
-Result<Fd> open_file(const std::string& place, std::string_view path) {
+struct Opened {
+  Fd fd;
+  std::uint64_t size = 0;
+};
+
+Result<Opened> open_file(const std::string& place, std::string_view path) {
   Fd fd(::open(place.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
   if (!fd) return from_errno(errno, path);
   struct stat info {};
@@ -53,7 +61,25 @@ Result<Fd> open_file(const std::string& place, std::string_view path) {
   if (S_ISDIR(info.st_mode))
     return Error(Errc::malformed, fmt::format("{}: a directory, where a file was expected", path));
   if (!S_ISREG(info.st_mode)) return Error(Errc::malformed, fmt::format("{}: not a regular file", path));
-  return fd;
+  return Opened{.fd = std::move(fd), .size = static_cast<std::uint64_t>(info.st_size)};
+}
+
+// Names in `place` that are links, or may be; nothing is in what is not there.
+std::optional<std::map<std::string, std::optional<std::string>, std::less<>>> links_in(
+    const std::string& place) {
+  DIR* handle = ::opendir(place.c_str());
+  if (handle == nullptr && errno != ENOENT && errno != ENOTDIR) return std::nullopt;
+  std::map<std::string, std::optional<std::string>, std::less<>> names;
+  if (handle == nullptr) return names;
+  while (const dirent* entry = ::readdir(handle)) {  // NOLINT(concurrency-mt-unsafe): a handle of our own
+    std::string_view name(entry->d_name);
+    const bool stands_for_one = name.ends_with(kLinkSuffix);
+    if (stands_for_one) name.remove_suffix(kLinkSuffix.size());
+    if (stands_for_one || entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN)
+      names.emplace(name, std::nullopt);
+  }
+  ::closedir(handle);
+  return names;
 }
 
 }  // namespace
@@ -77,42 +103,56 @@ Result<std::string> RootedFiles::target_of(const std::string& place) const {
   return std::string(base::trim(TRY(read_fd(fd, place, 0, PATH_MAX))));
 }
 
+std::optional<std::string> RootedFiles::target_in(const std::string& place, const std::string& name) const {
+  const auto ask = [&]() -> std::optional<std::string> {
+    auto target = target_of(place + "/" + name);
+    return target ? std::optional(std::move(target).take()) : std::nullopt;
+  };
+  if (!link_files_) return ask();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  auto known = links_.find(place);
+  if (known == links_.end()) known = links_.emplace(place, links_in(place)).first;
+  if (!known->second) return ask();
+  const auto link = known->second->find(name);
+  if (link == known->second->end()) return std::nullopt;
+  if (!link->second) link->second = ask().value_or("");
+  return link->second->empty() ? std::nullopt : link->second;
+}
+
 Result<std::string> RootedFiles::locate(std::string_view path, bool follow_last) const {
   if (!path.starts_with('/')) return Error(Errc::malformed, fmt::format("{}: not an absolute path", path));
   if (root_.empty() && follow_last) return std::string(path);  // the kernel follows links by itself
   if (root_.empty()) return std::string(path);
-  std::deque<std::string> left;
-  for (const std::string_view part : base::split(path, '/')) left.emplace_back(part);
-  std::vector<std::string> done;
+  std::string left(path);
+  std::string place = root_;
   int links = 0;
-  while (!left.empty()) {
-    const std::string part = left.front();
-    left.pop_front();
+  for (std::size_t at = 0; at < left.size();) {
+    const std::size_t end = std::min(left.find('/', at), left.size());
+    const std::string part = left.substr(at, end - at);
+    at = end + 1;
     if (part.empty() || part == ".") continue;
     if (part == "..") {
-      if (!done.empty()) done.pop_back();
+      if (place.size() > root_.size()) place.resize(place.find_last_of('/'));
       continue;
     }
-    const std::string here = fmt::format("{}/{}", root_, fmt::join(done, "/"));
-    const auto target = left.empty() && !follow_last ? Result<std::string>(Error(Errc::absent, ""))
-                                                     : target_of(here + "/" + part);
+    const bool followed = follow_last || at <= left.size();
+    const auto target = followed ? target_in(place, part) : std::nullopt;
     if (!target) {
-      done.push_back(part);
+      place.append("/").append(part);
       continue;
     }
     if (++links > kMostLinks) return Error(Errc::absent, fmt::format("{}: too many links", path));
-    if (target->starts_with('/')) done.clear();
-    std::vector<std::string> parts;
-    for (const std::string_view one : base::split(*target, '/')) parts.emplace_back(one);
-    left.insert(left.begin(), parts.begin(), parts.end());
+    if (target->starts_with('/')) place = root_;
+    left = at <= left.size() ? *target + "/" + left.substr(at) : *target;
+    at = 0;
   }
-  return fmt::format("{}/{}", root_, fmt::join(done, "/"));
+  return place == root_ ? place + "/" : place;
 }
 
 Result<std::string> RootedFiles::read(std::string_view path) const {
   const std::string place = TRY(locate(path, true));
-  const Fd fd = TRY(open_file(place, path));
-  std::string text = TRY(read_fd(fd, path, 0, kLargest + 1));
+  const Opened file = TRY(open_file(place, path));
+  std::string text = TRY(read_fd(file.fd, path, 0, kLargest + 1, file.size));
   if (text.size() > kLargest) return Error(Errc::unsupported, fmt::format("{}: larger than 64 MiB", path));
   return text;
 }
@@ -120,8 +160,8 @@ Result<std::string> RootedFiles::read(std::string_view path) const {
 Result<std::string> RootedFiles::read_part(std::string_view path, std::uint64_t offset,
                                            std::size_t size) const {
   const std::string place = TRY(locate(path, true));
-  const Fd fd = TRY(open_file(place, path));
-  return read_fd(fd, path, offset, std::min<std::size_t>(size, kLargest));
+  const Opened file = TRY(open_file(place, path));
+  return read_fd(file.fd, path, offset, std::min<std::size_t>(size, kLargest));
 }
 
 Result<std::vector<std::string>> RootedFiles::list(std::string_view directory) const {

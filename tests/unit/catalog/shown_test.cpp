@@ -34,6 +34,15 @@ TEST(Shown, FiltersByWordAndByField) {
   EXPECT_EQ(count({}), built_in().wheels.size());
 }
 
+TEST(Shown, WhatExplainReadsIsShownWithItsSource) {
+  const auto xid = rows_with_key(built_in(), **find_table("xids"), "79");
+  ASSERT_TRUE(xid);
+  EXPECT_THAT(filtered(*xid, std::vector<std::string>{"hardware"}), testing::SizeIs(1));
+  EXPECT_THAT(xid->front().from.source, HasSubstr("xid"));
+  EXPECT_TRUE(rows_with_key(built_in(), **find_table("codes"), "CUDA/802"));
+  EXPECT_TRUE(rows_with_key(built_in(), **find_table("thresholds"), "gpu-hot"));
+}
+
 TEST(Shown, AGpuIsFoundByItsName) {
   const auto rows = rows_with_key(built_in(), **find_table("gpus"), "RTX 4090");
   ASSERT_TRUE(rows);

@@ -80,8 +80,15 @@ std::vector<Case> board_cases() {
        }},
       {"gsp-firmware-missing", "TheHostsBusiness", blind,
        [](Setting& s) { s.machine.container = std::optional<std::string>("podman"); }, "its host's"},
-      {"remove-ipc", "TheDefault", sick, [](Setting& s) { s.machine.remove_ipc = true; }, "RemoveIPC",
-       "RemoveIPC=no", Severity::info},
+      {"remove-ipc",
+       "TheDefault",
+       sick,
+       [](Setting& s) { s.machine.remove_ipc = true; },
+       "RemoveIPC",
+       "RemoveIPC=no",
+       Severity::info,
+       {},
+       {"/etc/systemd/logind.conf.d/bringup-ipc.conf"}},
       {"remove-ipc", "Root", well,
        [](Setting& s) {
          s.machine.remove_ipc = true;

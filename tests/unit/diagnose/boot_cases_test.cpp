@@ -73,7 +73,8 @@ std::vector<Case> kept() {
        "no line keeps nouveau away",
        "blacklist nouveau",
        Severity::warn,
-       {kFirst, kSecond}},
+       {kFirst, kSecond},
+       {"/etc/modprobe.d/bringup-nouveau.conf"}},
       {"nouveau-not-kept-away", "OnlyForAnOldKernel", well,
        [](Setting& s) {
          s.machine.boot.modprobe->clear();
@@ -105,8 +106,15 @@ std::vector<Case> upgrades() {
       {"reboot-required", "ItCannotBeSeen", blind,
        [](Setting& s) { s.machine.boot.reboot_required = Error(Errc::denied, "/run: denied"); },
        "/run: denied"},
-      {"unattended-driver", "NothingIsHeld", sick, upgrade_by_itself, "libnvidia-compute-580",
-       "apt-mark hold libnvidia-compute-580", Severity::warn},
+      {"unattended-driver",
+       "NothingIsHeld",
+       sick,
+       upgrade_by_itself,
+       "libnvidia-compute-580",
+       "apt-mark hold libnvidia-compute-580",
+       Severity::warn,
+       {},
+       {"libnvidia-compute-580"}},
       {"unattended-driver", "ItIsNamedAmongWhatNeverComes", well,
        [](Setting& s) {
          upgrade_by_itself(s);

@@ -144,6 +144,7 @@ inline facts::Machine healthy_machine() {
   machine.boot = healthy_boot();
   machine.pci = {gpu_at(kFirst), gpu_at(kSecond)};
   machine.pci_visible = true;
+  machine.wiring.devices = std::vector<facts::WiredDevice>{};
   machine.proc_gpus = {kFirst, kSecond};
   machine.nvml = facts::NvmlSnapshot{.driver_version = kDriver,
                                      .nvml_version = "13.580.159.04",

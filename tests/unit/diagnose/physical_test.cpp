@@ -162,9 +162,15 @@ std::vector<Case> system_cases() {
       {"shm-small", "ItCannotBeRead", blind,
        [](Setting& s) { s.machine.shm_bytes = Error(Errc::absent, "/dev/shm: no such directory"); },
        "the size of /dev/shm could not be read"},
-      {"memlock-low", "WhatSystemdAllows", sick,
-       [](Setting& s) { s.machine.memlock_bytes = std::int64_t{8} << 20U; }, "8 MiB", "memlock unlimited",
-       Severity::info},
+      {"memlock-low",
+       "WhatSystemdAllows",
+       sick,
+       [](Setting& s) { s.machine.memlock_bytes = std::int64_t{8} << 20U; },
+       "8 MiB",
+       "memlock unlimited",
+       Severity::info,
+       {},
+       {"/etc/security/limits.d/bringup-memlock.conf"}},
       {"memlock-low", "OneGpuHasNobodyToTalkTo", well,
        [](Setting& s) {
          s.machine.memlock_bytes = std::int64_t{8} << 20U;

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "patients.hpp"
+#include "more_patients.hpp"
 #include <algorithm>
 #include <ostream>
 #include <set>
@@ -30,7 +30,8 @@ using ::testing::SizeIs;
 std::vector<Case> all_cases() {
   std::vector<Case> out;
   for (auto& part : {count_cases(), driver_cases(), kernel_cases(), package_cases(), environment_cases(),
-                     physical_cases(), system_cases(), boot_cases(), poison_cases(), board_cases()})
+                     physical_cases(), system_cases(), boot_cases(), poison_cases(), board_cases(),
+                     wear_cases(), fit_cases(), beside_cases(), room_cases()})
     out.insert(out.end(), part.begin(), part.end());
   return out;
 }

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules over an environment's own packages: one that is there twice, libraries of two CUDA versions, what
+// nobody maintains.
+#include <bringup/base/text.hpp>
+#include <bringup/diagnose/looks_beside.hpp>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+namespace bringup::diagnose {
+namespace {
+
+using facts::PythonEnv;
+using facts::PythonPackage;
+
+// Libraries whose wheels put the same file into the same place, whatever CUDA they were built for
+// (nvidia/nccl/lib/libnccl.so.2).
+constexpr std::array<std::string_view, 4> kOnePlace{"nvidia-cudnn-cu", "nvidia-cusparselt-cu",
+                                                    "nvidia-nccl-cu", "nvidia-nvshmem-cu"};
+
+std::string in_words(const PythonPackage& package) {
+  return fmt::format("{} {}", package.name, package.version);
+}
+
+}  // namespace
+
+Looked look_nvidia_packages_mixed(const Patient& patient) {
+  TRY(need_look(patient.machine, "its Python environments"));
+  Sightings out;
+  for (const PythonEnv& env : patient.machine.envs) {
+    Sighting sighting{.evidence = {}, .gpus = {}, .fix = {}};
+    std::vector<std::string> names;
+    for (const std::string_view start : kOnePlace) {
+      std::vector<const PythonPackage*> of;
+      for (const PythonPackage& package : env.packages) {
+        if (package.name.starts_with(start) &&
+            std::ranges::none_of(of, [&package](const auto* one) { return one->name == package.name; }))
+          of.push_back(&package);
+      }
+      if (of.size() < 2) continue;
+      for (const PythonPackage* package : of) {
+        sighting.evidence.push_back(seen(env.path, in_words(*package)));
+        names.push_back(package->name);
+      }
+    }
+    if (names.empty()) continue;
+    sighting.fix.summary =
+        fmt::format("in {}: uninstall {}, then install torch anew, which brings the right one", env.path,
+                    base::join(names, ", "));
+    out.push_back(std::move(sighting));
+  }
+  return out;
+}
+
+Looked look_package_twice(const Patient& patient) {
+  TRY(need_look(patient.machine, "its Python environments"));
+  Sightings out;
+  for (const PythonEnv& env : patient.machine.envs) {
+    std::map<std::string, std::vector<std::string>> versions;
+    for (const PythonPackage& package : env.packages) {
+      auto& of = versions[package.name];
+      if (std::ranges::find(of, package.version) == of.end()) of.push_back(package.version);
+    }
+    std::erase_if(versions, [](const auto& one) { return one.second.size() < 2; });
+    if (versions.empty()) continue;
+    Sighting sighting{.evidence = {}, .gpus = {}, .fix = {}};
+    std::vector<std::string> names;
+    for (const auto& [name, of] : versions) {
+      names.push_back(name);
+      sighting.evidence.push_back(
+          seen(env.site_packages, fmt::format("{}: {}", name, base::join(of, " and "))));
+    }
+    sighting.fix.summary = fmt::format("{} -m pip uninstall {} until none is left, then install it once",
+                                       env.python, base::join(names, " "));
+    out.push_back(std::move(sighting));
+  }
+  return out;
+}
+
+// What a stack's row says before it is installed holds for what is installed already.
+Looked look_stack_end_of_life(const Patient& patient) {
+  TRY(need_look(patient.machine, "its Python environments"));
+  Sightings out;
+  for (const PythonEnv& env : patient.machine.envs) {
+    for (const PythonPackage& package : env.packages) {
+      const auto stack = std::ranges::find(patient.catalog.stacks, package.name, &catalog::Stack::name);
+      if (stack == patient.catalog.stacks.end() || !base::contains(stack->notice, "maintained")) continue;
+      out.push_back(
+          {.evidence = {seen(env.path, in_words(package)), seen("catalog: stacks", stack->notice)},
+           .gpus = {},
+           .fix = {.summary = "what runs goes on running; for new work: 'bringup stack' lists others",
+                   .steps = {}}});
+    }
+  }
+  return out;
+}
+
+}  // namespace bringup::diagnose

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths of a recording: links that files stand for, real ones, and what must stay inside.
+#include <bringup/host/files.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <support/home.hpp>
+
+namespace bringup::host {
+namespace {
+
+class RecordedFiles : public testing_support::InAHome {
+ protected:
+  void SetUp() override {
+    InAHome::SetUp();
+    file("files/sys/devices/pci0000:40/0000:41:00.0/vendor", "0x10de");
+    file("files/sys/bus/pci/devices/0000:41:00.0.link", "../../../devices/pci0000:40/0000:41:00.0\n");
+    file("files/lib.link", "usr/lib");
+    file("files/usr/lib/one", "1");
+    file("files/etc/up.link", "../../../../../etc/there");
+    file("files/etc/there", "inside");
+    file("files/etc/round.link", "round");
+    std::filesystem::create_symlink("/usr/lib", home_ / "files/real");
+  }
+  RootedFiles files() const { return RootedFiles(at("files"), true); }
+};
+
+TEST_F(RecordedFiles, FollowLinksOfBothKinds) {
+  const RootedFiles tree = files();
+  for (int round = 0; round < 2; ++round) {  // the second time from what is known
+    EXPECT_EQ(tree.read("/sys/bus/pci/devices/0000:41:00.0/vendor").value_or("?"), "0x10de");
+    EXPECT_EQ(tree.read("/lib/one").value_or("?"), "1");
+    EXPECT_EQ(tree.read("/real/one").value_or("?"), "1");
+    EXPECT_EQ(tree.read("//usr/./bin/../lib//one").value_or("?"), "1");
+    EXPECT_EQ(tree.read("/etc/up").value_or("?"), "inside");
+  }
+}
+
+TEST_F(RecordedFiles, TellALinkFromWhereItLeads) {
+  const RootedFiles tree = files();
+  EXPECT_EQ(tree.link("/lib").value_or("?"), "usr/lib");
+  ASSERT_TRUE(tree.status("/lib"));
+  EXPECT_EQ(tree.status("/lib")->kind, FileStatus::Kind::link);
+  EXPECT_EQ(tree.status("/lib/one")->kind, FileStatus::Kind::file);
+  EXPECT_FALSE(tree.link("/usr"));
+}
+
+TEST_F(RecordedFiles, SayOfWhatIsNotThereThatItIsAbsent) {
+  const RootedFiles tree = files();
+  for (const char* path : {"/nothing/below/it", "/usr/lib/one/below", "/etc/round", "/lib.link/x"}) {
+    const auto text = tree.read(path);
+    ASSERT_FALSE(text) << path;
+    EXPECT_EQ(text.error().code(), Errc::absent) << path;
+  }
+}
+
+TEST_F(RecordedFiles, ReadWhatIsLargerThanOneRead) {
+  std::string large(200'000, 'x');
+  large[4096] = 'y';
+  large[70'000] = 'z';
+  file("files/large", large);
+  EXPECT_EQ(files().read("/large").value_or("?"), large);
+  EXPECT_EQ(files().read_part("/large", 4096, 3).value_or("?"), "yxx");
+  EXPECT_EQ(files().read_part("/large", 199'998, 100).value_or("?"), "xx");
+}
+
+}  // namespace
+}  // namespace bringup::host
