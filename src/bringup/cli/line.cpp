@@ -3,6 +3,7 @@
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
+#include <bringup/cli/locks.hpp>
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/measure/measure.hpp>
 #include <bringup/plan/plan.hpp>
@@ -101,8 +102,11 @@ Chosen choose(const facts::Machine& machine, const goal::Goal& goal, const std::
 
 Result<Decided> decide(const Options& options, const Doors& doors) {
   Looked looked = TRY(look(options, doors, {}));
-  const goal::Goal goal = TRY(read_goal(options, looked.recording ? doors.view : *looked.view));
-  return decide(options, doors, std::move(looked), {goal});
+  const host::View& view = looked.recording ? doors.view : *looked.view;
+  const LockedGoal locked = TRY(with_locks(TRY(read_goal(options, view)), options, view));
+  Decided decided = TRY(decide(options, doors, std::move(looked), {locked.goal}));
+  TRY(follow_locks(locked.locks, options, decided));
+  return decided;
 }
 
 Result<Decided> decide(const Options& options, const Doors& doors, Looked looked,

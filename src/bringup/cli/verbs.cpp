@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/cli/bundle.hpp>
 #include <bringup/cli/verbs.hpp>
 
 #include <algorithm>
@@ -26,6 +27,8 @@ constexpr std::array kVerbs{
          "plan DIR|REPO, get REPO", 2, run_model, "get"},
     Verb{"stack", "packages that train models, each stack in an environment of its own: install, run, remove",
          Access::changes, "[list|install|run|remove] [NAME] [full|lora] [MODEL]", 4, run_stack},
+    Verb{"bundle", "everything a machine needs as one directory, for one that has no network: create, use",
+         Access::changes, "create DIR, use DIR", 2, run_bundle},
     Verb{"record", "write this machine down as a folder that every looking verb can replay", Access::looks,
          "DIR", 1, run_record},
     Verb{"catalog", "the facts behind every choice: list, show, check, refresh, use", Access::looks,
