@@ -87,7 +87,8 @@ Result<std::vector<std::string>> only_from(const std::string& manager, const Han
   for (const std::string& option :
        {"Dir::Etc::sourcelist=" + sources, std::string("Dir::Etc::sourceparts=/dev/null"),
         "Dir::State::lists=" + lists, std::string("Dir::Cache::pkgcache="),
-        std::string("Dir::Cache::srcpkgcache="), std::string("APT::Sandbox::User=root")})
+        std::string("Dir::Cache::srcpkgcache="), std::string("APT::Sandbox::User=root"),
+        std::string("Acquire::Languages=none")})
     words.insert(words.end(), {"-o", option});
   return words;
 }

@@ -145,7 +145,9 @@ std::vector<BundleFile> parse_release(std::string_view text, std::string_view ar
     if (!inside) continue;
     const auto words = base::words(line);
     const auto size = words.size() == 3 ? base::to_integer(words[1]) : std::nullopt;
-    if (!size || words[0].size() != 64 || !words[2].ends_with(end)) continue;
+    if (!size || words[0].size() != 64) continue;
+    if (words[2] != std::string(words[2].substr(0, words[2].find('/'))) + end)
+      continue;  // not the installer's
     files.push_back({.path = std::string(words[2]),
                      .size = static_cast<std::uint64_t>(*size),
                      .sha256 = std::string(words[0])});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bundles: the manifest, what is not as it says, what apt's answers mean, fetching with kills in between.
 #include <bringup/apply/bundle.hpp>
+#include <bringup/apply/hands.hpp>
 #include <bringup/base/digest.hpp>
 
 #include <gmock/gmock.h>
@@ -114,8 +115,9 @@ TEST(BundleApt, TheIndexesOfThisArchitectureAreFound) {
   const std::string text =
       "Suite: stable\nMD5Sum:\n 0 5 main/binary-amd64/Packages.xz\nSHA256:\n " + hash +
       " 5 main/binary-amd64/Packages.xz\n " + hash + " 6 main/binary-arm64/Packages.xz\n " + hash +
-      " 7 contrib/binary-amd64/Packages.gz\n " + hash + " 8 contrib/binary-amd64/Packages.xz\nSHA512:\n " +
-      hash + " 9 x/binary-amd64/Packages.xz\n";
+      " 7 contrib/binary-amd64/Packages.gz\n " + hash + " 8 contrib/binary-amd64/Packages.xz\n " + hash +
+      " 9 main/debian-installer/binary-amd64/Packages.xz\nSHA512:\n " + hash +
+      " 9 x/binary-amd64/Packages.xz\n";
   const auto files = parse_release(text, "amd64");
   ASSERT_EQ(files.size(), 2U);
   EXPECT_EQ(files[0].path, "main/binary-amd64/Packages.xz");
