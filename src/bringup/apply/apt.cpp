@@ -76,10 +76,28 @@ Result<host::Outcome> update(const std::vector<std::string>& argv, const Hands& 
   }
 }
 
+// Options that make apt ask one file of sources alone, with lists of its own: the system's stay as they are.
+Result<std::vector<std::string>> only_from(const std::string& manager, const Hands& hands) {
+  std::vector<std::string> words;
+  if (!manager.starts_with(kAptFrom)) return words;
+  const std::string sources = manager.substr(kAptFrom.size());
+  const std::string lists = sources + "-lists";
+  TRY(hands.control->make_directory(lists, 0755, std::nullopt));
+  TRY(hands.control->make_directory(lists + "/partial", 0700, std::nullopt));
+  for (const std::string& option :
+       {"Dir::Etc::sourcelist=" + sources, std::string("Dir::Etc::sourceparts=/dev/null"),
+        "Dir::State::lists=" + lists, std::string("Dir::Cache::pkgcache="),
+        std::string("Dir::Cache::srcpkgcache="), std::string("APT::Sandbox::User=root"),
+        std::string("Acquire::Languages=none")})
+    words.insert(words.end(), {"-o", option});
+  return words;
+}
+
 // A source that has nothing to do with this run may be broken; what is missing shows in the simulation.
-Result<std::string> refresh_index(const Hands& hands) {
+Result<std::string> refresh_index(const std::vector<std::string>& sources, const Hands& hands) {
   if (hands.index_is_fresh != nullptr && *hands.index_is_fresh) return std::string();
-  const std::vector<std::string> argv = apt_get({"update"});
+  std::vector<std::string> argv = apt_get({"update"});
+  argv.insert(argv.end(), sources.begin(), sources.end());
   const host::Outcome outcome = TRY(update(argv, hands));
   std::string complaints;
   for (const std::string_view line : base::lines(outcome.err)) {
@@ -202,8 +220,10 @@ Result<> repair_dpkg(const Hands& hands) {
 
 Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
   TRY(repair_dpkg(hands));
-  const std::string complaints = TRY(refresh_index(hands));
+  const std::vector<std::string> sources = TRY(only_from(step.manager, hands));
+  const std::string complaints = TRY(refresh_index(sources, hands));
   std::vector<std::string> words{"install", "--no-install-recommends"};
+  words.insert(words.end(), sources.begin(), sources.end());
   if (is_interrupted(hands.view, TRY(dpkg_database(hands.view)))) words.emplace_back("--fix-broken");
   words.insert(words.end(), step.packages.begin(), step.packages.end());
   const Simulation simulation = TRY(simulate(words, hands, complaints));

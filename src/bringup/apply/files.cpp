@@ -25,38 +25,41 @@ constexpr std::string_view kCertificate =
     "the server's certificate was not accepted: a proxy, or a wrong clock?";
 constexpr std::string_view kFull = "the disk is full: make room, then go on";
 constexpr std::string_view kBusy = "another package manager is at work: wait for its end";
-constexpr std::array kTroubles{Trouble{"no space left on device", Errc::io, kFull},
-                               Trouble{"disk quota exceeded", Errc::io, kFull},
-                               Trouble{"you don't have enough free space", Errc::io, kFull},
-                               Trouble{"temporary failure in name resolution", Errc::unreachable, kName},
-                               Trouble{"temporary failure resolving", Errc::unreachable, kName},
-                               Trouble{"name or service not known", Errc::unreachable, kName},
-                               Trouble{"could not resolve", Errc::unreachable, kName},
-                               Trouble{"failed to lookup address", Errc::unreachable, kName},
-                               Trouble{"dns error", Errc::unreachable, kName},
-                               Trouble{"certificate verify failed", Errc::unreachable, kCertificate},
-                               Trouble{"certificate_verify_failed", Errc::unreachable, kCertificate},
-                               Trouble{"invalid peer certificate", Errc::unreachable, kCertificate},
-                               Trouble{"certificate verification failed", Errc::unreachable, kCertificate},
-                               Trouble{"connection refused", Errc::unreachable, kRefused},
-                               Trouble{"connection timed out", Errc::unreachable, kRefused},
-                               Trouble{"connect timeout", Errc::unreachable, kRefused},
-                               Trouble{"connecttimeouterror", Errc::unreachable, kRefused},
-                               Trouble{"read timed out", Errc::unreachable, kRefused},
-                               Trouble{"operation timed out", Errc::unreachable, kRefused},
-                               Trouble{"network is unreachable", Errc::unreachable, kRefused},
-                               Trouble{"no route to host", Errc::unreachable, kRefused},
-                               Trouble{"connection reset", Errc::unreachable, kRefused},
-                               Trouble{"could not connect to", Errc::unreachable, kRefused},
-                               Trouble{"403 forbidden", Errc::unreachable, kForbidden},
-                               Trouble{"403  forbidden", Errc::unreachable, kForbidden},
-                               Trouble{"403 client error", Errc::unreachable, kForbidden},
-                               Trouble{"407 proxy authentication", Errc::unreachable, kForbidden},
-                               Trouble{"tunnel connection failed", Errc::unreachable, kForbidden},
-                               // apt says so as well while it waits, hence last
-                               Trouble{"is locked by another process", Errc::busy, kBusy},
-                               Trouble{"could not get lock", Errc::busy, kBusy},
-                               Trouble{"unable to acquire the dpkg frontend lock", Errc::busy, kBusy}};
+constexpr std::string_view kHash =
+    "a file is not the one whose hash was written down: it was changed since, or the lock was";
+constexpr std::array kTroubles{
+    Trouble{"hash mismatch", Errc::failed, kHash}, Trouble{"do not match the hashes", Errc::failed, kHash},
+    Trouble{"no space left on device", Errc::io, kFull}, Trouble{"disk quota exceeded", Errc::io, kFull},
+    Trouble{"you don't have enough free space", Errc::io, kFull},
+    Trouble{"temporary failure in name resolution", Errc::unreachable, kName},
+    Trouble{"temporary failure resolving", Errc::unreachable, kName},
+    Trouble{"name or service not known", Errc::unreachable, kName},
+    Trouble{"could not resolve", Errc::unreachable, kName},
+    Trouble{"failed to lookup address", Errc::unreachable, kName},
+    Trouble{"dns error", Errc::unreachable, kName},
+    Trouble{"certificate verify failed", Errc::unreachable, kCertificate},
+    Trouble{"certificate_verify_failed", Errc::unreachable, kCertificate},
+    Trouble{"invalid peer certificate", Errc::unreachable, kCertificate},
+    Trouble{"certificate verification failed", Errc::unreachable, kCertificate},
+    Trouble{"connection refused", Errc::unreachable, kRefused},
+    Trouble{"connection timed out", Errc::unreachable, kRefused},
+    Trouble{"connect timeout", Errc::unreachable, kRefused},
+    Trouble{"connecttimeouterror", Errc::unreachable, kRefused},
+    Trouble{"read timed out", Errc::unreachable, kRefused},
+    Trouble{"operation timed out", Errc::unreachable, kRefused},
+    Trouble{"network is unreachable", Errc::unreachable, kRefused},
+    Trouble{"no route to host", Errc::unreachable, kRefused},
+    Trouble{"connection reset", Errc::unreachable, kRefused},
+    Trouble{"could not connect to", Errc::unreachable, kRefused},
+    Trouble{"403 forbidden", Errc::unreachable, kForbidden},
+    Trouble{"403  forbidden", Errc::unreachable, kForbidden},
+    Trouble{"403 client error", Errc::unreachable, kForbidden},
+    Trouble{"407 proxy authentication", Errc::unreachable, kForbidden},
+    Trouble{"tunnel connection failed", Errc::unreachable, kForbidden},
+    // apt says so as well while it waits, hence last
+    Trouble{"is locked by another process", Errc::busy, kBusy},
+    Trouble{"could not get lock", Errc::busy, kBusy},
+    Trouble{"unable to acquire the dpkg frontend lock", Errc::busy, kBusy}};
 
 std::string parent_of(std::string_view path) {
   const std::size_t slash = path.find_last_of('/');

@@ -66,7 +66,10 @@ Result<> perform(const steps::InstallUv& step, const Hands& hands) {
   TRY(run_long({step.python, "-I", "-m", "venv", step.path}, hands));
   std::vector<std::string> argv{step.path + "/bin/python",     "-I",        "-m", "pip", "install",
                                 "--disable-pip-version-check", "--no-input"};
-  if (!step.index_url.empty()) argv.insert(argv.end(), {"--index-url", step.index_url});
+  if (step.index_url.starts_with('/'))
+    argv.insert(argv.end(), {"--no-index", "--find-links", step.index_url});
+  else if (!step.index_url.empty())
+    argv.insert(argv.end(), {"--index-url", step.index_url});
   argv.push_back(step.version.empty() ? "uv" : "uv==" + step.version);
   return run_long(std::move(argv), hands);
 }

@@ -2,11 +2,20 @@
 // The kind of step that puts packages into an environment.
 #include <bringup/apply/python_env.hpp>
 #include <bringup/base/text.hpp>
+#include <bringup/steps/lock.hpp>
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace bringup::apply {
 namespace {
+
+#if defined(__aarch64__)
+constexpr std::string_view kPlatform = "aarch64";
+#else
+constexpr std::string_view kPlatform = "x86_64";
+#endif
 
 // torch's variant now; "" when torch is not there or does not tell.
 Result<std::string> torch_variant(const std::string& env, const host::View& view) {
@@ -40,15 +49,75 @@ void add_reinstall(const steps::InstallWheels& step, std::vector<std::string>& a
   }
 }
 
+// A directory of wheels is asked instead of any index.
+void add_sources(const steps::InstallWheels& step, std::vector<std::string>& argv) {
+  if (step.index_url.starts_with('/')) {
+    argv.insert(argv.end(), {"--no-index", "--find-links", step.index_url});
+    return;
+  }
+  if (!step.index_url.empty()) argv.insert(argv.end(), {"--index-url", step.index_url});
+  if (!step.find_links.empty()) argv.insert(argv.end(), {"--find-links", step.find_links});
+}
+
 Result<> run_tool(const steps::InstallWheels& step, std::vector<std::string> argv,
                   const std::vector<std::string>& packages, const Hands& hands) {
-  if (argv.size() > 2 && argv[step.tool == "uv" ? 2 : 4] == "install") {
-    if (!step.index_url.empty()) argv.insert(argv.end(), {"--index-url", step.index_url});
-    if (!step.find_links.empty()) argv.insert(argv.end(), {"--find-links", step.find_links});
-  }
+  if (argv.size() > 2 && argv[step.tool == "uv" ? 2 : 4] == "install") add_sources(step, argv);
   argv.insert(argv.end(), packages.begin(), packages.end());
   TRY(run_well(hands, {.argv = std::move(argv), .deadline = kWheelsDeadline}));
   return ok;
+}
+
+// "idna==3.20 --hash=sha256:..": a line of a lock.
+bool is_locked(const steps::InstallWheels& step) {
+  return std::ranges::any_of(step.packages,
+                             [](const std::string& one) { return base::contains(one, " --hash="); });
+}
+
+// Just these lines, each file held against its hash. pip may not open a pipe of root's, so it gets a file.
+Result<> install_lines(const steps::InstallWheels& step, std::vector<std::string> argv,
+                       const std::string& lines, const Hands& hands) {
+  add_sources(step, argv);
+  argv.insert(argv.end(), {"--no-deps", "--require-hashes", "-r"});
+  if (step.tool == "uv") {
+    argv.emplace_back("-");
+    TRY(run_well(hands, {.argv = std::move(argv), .deadline = kWheelsDeadline, .input = lines}));
+    return ok;
+  }
+  argv.push_back(step.env + "/bringup-requirements.txt");
+  const std::string file = argv.back();
+  TRY(hands.control->write(file, lines, 0644, hands.owner()));
+  const auto installed = run_well(hands, {.argv = std::move(argv), .deadline = kWheelsDeadline});
+  TRY(hands.control->remove_file(file, hands.owner()));
+  return installed ? ok : Result<>(installed.error());
+}
+
+// An environment that this step fills is written down: what uv resolves is what is installed, by its hashes.
+bool is_to_be_locked(const steps::InstallWheels& step, const Hands& hands) {
+  return step.tool == "uv" && hands.before != nullptr && hands.before->contains("packages") &&
+         (*hands.before)["packages"].empty();
+}
+
+std::string lock_of(const steps::InstallWheels& step) {
+  return step.env + "/pylock.toml";
+}
+
+Result<> install_and_lock(const steps::InstallWheels& step, std::vector<std::string> argv,
+                          const Hands& hands) {
+  const std::string site = TRY(site_packages(step.env, hands.view));
+  const std::size_t at = site.find("/python3.") + std::string_view("/python").size();
+  std::vector<std::string> ask{step.manager,  "pip",     "compile",     "-",        "--format",
+                               "pylock.toml", "--quiet", "--no-header", "--python", step.env + "/bin/python"};
+  add_sources(step, ask);
+  const host::Outcome outcome = TRY(run_well(hands, {.argv = std::move(ask),
+                                                     .deadline = kWheelsDeadline,
+                                                     .input = base::join(step.packages, "\n") + "\n"}));
+  const steps::Lock lock = TRY(steps::parse_pylock(without_secrets(outcome.out), "what uv resolved",
+                                                   {.python = site.substr(at, site.find('/', at) - at),
+                                                    .platform = std::string(kPlatform),
+                                                    .variant = step.variant,
+                                                    .asked = step.packages}));
+  TRY(install_lines(step, std::move(argv), base::join(steps::requirements(lock), "\n") + "\n", hands));
+  return hands.control->write(lock_of(step), steps::to_toml(lock), 0644, hands.owner());
 }
 
 // What a killed installer left of a package would count as installed.
@@ -85,6 +154,9 @@ Result<> perform(const steps::InstallWheels& step, const Hands& hands) {
   std::vector<std::string> argv = tool_of(step, "install");
   const std::string variant = TRY(torch_variant(step.env, hands.view));
   if (!step.variant.empty() && !variant.empty() && variant != step.variant) add_reinstall(step, argv);
+  if (is_locked(step))
+    return install_lines(step, std::move(argv), base::join(step.packages, "\n") + "\n", hands);
+  if (is_to_be_locked(step, hands)) return install_and_lock(step, std::move(argv), hands);
   return run_tool(step, std::move(argv), step.packages, hands);
 }
 Result<> undo(const steps::InstallWheels& step, const Json& before, const Hands& hands) {
@@ -109,6 +181,7 @@ Result<> undo(const steps::InstallWheels& step, const Json& before, const Hands&
     if (step.tool == "pip") argv.emplace_back("--yes");
     TRY(run_tool(step, std::move(argv), brought, hands));
   }
+  if (old.empty()) TRY(hands.control->remove_file(lock_of(step), hands.owner()));
   return changed.empty() ? ok : run_tool(step, tool_of(step, "install"), changed, hands);
 }
 

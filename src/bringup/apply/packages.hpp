@@ -38,6 +38,9 @@ Result<> check_installation(const Simulation& simulation);
 // The same for taking back: only what is in `ours` may go, and nothing may come.
 Result<> check_removal(const Simulation& simulation, const std::set<std::string, std::less<>>& ours);
 
+// The manager "apt:FILE": apt that asks the sources in FILE alone.
+inline constexpr std::string_view kAptFrom = "apt:";
+
 // apt.cpp
 Database parse_dpkg_database(std::string_view status);
 Result<Database> dpkg_database(const host::View& view);

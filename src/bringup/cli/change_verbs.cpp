@@ -5,6 +5,7 @@
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
+#include <bringup/cli/locks.hpp>
 #include <bringup/plan/plan.hpp>
 
 #include <fmt/format.h>
@@ -131,7 +132,9 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
   tell_left(options, part);
   if (plan.steps.empty() || options.dry_run) return exit_ok;
   const auto arming = TRY(arming_for(options, doors, decided, false));
-  return perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr);
+  const int code = TRY(perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr));
+  if (code == exit_ok) TRY(keep_locks(options, doors, decided));
+  return code;
 }
 
 Result<int> run_resume(const Options& options, const Doors& doors) {

@@ -3,6 +3,7 @@
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
+#include <bringup/cli/locks.hpp>
 #include <bringup/cli/stack.hpp>
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/measure/measure.hpp>
@@ -116,14 +117,18 @@ Chosen choose(const facts::Machine& machine, const goal::Goal& goal, const std::
 
 Result<Decided> decide(const Options& options, const Doors& doors) {
   Looked looked = TRY(look(options, doors, {}));
-  const goal::Goal goal = TRY(read_goal(options, looked.recording ? doors.view : *looked.view));
+  const host::View& view = looked.recording ? doors.view : *looked.view;
+  const LockedGoal locked = TRY(with_locks(TRY(read_goal(options, view)), options, view));
+  const goal::Goal& goal = locked.goal;
   if (!goal.toolkit_file.empty())
     looked.machine.repository_file = TRY(probe::read_repository_file(doors.view, goal.toolkit_file));
   const std::vector<goal::Goal> goals = TRY(stacks::with_stacks(goal, catalog::built_in()));
   for (const goal::StackGoal& stack : goal.stacks)
     TRY(stacks::check_gpus(*TRY(stacks::find_stack(stack.name, catalog::built_in())), looked.machine)
             .within(stack.where));
-  return decide(options, doors, std::move(looked), goals);
+  Decided decided = TRY(decide(options, doors, std::move(looked), goals));
+  TRY(follow_locks(locked.locks, options, decided));
+  return decided;
 }
 
 Result<Decided> decide(const Options& options, const Doors& doors, Looked looked,

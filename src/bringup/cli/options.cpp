@@ -13,14 +13,14 @@ namespace bringup::cli {
 namespace {
 
 constexpr std::string_view kLooking = "facts doctor plan verify topo record model explain";
-constexpr std::string_view kAsking = "up apply resume undo model stack doctor";
+constexpr std::string_view kAsking = "up apply resume undo model stack doctor bundle";
 
 constexpr std::array kOptions{
     Option{"--json", "", "facts doctor plan verify topo history status catalog model explain stack env",
            "one JSON document on standard output", &Options::json},
-    Option{"--goal", "FILE", "up plan doctor verify apply status stack env run",
+    Option{"--goal", "FILE", "up plan doctor verify apply status stack env run bundle",
            "what is wanted (bringup.toml)", nullptr, &Options::goal},
-    Option{"--for", "SHAPE", "up plan model stack",
+    Option{"--for", "SHAPE", "up plan model stack bundle",
            "for GPUs that are not here yet: \"4x RTX 4090\", or (plan) a hardware file or recording", nullptr,
            &Options::shape},
     Option{"--root", "DIR", kLooking, "look at a recorded machine instead of this one", nullptr,
@@ -78,7 +78,7 @@ constexpr std::array kOptions{
            nullptr, &Options::python},
     Option{"--key", "FILE", "catalog", "use: a file of keys that may sign catalogs", nullptr, &Options::key},
     Option{"--write", "FILE", "catalog", "refresh: write the rows that are new", nullptr, &Options::write},
-    Option{"--dry-run", "", "up apply model stack doctor", "stop after the plan", &Options::dry_run},
+    Option{"--dry-run", "", "up apply model stack doctor bundle", "stop after the plan", &Options::dry_run},
     Option{"--require-gpu", "", "up", "a machine without an NVIDIA GPU is a failure", &Options::require_gpu},
     Option{"--user-only", "", "up apply plan stack",
            "only what needs no root, PyPI's CUDA toolkit where one is wanted; say what is left",
@@ -86,7 +86,7 @@ constexpr std::array kOptions{
     Option{"--at-boot", "", "resume", "what the unit that goes on after a reboot calls", &Options::at_boot},
     Option{"--yes", "", kAsking, "do not ask", &Options::yes},
     Option{"--no-input", "", kAsking, "never prompt; what would be asked is refused", &Options::no_input},
-    Option{"--state", "DIR", "up apply resume undo history status catalog model stack doctor",
+    Option{"--state", "DIR", "up apply resume undo history status catalog model stack doctor bundle",
            "where the journal is kept", nullptr, &Options::state},
     Option{"--color", "WHEN", "*", "auto, always or never (NO_COLOR is obeyed)", nullptr, &Options::color},
     Option{"--quiet", "", "*", "no progress and no hints", &Options::quiet},

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole line: look, judge, choose, plan, ask, change, prove, tell.
 #include <bringup/base/text.hpp>
+#include <bringup/cli/bundle.hpp>
 #include <bringup/cli/change.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/kept.hpp>
 #include <bringup/cli/line.hpp>
+#include <bringup/cli/locks.hpp>
 #include <bringup/cli/stack.hpp>
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/resolve/present.hpp>
@@ -57,7 +59,10 @@ Result<int> tell_reboot(const Options& options, const Doors& doors, const goal::
 
 Result<int> run_up(const Options& options, const Doors& doors) {
   TRY(keepable(options));
-  const Decided decided = TRY(decide(options, doors));
+  return carry_out(options, doors, TRY(decide(options, doors)));
+}
+
+Result<int> carry_out(const Options& options, const Doors& doors, const Decided& decided) {
   const facts::Machine& machine = decided.looked.machine;
   const std::size_t gpus = gpus_of(machine);
   if (gpus == 0) {
@@ -78,6 +83,7 @@ Result<int> run_up(const Options& options, const Doors& doors) {
   if (options.dry_run) return exit_ok;
   if (plan.steps.empty()) {
     // Nothing to change: what was proven when it was made is not run again; `verify` does that.
+    if (decided.plan.steps.empty()) TRY(keep_locks(options, doors, decided));
     if (decided.plan.steps.empty()) say(options, "'bringup verify' proves it again");
     return decided.plan.steps.empty() ? fetch_models(options, doors, decided.goal) : exit_ok;
   }
@@ -85,6 +91,7 @@ Result<int> run_up(const Options& options, const Doors& doors) {
   const auto arming = TRY(arming_for(options, doors, decided, waits));
   const int performed = TRY(perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr));
   if (performed != exit_ok) return performed;
+  TRY(keep_locks(options, doors, decided));
   if (waits && !driver_runs(TRY(look(options, doors, {})).machine))
     return tell_reboot(options, doors, decided.goal);
   if (waits) TRY(apply::disarm(*doors.control, settings_of(options, current_user())));

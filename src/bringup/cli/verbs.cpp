@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/cli/bundle.hpp>
 #include <bringup/cli/verbs.hpp>
 
 #include <algorithm>
@@ -31,6 +32,8 @@ constexpr std::array kVerbs{
     Verb{"env", "the environments that are here, and how to activate one", Access::looks, "[NAME]", 1,
          run_env},
     Verb{"run", "a program inside an environment", Access::looks, "NAME -- PROGRAM [WORD..]", kAny, run_run},
+    Verb{"bundle", "everything a machine needs as one directory, for one that has no network: create, use",
+         Access::changes, "create DIR, use DIR", 2, run_bundle},
     Verb{"record", "write this machine down as a folder that every looking verb can replay", Access::looks,
          "DIR", 1, run_record},
     Verb{"catalog", "the facts behind every choice: list, show, check, refresh, use", Access::looks,

@@ -195,6 +195,14 @@ Result<> check_order(const std::vector<Step>& steps) {
   return ok;
 }
 
+// "torch==2.14.1 idna==3.20" of lines that may have hashes.
+std::string without_hashes(const std::vector<std::string>& packages) {
+  std::string out;
+  for (const std::string& one : packages)
+    out += (out.empty() ? "" : " ") + one.substr(0, one.find(" --hash="));
+  return out;
+}
+
 }  // namespace
 
 std::string_view kind_name(const Kind& kind) {
@@ -211,7 +219,7 @@ std::string target(const Kind& kind) {
                  [](const LoadModule& one) { return one.module; },
                  [](const EnrolKey& one) { return base::join(one.certificates, " or "); },
                  [](const InstallUv& one) { return one.path; }, [](const CreateEnv& one) { return one.path; },
-                 [](const InstallWheels& one) { return base::join(one.packages, " "); },
+                 [](const InstallWheels& one) { return without_hashes(one.packages); },
                  [](const FetchModelFile& one) { return one.directory + "/" + one.file; },
                  [](const BuildExtension& one) { return fmt::format("{} in {}", one.module, one.env); }},
       kind);

@@ -45,7 +45,7 @@ struct FetchFile {
 // Packages through the system's own manager. What else would come with them is simulated first: nothing may
 // be removed, downgraded or be a kernel, or the step is refused.
 struct InstallPackages {
-  std::string manager;                // "apt" or "dnf"
+  std::string manager;                // "apt", "apt:FILE" (apt with the sources in FILE alone) or "dnf"
   std::vector<std::string> packages;  // "name" or "name=version"
   std::string dnf_module;             // "nvidia-driver:595-open" to enable before; "" for none
   std::vector<std::string>
@@ -105,8 +105,8 @@ struct InstallWheels {
   std::string env;
   std::string tool;                   // "uv" or "pip"
   std::string manager;                // path of uv; "" for the environment's own pip
-  std::vector<std::string> packages;  // "torch==2.14.1"
-  std::string index_url;              // "" for PyPI or what the user's own configuration names
+  std::vector<std::string> packages;  // "torch==2.14.1", or with " --hash=sha256:.." as the lines of a lock
+  std::string index_url;              // "" for PyPI or the user's own; "/dir": its wheels, and no index
   std::string find_links = {};        // a flat page of wheels beside the index; "" for none
   std::string variant;  // the CUDA variant that torch must have afterwards: "cu130", "cpu"; "" when torch is
                         // not among them

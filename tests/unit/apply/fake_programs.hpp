@@ -78,7 +78,8 @@ inline std::vector<std::string> plain_words(const std::vector<std::string>& argv
   std::vector<std::string> words;
   for (std::size_t i = 1; i < argv.size(); ++i) {
     if (argv[i] == "-o" || argv[i] == "-k" || argv[i] == "--python" || argv[i] == "--index-url" ||
-        argv[i] == "--find-links" || argv[i] == "--reinstall-package")
+        argv[i] == "--find-links" || argv[i] == "--reinstall-package" ||
+        (argv[i] == "-r" && argv[0] != "modprobe"))
       ++i;
     else if (!argv[i].starts_with("-"))
       words.push_back(argv[i]);

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes into a bundle, and bringing it: apt tells what it would fetch, curl fetches.
+#include <bringup/apply/bundle.hpp>
+#include <bringup/apply/hands.hpp>
+#include <bringup/base/digest.hpp>
+#include <bringup/base/text.hpp>
+#include <bringup/host/hub.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace bringup::apply {
+namespace {
+
+constexpr std::size_t kPiece = std::size_t{1} << 20U;
+constexpr int kMostTries = 5;
+
+// apt with a state of its own, in which nothing is installed.
+std::vector<std::string> private_apt(const PrivateApt& apt, std::vector<std::string> words) {
+  std::vector<std::string> argv{"apt-get"};
+  const std::string& work = apt.work;
+  for (const std::string& option :
+       {"Dir::Etc::sourcelist=" + work + "/sources.list", std::string("Dir::Etc::sourceparts=/dev/null"),
+        std::string("Dir::Etc::preferences=/dev/null"), std::string("Dir::Etc::preferencesparts=/dev/null"),
+        "Dir::State=" + work + "/state", "Dir::State::lists=" + work + "/lists",
+        "Dir::State::status=" + work + "/status", "Dir::State::extended_states=" + work + "/extended",
+        "Dir::Cache=" + work + "/cache", std::string("APT::Sandbox::User="),
+        std::string("Debug::NoLocking=1"), std::string("Acquire::Languages=none"),
+        std::string("Acquire::Retries=3"), std::string("APT::Immediate-Configure=false"),
+        std::string("Acquire::ForceHash=sha256")})
+    argv.insert(argv.end(), {"-o", option});
+  argv.insert(argv.end(), words.begin(), words.end());
+  return argv;
+}
+
+Result<> make_directories(const std::string& path, host::Control& control) {
+  for (const std::string& directory : missing_parents(path + "/x", control.view()))
+    TRY(control.make_directory(directory, 0755, std::nullopt));
+  return ok;
+}
+
+Result<std::string> ask(host::Control& control, const std::vector<std::string>& argv) {
+  const host::Outcome outcome = TRY(control.run({.argv = argv, .deadline = std::chrono::minutes(30)}));
+  if (!outcome.success()) return trouble_of(argv, outcome);
+  return outcome.out;
+}
+
+// "http://deb.debian.org/debian" as it begins the names of apt's lists.
+std::string as_list_name(std::string_view url) {
+  std::string out(url.substr(url.find("://") + 3));
+  while (out.ends_with('/')) out.pop_back();
+  std::ranges::replace(out, '/', '_');
+  return out + "_dists_";
+}
+
+Result<std::string> sha256_of(const std::string& path, const host::View& view) {
+  base::Digest digest(base::Digest::Kind::sha256);
+  for (std::uint64_t at = 0;;) {
+    const std::string piece = TRY(view.read_part(path, at, kPiece));
+    if (piece.empty()) return digest.hex();
+    digest.add(piece);
+    at += piece.size();
+  }
+}
+
+std::uint64_t size_of(const std::string& path, const host::View& view) {
+  const auto status = view.status(path);
+  return status ? status->size : 0;
+}
+
+bool is_there(const std::string& path, const BundleFile& file, const host::View& view) {
+  const auto status = view.status(path);
+  if (!status || status->kind != host::FileStatus::Kind::file || status->size != file.size) return false;
+  const auto hash = sha256_of(path, view);
+  return hash && *hash == file.sha256;
+}
+
+// A part that was complete and wrong is fetched anew once.
+Result<> fetch_one(const std::string& path, const BundleFile& file, host::Control& control,
+                   const std::function<void(std::uint64_t)>& come) {
+  const std::string part = path + ".part";
+  bool anew = false;
+  for (int tries = 0;; ++tries) {
+    const std::uint64_t have = size_of(part, control.view());
+    if (have > file.size) TRY(control.remove_file(part, std::nullopt));
+    if (have < file.size) {
+      host::Command command =
+          host::hub_download({.endpoint = "", .token = {}}, file.url, part, have, file.size);
+      command.on_output = [&](std::string_view) { come(size_of(part, control.view())); };
+      const host::Outcome outcome = TRY(control.run(command));
+      if (!outcome.success() && tries >= kMostTries) return host::curl_trouble(file.url, outcome);
+      if (!outcome.success() && !host::pause(std::chrono::milliseconds(500) * (tries + 1)))
+        return Error(Errc::cancelled, "stopped; the same command goes on");
+      if (!outcome.success()) continue;
+    }
+    if (size_of(part, control.view()) == file.size && TRY(sha256_of(part, control.view())) == file.sha256)
+      return control.move_file(part, path, std::nullopt);
+    TRY(control.remove_file(part, std::nullopt));
+    if (anew || tries >= kMostTries)
+      return Error(Errc::failed, fmt::format("{}: what came has not the hash that it should have: {}; the "
+                                             "index may have changed meanwhile, so try again",
+                                             file.url, file.sha256));
+    anew = true;
+  }
+}
+
+}  // namespace
+
+Result<std::vector<BundleFile>> parse_print_uris(std::string_view output, std::string_view base_url) {
+  std::vector<BundleFile> files;
+  for (const std::string_view line : base::lines(output)) {
+    if (!line.starts_with('\'')) continue;
+    const auto words = base::words(line);
+    constexpr std::string_view kHash = "SHA256:";
+    const auto size = words.size() == 4 ? base::to_integer(words[2]) : std::nullopt;
+    if (!size || *size < 0 || !words[3].starts_with(kHash) || words[0].size() < 3)
+      return Error(Errc::malformed,
+                   fmt::format("apt says something unexpected: {}", base::harmless(line.substr(0, 200))));
+    const std::string_view url = words[0].substr(1, words[0].size() - 2);
+    if (!url.starts_with(base_url))
+      return Error(Errc::unsupported, fmt::format("{} lies outside {}", url, base_url));
+    // As the index has it: apt writes some characters of the address as %xx.
+    std::string path = "apt/";
+    for (std::size_t i = base_url.size(); i < url.size(); ++i) {
+      const auto byte = url[i] == '%' ? base::to_hex(url.substr(i + 1, 2)) : std::nullopt;
+      path += byte ? static_cast<char>(*byte) : url[i];
+      if (byte) i += 2;
+    }
+    files.push_back({.path = std::move(path),
+                     .size = static_cast<std::uint64_t>(*size),
+                     .sha256 = std::string(words[3].substr(kHash.size())),
+                     .url = std::string(url)});
+  }
+  return files;
+}
+
+std::vector<BundleFile> parse_release(std::string_view text, std::string_view architecture) {
+  std::vector<BundleFile> files;
+  const std::string end = fmt::format("/binary-{}/Packages.xz", architecture);
+  bool inside = false;
+  for (const std::string_view line : base::lines(text)) {
+    if (!line.starts_with(' ')) inside = line == "SHA256:";
+    if (!inside) continue;
+    const auto words = base::words(line);
+    const auto size = words.size() == 3 ? base::to_integer(words[1]) : std::nullopt;
+    if (!size || words[0].size() != 64) continue;
+    if (words[2] != std::string(words[2].substr(0, words[2].find('/'))) + end)
+      continue;  // not the installer's
+    files.push_back({.path = std::string(words[2]),
+                     .size = static_cast<std::uint64_t>(*size),
+                     .sha256 = std::string(words[0])});
+  }
+  return files;
+}
+
+Result<std::vector<BundleFile>> archive_files(const PrivateApt& apt, const std::string& base_url,
+                                              const std::vector<std::string>& packages,
+                                              host::Control& control) {
+  for (const char* below : {"/lists/partial", "/cache/archives/partial", "/state"})
+    TRY(make_directories(apt.work + below, control));
+  TRY(control.write(apt.work + "/sources.list", apt.sources, 0644, std::nullopt));
+  TRY(control.write(apt.work + "/status", "", 0644, std::nullopt));
+  TRY(ask(control, private_apt(apt, {"update", "--error-on=any"})));
+  std::vector<std::string> words{"install", "--print-uris", "-y", "-qq", "--no-install-recommends"};
+  words.insert(words.end(), packages.begin(), packages.end());
+  auto files = TRY(parse_print_uris(TRY(ask(control, private_apt(apt, std::move(words)))), base_url));
+  std::string architecture = TRY(ask(control, {"dpkg", "--print-architecture"}));
+  architecture = std::string(base::trim(architecture));
+  const std::string start = as_list_name(base_url);
+  for (const std::string& name : TRY(control.view().list(apt.work + "/lists"))) {
+    constexpr std::string_view kRelease = "_InRelease";
+    if (!name.starts_with(start) || !name.ends_with(kRelease)) continue;
+    const std::string suite = name.substr(start.size(), name.size() - start.size() - kRelease.size());
+    const std::string text = TRY(control.view().read(apt.work + "/lists/" + name));
+    const std::string below = fmt::format("dists/{}/", suite);
+    files.push_back({.path = "apt/" + below + "InRelease",
+                     .size = text.size(),
+                     .sha256 = base::sha256_hex(text),
+                     .url = base_url + below + "InRelease"});
+    for (BundleFile& index : parse_release(text, architecture)) {
+      const std::string component = index.path.substr(0, index.path.find('/'));
+      if (!base::contains(apt.sources, " " + component)) continue;
+      index.url = base_url + below + index.path;
+      index.path = "apt/" + below + index.path;
+      files.push_back(std::move(index));
+    }
+  }
+  return files;
+}
+
+Result<> fetch_bundle(const std::string& directory, const std::vector<BundleFile>& files,
+                      host::Control& control, const BundleMeter& meter) {
+  std::uint64_t before = 0;
+  for (const BundleFile& file : files) {
+    if (host::interrupted()) return Error(Errc::cancelled, "stopped; the same command goes on");
+    const std::string path = directory + "/" + file.path;
+    TRY(make_directories(path.substr(0, path.rfind('/')), control));
+    if (!is_there(path, file, control.view())) {
+      TRY(control.remove_file(path, std::nullopt));
+      TRY(fetch_one(path, file, control, [&](std::uint64_t come) {
+        if (meter) meter(before + std::min(come, file.size));
+      }));
+    }
+    before += file.size;
+    if (meter) meter(before);
+  }
+  return ok;
+}
+
+}  // namespace bringup::apply

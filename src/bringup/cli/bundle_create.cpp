@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+// bundle create: what the described machine would need, fetched into a directory.
+#include <bringup/apply/bundle.hpp>
+#include <bringup/base/digest.hpp>
+#include <bringup/base/text.hpp>
+#include <bringup/cli/bundle.hpp>
+#include <bringup/cli/console.hpp>
+#include <bringup/cli/exit.hpp>
+#include <bringup/cli/locks.hpp>
+#include <bringup/steps/lock.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace bringup::cli {
+namespace {
+
+using apply::Bundle;
+using apply::BundleFile;
+
+constexpr auto kLong = std::chrono::minutes(30);
+
+// One file of the bundle that is written here and not fetched.
+struct Written {
+  std::string path;
+  std::string text;
+};
+
+struct Contents {
+  Bundle bundle;
+  std::vector<BundleFile> fetched;
+  std::vector<Written> written;
+};
+
+// The machine as its installer leaves it: what a bundle must bring even where this one has it already.
+facts::Machine bare(facts::Machine machine) {
+  machine.packages.list = std::vector<facts::Package>();
+  machine.packages.archive_components = {"main"};
+  machine.container = std::optional<std::string>();
+  machine.driver = {};
+  machine.driver.loaded = std::optional<facts::LoadedModule>();
+  machine.driver.nouveau_loaded = false;
+  machine.toolkits.clear();
+  machine.pythons.clear();
+  machine.managers.clear();
+  machine.envs.clear();
+  for (facts::Source& source : machine.sources) {
+    if (source.name == "nvidia" || source.name == "pytorch")
+      source.answered_seconds = Error(Errc::absent, "not carried in a bundle");
+  }
+  return machine;
+}
+
+Result<std::string> output_of(const Doors& doors, std::vector<std::string> argv, std::string input = "") {
+  const host::Outcome outcome =
+      TRY(doors.control->run({.argv = argv, .deadline = kLong, .input = std::move(input)}));
+  if (outcome.success()) return outcome.out;
+  const auto lines = base::lines(outcome.err);
+  std::string last;
+  for (std::size_t i = lines.size() - std::min<std::size_t>(lines.size(), 8); i < lines.size(); ++i)
+    last += "\n    " + base::harmless(lines[i]);
+  return Error(Errc::failed,
+               fmt::format("{} {}:{}", base::quoted(argv).substr(0, 160), host::describe(outcome), last));
+}
+
+// A uv to resolve with: one that is here, else one in the bundle's own working directory.
+Result<std::string> uv_here(const Doors& doors, const facts::Machine& machine, const std::string& work) {
+  const auto uv = std::ranges::find(machine.managers, "uv", &facts::PythonManager::kind);
+  if (uv != machine.managers.end()) return uv->path;
+  const std::string path = work + "/uv";
+  if (!doors.view.exists(path + "/bin/uv")) {
+    TRY(doors.control->remove_tree(path, std::nullopt));
+    TRY(output_of(doors, {"python3", "-I", "-m", "venv", path})
+            .within("uv is needed to resolve, and this machine has none"));
+    TRY(output_of(doors, {path + "/bin/python", "-I", "-m", "pip", "install", "--quiet",
+                          "--disable-pip-version-check", "uv"}));
+  }
+  return path + "/bin/uv";
+}
+
+Result<steps::Lock> resolve_wheels(const Doors& doors, const std::string& uv, const facts::Machine& target,
+                                   steps::Lock made) {
+  const std::string glibc = target.glibc ? *target.glibc : "2.28";
+  std::string minor = glibc;
+  std::ranges::replace(minor, '.', '_');
+  const std::string text =
+      TRY(output_of(doors,
+                    {uv, "pip", "compile", "-", "--format", "pylock.toml", "--quiet", "--no-header",
+                     "--only-binary", ":all:", "--python-version", made.python, "--python-platform",
+                     fmt::format("{}-manylinux_{}", target.arch, minor)},
+                    base::join(made.asked, "\n") + "\n"));
+  return steps::parse_pylock(text, "what uv resolved", std::move(made));
+}
+
+Result<> add_wheels(const steps::Lock& lock, std::vector<BundleFile>& files) {
+  for (const steps::LockedPackage& package : lock.packages) {
+    const std::size_t before = files.size();
+    for (const steps::LockedFile& file : package.files) {
+      const std::string name = steps::file_name(file);
+      if (file.source || file.url.empty() || name.empty() || base::contains(name, "/")) continue;
+      if (file.size == 0)
+        return Error(Errc::unsupported, fmt::format("{}: the index does not say how large it is", name));
+      files.push_back({.path = "wheels/" + name, .size = file.size, .sha256 = file.sha256, .url = file.url});
+    }
+    if (files.size() == before)
+      return Error(Errc::unsupported,
+                   fmt::format("{} {} has no wheel: a bundle cannot carry what is compiled from source",
+                               package.name, package.version));
+  }
+  return ok;
+}
+
+std::string without_dots(std::string name) {
+  std::ranges::replace(name, '.', '+');
+  return name;
+}
+
+// Each environment's lock, or the one beside the goal, and uv itself.
+Result<> add_python(const Options& options, const Doors& doors, const Decided& decided,
+                    const std::vector<EnvLock>& locks, const std::string& work, Contents& contents) {
+  const auto& choice = std::get<resolve::Choice>(decided.resolution);
+  const facts::Machine& target = decided.looked.machine;
+  if (choice.envs.empty()) return ok;
+  Options plain = options;
+  plain.shape.clear();
+  plain.offline = true;
+  const std::string uv = TRY(uv_here(doors, TRY(look(plain, doors, {.nvml = false})).machine, work));
+  steps::Lock own = TRY(resolve_wheels(
+      doors, uv, target, {.python = choice.python.version, .platform = target.arch, .asked = {"uv"}}));
+  contents.bundle.uv = own.packages.at(0).version;
+  TRY(add_wheels(own, contents.fetched));
+  for (const steps::Step& step : decided.plan.steps) {
+    const auto* wheels = std::get_if<steps::InstallWheels>(&step.kind);
+    if (wheels == nullptr) continue;
+    std::string name = wheels->env.substr(wheels->env.rfind('/') + 1);
+    const auto given = std::ranges::find(locks, name, &EnvLock::env);
+    const steps::Lock lock = given != locks.end() ? given->lock
+                                                  : TRY(resolve_wheels(doors, uv, target,
+                                                                       {.python = choice.python.version,
+                                                                        .platform = target.arch,
+                                                                        .variant = wheels->variant,
+                                                                        .asked = wheels->packages}));
+    TRY(add_wheels(lock, contents.fetched));
+    contents.written.push_back(
+        {.path = fmt::format("goal/pylock.{}.toml", without_dots(name)), .text = steps::to_toml(lock)});
+  }
+  return ok;
+}
+
+Result<> add_archive(const Doors& doors, const Decided& decided, const std::string& work,
+                     Contents& contents) {
+  std::vector<std::string> packages;
+  for (const steps::Step& step : decided.plan.steps) {
+    if (const auto* one = std::get_if<steps::InstallPackages>(&step.kind))
+      packages.insert(packages.end(), one->packages.begin(), one->packages.end());
+  }
+  if (packages.empty()) return ok;
+  const facts::Os& os = decided.looked.machine.os;
+  const catalog::Archive* row = catalog::built_in().archive(resolve::os_key(os));
+  if (row == nullptr || row->codename.empty() || row->url.empty())
+    return Error(
+        Errc::unsupported,
+        fmt::format("{}: a bundle is made of Debian's or Ubuntu's archive, by apt", resolve::os_key(os)));
+  contents.bundle.keyring = fmt::format("/usr/share/keyrings/{}-archive-keyring.gpg", os.id);
+  if (!doors.view.exists(contents.bundle.keyring))
+    return Error(Errc::unsupported,
+                 fmt::format("{}: the keys of that distribution are not here; make the bundle on a machine "
+                             "with {}",
+                             contents.bundle.keyring, resolve::os_key(os)));
+  std::string url = row->url;
+  if (!url.ends_with('/')) url += '/';
+  apply::PrivateApt apt{.work = work + "/apt", .sources = ""};
+  for (const char* suffix : {"", "-updates"}) {
+    contents.bundle.archive.push_back(fmt::format("{}{} main {}", row->codename, suffix, row->component));
+    apt.sources += fmt::format("deb [signed-by={}] {} {}\n", contents.bundle.keyring, url,
+                               contents.bundle.archive.back());
+  }
+  auto files = TRY(apply::archive_files(apt, url, packages, *doors.control));
+  contents.fetched.insert(contents.fetched.end(), files.begin(), files.end());
+  return ok;
+}
+
+Result<> add_goal(const Options& options, const Doors& doors, Contents& contents) {
+  const auto file = TRY(goal_file(options, doors.view));
+  contents.written.push_back({.path = "goal/bringup.toml",
+                              .text = file ? file->text : "# The default: PyTorch in one environment.\n"});
+  return ok;
+}
+
+std::uint64_t bytes_of(const std::vector<BundleFile>& files) {
+  std::uint64_t bytes = 0;
+  for (const BundleFile& file : files) bytes += file.size;
+  return bytes;
+}
+
+void tidy(Contents& contents) {
+  std::ranges::sort(contents.fetched, {}, &BundleFile::path);
+  const auto twice = std::unique(contents.fetched.begin(), contents.fetched.end(),
+                                 [](const auto& a, const auto& b) { return a.path == b.path; });
+  contents.fetched.erase(twice, contents.fetched.end());
+}
+
+Result<> check_space(const std::string& directory, std::uint64_t bytes, const host::View& view) {
+  const std::uint64_t free = TRY(view.space(directory)).free_bytes;
+  if (bytes <= free) return ok;
+  return Error(Errc::io, fmt::format("{}: {} are needed on its disk and {} are free", directory,
+                                     base::human_bytes(bytes), base::human_bytes(free)));
+}
+
+Result<> write_file(const Doors& doors, const std::string& directory, const std::string& path,
+                    std::string_view text, std::uint32_t mode, Bundle& bundle) {
+  const std::size_t slash = path.rfind('/');
+  if (slash != std::string::npos)
+    TRY(doors.control->make_directory(directory + "/" + path.substr(0, slash), 0755, std::nullopt));
+  TRY(doors.control->write(directory + "/" + path, text, mode, std::nullopt));
+  bundle.files.push_back({.path = path, .size = text.size(), .sha256 = base::sha256_hex(text)});
+  return ok;
+}
+
+// Files first, the manifest last: without it a directory is no bundle yet.
+Result<> write_down(const Doors& doors, const std::string& directory, Contents& contents) {
+  Bundle& bundle = contents.bundle;
+  for (const BundleFile& file : contents.fetched)
+    bundle.files.push_back({.path = file.path, .size = file.size, .sha256 = file.sha256});
+  for (const Written& one : contents.written)
+    TRY(write_file(doors, directory, one.path, one.text, 0644, bundle));
+  TRY(write_file(doors, directory, "bringup", TRY(doors.view.read("/proc/self/exe")), 0755, bundle));
+  std::ranges::sort(bundle.files, {}, &BundleFile::path);
+  TRY(doors.control->write(directory + "/" + std::string(apply::kManifest), apply::to_json(bundle), 0644,
+                           std::nullopt));
+  return doors.control->remove_tree(directory + "/work", std::nullopt);
+}
+
+// Something else in the directory would be carried along, and is not ours to overwrite.
+Result<> check_place(const std::string& directory, const host::View& view) {
+  const auto names = view.list(directory);
+  if (!names) return names.error().code() == Errc::absent ? ok : Result<>(names.error());
+  for (const std::string& name : *names) {
+    constexpr std::array<std::string_view, 6> kOurs{"apt",    "bringup", "goal", apply::kManifest,
+                                                    "wheels", "work"};
+    if (std::ranges::find(kOurs, name) == kOurs.end())
+      return Error(Errc::refused, fmt::format("{}/{}: not of a bundle; name an empty or a new directory",
+                                              directory, base::harmless(name)));
+  }
+  return ok;
+}
+
+struct DecidedFor {
+  Decided decided;
+  std::vector<EnvLock> locks;
+};
+
+Result<DecidedFor> decide_for(const Options& options, const Doors& doors) {
+  Looked looked = TRY(look(options, doors, {}));
+  ask_sources(looked.machine);
+  looked.machine = bare(std::move(looked.machine));
+  looked.machine.hypothetical = true;
+  looked.here = false;
+  LockedGoal locked = TRY(with_locks(TRY(read_goal(options, doors.view)), options, doors.view));
+  Decided followed = TRY(decide(options, doors, std::move(looked), {locked.goal}));
+  const steps::Plan plan = followed.plan;
+  TRY(follow_locks(locked.locks, options, followed));
+  followed.plan = plan;  // the packages by their names: the locks stand beside the goal in the bundle
+  return DecidedFor{.decided = std::move(followed), .locks = std::move(locked.locks)};
+}
+
+Result<> fetch(const Options& options, const Doors& doors, const std::string& directory,
+               const Contents& contents) {
+  const std::uint64_t all = std::max<std::uint64_t>(bytes_of(contents.fetched), 1);
+  std::uint64_t told = 0;
+  return apply::fetch_bundle(directory, contents.fetched, *doors.control, [&](std::uint64_t bytes) {
+    const std::uint64_t tenth = bytes * 10 / all;
+    if (tenth <= told) return;
+    told = tenth;
+    say(options, fmt::format("{} of {}", base::human_bytes(bytes), base::human_bytes(all)));
+  });
+}
+
+}  // namespace
+
+Result<int> create_bundle(const Options& options, const Doors& doors, const std::string& directory) {
+  TRY(check_place(directory, doors.view));
+  const DecidedFor chosen = TRY(decide_for(options, doors));
+  const Decided& decided = chosen.decided;
+  TRY(print(report::plan_text(decided.resolution, decided.plan, output_style(options))));
+  if (!std::holds_alternative<resolve::Choice>(decided.resolution)) return no_choice(decided.looked.machine);
+  const facts::Machine& machine = decided.looked.machine;
+  const bool driver =
+      std::ranges::find(decided.plan.steps, "driver-packages", &steps::Step::id) != decided.plan.steps.end();
+  Contents contents{.bundle = {.made_at = host::iso_time(doors.clock.now()),
+                               .version = BRINGUP_VERSION,
+                               .os = resolve::os_key(machine.os),
+                               .arch = machine.arch,
+                               .kernel = driver ? machine.kernel.running : "",
+                               .gpus = gpu_ids(machine)},
+                    .fetched = {},
+                    .written = {}};
+  const std::string work = directory + "/work";
+  TRY(doors.control->make_directory(directory, 0755, std::nullopt));
+  TRY(doors.control->make_directory(work, 0755, std::nullopt));
+  say(options, "asking what exactly that is: the archive's index, the wheels' index");
+  TRY(add_archive(doors, decided, work, contents));
+  TRY(add_python(options, doors, decided, chosen.locks, work, contents));
+  TRY(add_goal(options, doors, contents));
+  tidy(contents);
+  const std::uint64_t bytes = bytes_of(contents.fetched);
+  say(options, fmt::format("{} files, {}", contents.fetched.size(), base::human_bytes(bytes)));
+  if (options.dry_run) return exit_ok;
+  TRY(check_space(directory, bytes, doors.view));
+  if (!TRY(agree(options, fmt::format("Fetch {} into {}?", base::human_bytes(bytes), directory))))
+    return Error(Errc::refused, "not agreed");
+  TRY(fetch(options, doors, directory, contents));
+  TRY(write_down(doors, directory, contents));
+  say(options, fmt::format("the bundle is whole; on the other machine, as root: {}/bringup bundle use {}",
+                           directory, directory));
+  return exit_ok;
+}
+
+}  // namespace bringup::cli

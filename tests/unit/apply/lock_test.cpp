@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Environments with locks, over fake uv and pip.
+#include <bringup/apply/python_env.hpp>
+#include <bringup/steps/lock.hpp>
+
+#include <gmock/gmock.h>
+
+#include "fake_machine.hpp"
+
+namespace bringup::apply {
+namespace {
+
+using fake::put;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kLock = "/env/dl/pylock.toml";
+
+struct LockTest : testing::Test {
+  fake::Machine machine;
+  steps::PlanUser user = machine.user();
+  Json before;
+  LockTest() {
+    put(machine.world.at("/usr/bin/python3"), "", fake::fs::perms(0755));
+    put(machine.world.at("/opt/uv"), "", fake::fs::perms(0755));
+    machine.world.index["numpy"] = {.version = "2.3", .files = {{"numpy/core.py", ""}}};
+    machine.world.index["torch"] = {.version = "2.10.0",
+                                    .needs = {"numpy"},
+                                    .files = {{"torch/version.py", "__version__ = '2.10.0+cu128'\n"}}};
+    make_env();
+  }
+  void make_env() {
+    fake::fs::remove_all(machine.world.at("/env/dl"));
+    EXPECT_TRUE(fake::make_venv(machine.world, "/env/dl", false).success());
+  }
+  Hands hands() {
+    return {.view = machine.view(),
+            .control = &machine,
+            .user = user,
+            .as_user = true,
+            .before = &before,
+            .say = {}};
+  }
+  Result<> done(const steps::InstallWheels& step) {
+    before = remember(step, hands()).value_or(Json::object());
+    return perform(step, hands());
+  }
+  static steps::InstallWheels wheels(const std::string& tool) {
+    return {.env = "/env/dl",
+            .tool = tool,
+            .manager = tool == "uv" ? "/opt/uv" : "",
+            .packages = {"torch==2.10.0"},
+            .index_url = "https://somebody:secret@example.org/whl",
+            .variant = "cu128"};
+  }
+  std::string text() { return fake::slurp(machine.world.at(kLock)); }
+  std::vector<std::string> lines() { return steps::requirements(*steps::parse_lock(text(), "lock")); }
+};
+
+TEST_F(LockTest, WhatIsInstalledIsWrittenDownWithItsHashes) {
+  const steps::InstallWheels step = wheels("uv");
+  const auto performed = done(step);
+  ASSERT_TRUE(performed) << performed.error().message();
+  EXPECT_TRUE(holds(step, hands()).value_or(false));
+  const auto lock = steps::parse_lock(text(), "lock");
+  ASSERT_TRUE(lock) << lock.error().message();
+  EXPECT_EQ(lock->python, "3.11");
+  EXPECT_EQ(lock->variant, "cu128");
+  EXPECT_EQ(lock->asked, step.packages);
+  ASSERT_NE(steps::find_package(*lock, "numpy"), nullptr);
+  EXPECT_EQ(steps::find_package(*lock, "numpy")->files.at(0).sha256, fake::wheel_hash("numpy", "2.3"));
+  EXPECT_THAT(text(), Not(HasSubstr("secret")));
+  ASSERT_TRUE(undo(step, before, hands()));
+  EXPECT_FALSE(machine.view().exists(kLock));
+}
+
+TEST_F(LockTest, WhatIsAddedToAnEnvironmentLeavesItsLock) {
+  ASSERT_TRUE(done(wheels("uv")));
+  const std::string old = text();
+  machine.world.index["pandas"] = {.version = "3.0"};
+  steps::InstallWheels more = wheels("uv");
+  more.packages = {"pandas"};
+  more.variant = "";
+  ASSERT_TRUE(done(more));
+  EXPECT_EQ(text(), old);
+}
+
+TEST_F(LockTest, ALockIsFollowedThoughTheIndexHasNewer) {
+  ASSERT_TRUE(done(wheels("uv")));
+  const std::vector<std::string> locked = lines();
+  machine.world.index["numpy"].version = "2.4";
+  for (const char* tool : {"uv", "pip"}) {
+    make_env();
+    steps::InstallWheels step = wheels(tool);
+    step.packages = locked;
+    EXPECT_FALSE(holds(step, hands()).value_or(true));
+    const auto performed = done(step);
+    ASSERT_TRUE(performed) << performed.error().message();
+    EXPECT_EQ(packages_in("/env/dl", machine.view())->at("numpy"), "2.3");
+    EXPECT_TRUE(holds(step, hands()).value_or(false));
+    EXPECT_FALSE(machine.view().exists("/env/dl/bringup-requirements.txt"));
+    EXPECT_THAT(machine.world.ran.back(), HasSubstr("--no-deps --require-hashes"));
+  }
+}
+
+TEST_F(LockTest, AnotherHashIsRefused) {
+  ASSERT_TRUE(done(wheels("uv")));
+  std::vector<std::string> locked = lines();
+  locked.at(0).replace(locked.at(0).size() - 64, 64, std::string(64, '0'));
+  for (const char* tool : {"uv", "pip"}) {
+    make_env();
+    steps::InstallWheels step = wheels(tool);
+    step.packages = locked;
+    const auto performed = done(step);
+    ASSERT_FALSE(performed);
+    EXPECT_THAT(performed.error().message(), HasSubstr("whose hash was written down"));
+    EXPECT_FALSE(machine.view().exists("/env/dl/bringup-requirements.txt"));
+  }
+}
+
+TEST_F(LockTest, ADirectoryOfWheelsIsAskedInsteadOfAnyIndex) {
+  steps::InstallWheels step = wheels("uv");
+  step.index_url = "/mnt/wheels";
+  ASSERT_TRUE(done(step));
+  std::size_t asked = 0;
+  for (const std::string& line : machine.world.ran) {
+    if (!base::contains(line, "/opt/uv pip")) continue;
+    ++asked;
+    EXPECT_THAT(line, HasSubstr("--no-index --find-links /mnt/wheels"));
+    EXPECT_THAT(line, Not(HasSubstr("--index-url")));
+  }
+  EXPECT_EQ(asked, 2U);
+}
+
+}  // namespace
+}  // namespace bringup::apply
