@@ -79,7 +79,7 @@ Result<Environments> environments(const Options& options, const Doors& doors) {
   const auto of_goal = [&choices](const Named& one) {
     return std::ranges::find(choices, one.env->path, &resolve::EnvChoice::path) != choices.end();
   };
-  std::ranges::stable_partition(out.named, of_goal);
+  std::stable_partition(out.named.begin(), out.named.end(), of_goal);
   for (auto one = out.named.begin(); one != out.named.end(); ++one) {
     if (std::ranges::find(out.named.begin(), one, one->name, &Named::name) != one) one->name = one->env->path;
   }
