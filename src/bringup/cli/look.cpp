@@ -90,7 +90,11 @@ facts::Machine look_here(const Options& options, const Doors& doors, Depth depth
   probe::Options how = options_here(depth.nvml && options.shape.empty());
   how.name_gpu = name_gpu;
   // What is wrong with a goal says the verb that follows it.
-  if (const auto goal = read_goal(options, doors.view)) how.prefix = goal->python_prefix;
+  if (const auto goal = read_goal(options, doors.view)) {
+    how.prefix = goal->python_prefix;
+    for (const goal::EnvGoal& env : goal->envs)
+      how.packages.insert(how.packages.end(), env.packages.begin(), env.packages.end());
+  }
   how.cuda =
       depth.cuda
           ? measure::count_cuda(kDriverDeadline)

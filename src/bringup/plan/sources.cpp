@@ -37,7 +37,7 @@ steps::Step path_file(std::string_view bin) {
 }
 
 // For a shell: as it stands where that is safe, else between quotes.
-std::string quoted(std::string_view text) {
+std::string for_shell(std::string_view text) {
   constexpr std::string_view kSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-@,";
   if (text.find_first_not_of(kSafe) == std::string_view::npos) return std::string(text);
   std::string out = "'";
@@ -48,17 +48,17 @@ std::string quoted(std::string_view text) {
 steps::Step path_block(std::string_view bin, const std::string& home, std::string_view shell,
                        std::string_view file) {
   constexpr std::string_view kWheels = "/site-packages/nvidia/";
-  std::string exports = fmt::format("PATH={}:$PATH", quoted(bin));
+  std::string exports = fmt::format("PATH={}:$PATH", for_shell(bin));
   if (base::contains(bin, kWheels)) {
     const std::string lib = std::string(bin.substr(0, bin.rfind('/'))) + "/lib";
-    exports += fmt::format(" LIBRARY_PATH={}${{LIBRARY_PATH:+:$LIBRARY_PATH}}", quoted(lib));
+    exports += fmt::format(" LIBRARY_PATH={}${{LIBRARY_PATH:+:$LIBRARY_PATH}}", for_shell(lib));
   }
   return {.id = fmt::format("path-{}", shell),
           .kind = steps::EditBlock{.path = home + "/" + std::string(file),
                                    .name = "cuda",
                                    .text = fmt::format(
                                        "case \":$PATH:\" in\n  *:{}:*) ;;\n  *) export {} ;;\nesac\n",
-                                       quoted(bin), exports)},
+                                       for_shell(bin), exports)},
           .why = fmt::format("new {} {} find nvcc", shell, shell == "login" ? "shells" : "windows"),
           .changes = "one marked block; the rest of the file stays byte for byte",
           .as_user = true};

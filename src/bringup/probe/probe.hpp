@@ -34,6 +34,8 @@ struct Options {
   facts::User user;                    // for whom; their home is searched for environments and start files
   std::string
       prefix;  // where the goal puts Python managers and environments; "" for the default in the user's home
+  std::vector<std::string>
+      packages;  // that the goal wants in environments: "requests>=2"; looked for in each
   // What no file below the root says; of a recording it stands in recording.toml.
   std::string kernel;  // uname -r
   std::string arch;    // uname -m

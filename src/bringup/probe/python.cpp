@@ -19,10 +19,13 @@ constexpr std::array<std::string_view, 34> kPackages{
     "bitsandbytes", "vllm",        "deepspeed",       "transformers", "tokenizers", "accelerate", "trl",
     "peft",         "safetensors", "huggingface-hub", "datasets",     "uv",         "pip"};
 
-bool of_interest(std::string_view name) {
-  return std::ranges::any_of(kPackages, [name](std::string_view one) {
-    return one.ends_with('-') ? name.starts_with(one) : name == one;
-  });
+using Names = std::vector<std::string>;
+
+bool of_interest(std::string_view name, const Names& wanted) {
+  return std::ranges::find(wanted, name) != wanted.end() ||
+         std::ranges::any_of(kPackages, [name](std::string_view one) {
+           return one.ends_with('-') ? name.starts_with(one) : name == one;
+         });
 }
 
 std::string normalised(std::string_view name) {
@@ -46,13 +49,21 @@ void refine(const host::View& view, const std::string& site, facts::PythonEnv& e
   }
 }
 
-void read_packages_of(const host::View& view, facts::PythonEnv& env) {
+// "Requests[socks]>=2" -> "requests"
+Names names_of(const std::vector<std::string>& requirements) {
+  Names out;
+  for (const std::string& one : requirements)
+    out.push_back(normalised(one.substr(0, one.find_first_of("=<>!~[; "))));
+  return out;
+}
+
+void read_packages_of(const host::View& view, const Names& wanted, facts::PythonEnv& env) {
   const auto names = view.list(env.site_packages);
   if (!names) return;
   for (const std::string& name : *names) {
     if (!name.ends_with(".dist-info")) continue;
     facts::PythonPackage package = parse_dist_info(name);
-    if (of_interest(package.name) && view.exists(env.site_packages + "/" + name))
+    if (of_interest(package.name, wanted) && view.exists(env.site_packages + "/" + name))
       env.packages.push_back(std::move(package));
   }
   refine(view, env.site_packages, env);
@@ -106,7 +117,8 @@ std::string version_from_site(std::string_view site) {
 }
 
 // A venv has pyvenv.cfg, a conda environment conda-meta/.
-std::optional<facts::PythonEnv> read_env(const host::View& view, const std::string& prefix) {
+std::optional<facts::PythonEnv> read_env(const host::View& view, const std::string& prefix,
+                                         const Names& wanted) {
   const auto config = view.read(prefix + "/pyvenv.cfg");
   const bool conda = !config && view.exists(prefix + "/conda-meta");
   if (!config && !conda) return std::nullopt;
@@ -117,18 +129,19 @@ std::optional<facts::PythonEnv> read_env(const host::View& view, const std::stri
   env.version = config ? value_in(*config, "version") : "";
   if (env.version.empty() && config) env.version = value_in(*config, "version_info");
   if (env.version.empty()) env.version = version_from_site(env.site_packages);
-  read_packages_of(view, env);
+  read_packages_of(view, wanted, env);
   read_built(view, env);
   return env;
 }
 
 class Finder {
  public:
-  Finder(const host::View& view, facts::Machine& machine) : view_(view), machine_(machine) {}
+  Finder(const host::View& view, const std::vector<std::string>& packages, facts::Machine& machine)
+      : view_(view), wanted_(names_of(packages)), machine_(machine) {}
 
   void env(const std::string& prefix) {
     if (std::ranges::any_of(machine_.envs, [&prefix](const auto& one) { return one.path == prefix; })) return;
-    if (auto found = read_env(view_, prefix)) machine_.envs.push_back(std::move(*found));
+    if (auto found = read_env(view_, prefix, wanted_)) machine_.envs.push_back(std::move(*found));
   }
   void envs_in(const std::string& directory) {
     const auto names = view_.list(directory);
@@ -174,7 +187,7 @@ class Finder {
     manager("uv", path);
     if (machine_.managers.empty() || machine_.managers.back().path != path || !path.ends_with("/bin/uv"))
       return;
-    const auto env = read_env(view_, path.substr(0, path.size() - 7));
+    const auto env = read_env(view_, path.substr(0, path.size() - 7), wanted_);
     if (!env) return;
     const auto package = std::ranges::find(env->packages, "uv", &facts::PythonPackage::name);
     if (package != env->packages.end()) machine_.managers.back().version = package->version;
@@ -182,6 +195,7 @@ class Finder {
 
  private:
   const host::View& view_;
+  Names wanted_;
   facts::Machine& machine_;
 };
 
@@ -227,7 +241,8 @@ void read_interpreters(const host::View& view, const std::string& home, facts::M
 }
 
 // The system's own Python, when PyTorch was put into it.
-void read_system_python(const host::View& view, facts::Machine& machine) {
+void read_system_python(const host::View& view, const std::vector<std::string>& packages,
+                        facts::Machine& machine) {
   for (const facts::PythonInterpreter& python : machine.pythons) {
     if (!python.path.starts_with("/usr/")) continue;
     const std::string name = python.path.substr(python.path.find_last_of('/') + 1);
@@ -242,7 +257,7 @@ void read_system_python(const host::View& view, facts::Machine& machine) {
                            .version = python.version,
                            .kind = "system",
                            .site_packages = site};
-      read_packages_of(view, env);
+      read_packages_of(view, names_of(packages), env);
       if (env.torch) machine.envs.push_back(std::move(env));
     }
   }
@@ -302,7 +317,7 @@ facts::PythonPackage parse_dist_info(std::string_view name) {
 void read_python(const host::View& view, const Options& options, facts::Machine& machine) {
   const std::string& home = options.user.home;
   read_interpreters(view, home, machine);
-  Finder finder(view, machine);
+  Finder finder(view, options.packages, machine);
   for (const char* path : {"/usr/local/bin/uv", "/usr/bin/uv"}) finder.uv(path);
   for (const char* path : {"/.local/bin/uv", "/.cargo/bin/uv", "/.local/share/bringup/uv/bin/uv"})
     finder.uv(home + path);
@@ -331,7 +346,7 @@ void read_python(const host::View& view, const Options& options, facts::Machine&
   for (const char* prefix : {"/.venv", "/venv"}) finder.env(home + prefix);
   finder.projects_in(home);
   finder.projects_in("/opt");
-  read_system_python(view, machine);
+  read_system_python(view, options.packages, machine);
 }
 
 }  // namespace bringup::probe
