@@ -106,7 +106,7 @@ TEST_F(Words, UnknownGpuNamesTheNearest) {
 TEST_F(Words, APartThatThereIsNotIsSaidWithAndWithoutAChoice) {
   for (const std::string gpus : {"RTX 4090", "V100 + RTX 5090"}) {
     const std::string shape = file("shape.toml", "gpus = [\"" + gpus + "\"]\nos = \"ubuntu-24.04\"\n");
-    const Ran ran = bringup_program({"plan", "--for", shape, "--why", "tork"});
+    const Ran ran = bringup_program({"plan", "--for", shape, "--why", "torc"});
     EXPECT_EQ(ran.code, 64);
     EXPECT_THAT(ran.err, HasSubstr("did you mean 'torch'?"));
   }

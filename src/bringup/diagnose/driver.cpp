@@ -111,6 +111,19 @@ std::string following(const catalog::Catalog& catalog, const catalog::Branch& br
                      next->number);
 }
 
+// What Secure Boot misses of a module that DKMS signed, and what to do about it.
+std::optional<std::pair<Evidence, std::string>> key_to_trust(const facts::Machine& machine,
+                                                             const facts::ModuleOnDisk& module) {
+  const auto& key = machine.boot.signing_key;
+  if (!key || !*key || (*key)->trust == "enrolled" || !base::contains(module.path, "dkms"))
+    return std::nullopt;
+  return std::pair(
+      seen(fmt::format("mokutil --test-key {}", (*key)->path), (*key)->trust),
+      std::string((*key)->trust == "requested"
+                      ? "reboot with somebody at the console, who confirms the module's key"
+                      : "sudo bringup up: Secure Boot refuses the module until its key is trusted"));
+}
+
 }  // namespace
 
 Looked look_nouveau_bound(const Patient& patient) {
@@ -188,6 +201,9 @@ Looked look_driver_not_loaded(const Patient& patient) {
     sighting.fix = {
         .summary = "the kernel refuses an unsigned module: 'bringup explain secure-boot-unsigned'",
         .steps = {}};
+  } else if (auto refused = key_to_trust(machine, *here)) {
+    sighting.evidence.push_back(std::move(refused->first));
+    sighting.fix = {.summary = std::move(refused->second), .steps = {}};
   }
   return Sightings{std::move(sighting)};
 }

@@ -161,6 +161,21 @@ std::vector<Case> presence() {
        "secure-boot-unsigned",
        Severity::fail,
        {kFirst, kSecond}},
+      {"driver-not-loaded",
+       "ItsKeyIsNotTrusted",
+       sick,
+       [](Setting& s) {
+         unload(s);
+         for (facts::ModuleOnDisk& module : s.machine.driver.modules) {
+           module.signer = "desk";
+           module.path = "/lib/modules/" + module.kernel + "/updates/dkms/nvidia.ko";
+         }
+         s.machine.boot.signing_key = std::optional(facts::SigningKey{.path = "/k", .trust = "none"});
+       },
+       "none",
+       "until its key is trusted",
+       Severity::fail,
+       {kFirst, kSecond}},
       {"driver-not-loaded", "NotOnDiskIsMissing", well, without_any_driver},
       {"driver-not-loaded", "NoGpuWantsIt", well,
        [](Setting& s) {
