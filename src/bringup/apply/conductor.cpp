@@ -95,7 +95,7 @@ Result<> Conductor::tell_and_do(std::size_t index) {
   }
   const auto began = clock_.steady();
   const auto done = do_step(index);
-  const Result<> how = done ? ok : Result<>(done.error());
+  Result<> how = done ? ok : Result<>(done.error());
   const std::lock_guard guard(telling_);
   observer_.step_ends(plan[index], how, seconds_since(began, clock_), done && *done);
   return how;
