@@ -80,6 +80,12 @@ Result<std::vector<std::string>> pending(const steps::Plan& plan, const host::Vi
 // Bytes that a step has left to bring, where an earlier attempt brought some.
 std::uint64_t bytes_left(const steps::FetchModelFile& step, const host::View& view);
 
+// Writes the lock of the environment `env` to `path`, outside of any run, and notes that it is ours.
+Result<> keep_lock(host::Control& control, const Settings& settings, const std::string& env,
+                   const std::string& path, std::string_view text, std::optional<host::Owner> as);
+// Removes the locks of the environments that `plan` fills, those that nobody changed since.
+Result<> take_locks_back(host::Control& control, const Settings& settings, const steps::Plan& plan);
+
 // Where the code is kept that shim asks for when a key is to be confirmed (EnrolKey); absent when none is.
 std::string key_code_path(std::string_view state_directory);
 Result<> forget_key_code(host::Control& control, const Settings& settings);

@@ -160,7 +160,10 @@ Result<int> run_undo(const Options& options, const Doors& doors) {
   if (!TRY(agree(options, fmt::format("Take back {}?", id.empty() ? "the last run" : "run " + id))))
     return Error(Errc::refused, "not agreed");
   const auto observer = make_observer(options, true);
-  return end(options, apply::undo(id, *doors.control, doors.clock, settings_of(options, user), *observer));
+  const apply::Settings settings = settings_of(options, user);
+  auto undone = apply::undo(id, *doors.control, doors.clock, settings, *observer);
+  if (undone) TRY(apply::take_locks_back(*doors.control, settings, undone->plan));
+  return end(options, std::move(undone));
 }
 
 }  // namespace bringup::cli

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
+#include <bringup/cli/change.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/locks.hpp>
 
@@ -133,7 +134,8 @@ Result<> keep_locks(const Options& options, const Doors& doors, const Decided& d
     const auto folder = TRY(doors.view.status(path.substr(0, path.rfind('/'))));
     const auto owner =
         folder.uid == 0 ? std::nullopt : std::optional(host::Owner{.uid = folder.uid, .gid = folder.gid});
-    const auto kept = doors.control->write(path, *text, 0644, owner);
+    const auto kept =
+        apply::keep_lock(*doors.control, settings_of(options, current_user()), env.path, path, *text, owner);
     say(options, kept ? fmt::format("written: {}: the next machine gets the same with it", path)
                       : fmt::format("the lock could not be kept beside the goal: {}; it stands in {}",
                                     kept.error().message(), inside));

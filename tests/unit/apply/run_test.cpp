@@ -290,6 +290,26 @@ TEST_F(RunTest, APlanWhoseNeedsComeLaterIsRefused) {
   EXPECT_FALSE(machine.view().exists("/etc/b"));
 }
 
+TEST_F(RunTest, ALockBesideTheGoalGoesWithItsEnvironmentUnlessSomebodyChangedIt) {
+  const auto wheels = step_of(
+      "wheels",
+      steps::InstallWheels{
+          .env = "/e/dl", .tool = "uv", .manager = "/u", .packages = {}, .index_url = "", .variant = ""});
+  fake::fs::create_directories(machine.settings().state_directory);
+  for (const char* name : {"dl", "own", "changed"}) {
+    const std::string env = std::string("/e/") + (std::string_view(name) == "own" ? "own" : "dl");
+    ASSERT_TRUE(
+        keep_lock(machine, machine.settings(), env, std::string("/etc/pylock.") + name, name, std::nullopt));
+  }
+  put(machine.world.at("/etc/pylock.changed"), "by hand");
+  ASSERT_TRUE(take_locks_back(machine, machine.settings(), plan_of(machine, {wheels})));
+  EXPECT_FALSE(machine.view().exists("/etc/pylock.dl"));
+  EXPECT_EQ(slurp(machine.world.at("/etc/pylock.changed")), "by hand");
+  EXPECT_EQ(slurp(machine.world.at("/etc/pylock.own")), "own") << "another environment's";
+  ASSERT_TRUE(take_locks_back(machine, machine.settings(), plan_of(machine, {wheels})));
+  EXPECT_TRUE(machine.view().exists("/etc/pylock.own"));
+}
+
 TEST(StateDirectory, IsTheSystemsForRootAndTheUsersOtherwise) {
   EXPECT_EQ(default_state_directory(true, "/root", "/x"), "/var/lib/bringup");
   EXPECT_EQ(default_state_directory(false, "/home/a", ""), "/home/a/.local/state/bringup");
