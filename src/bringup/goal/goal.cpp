@@ -28,8 +28,6 @@ constexpr std::array<std::string_view, 3> kReboots{"ask", "auto", "never"};
 constexpr std::array<std::string_view, 1> kRemoves{"never"};
 constexpr std::array<std::string_view, 7> kProfiles{"auto", "none", "tuna", "ustc", "aliyun", "sjtu", "cn"};
 
-constexpr std::string_view kNotYet = "this version does not act on it yet; leave it out";
-
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
