@@ -123,7 +123,13 @@ Result<bool> waits_for_boot(const Options& options, const Doors& doors) {
 
 std::string code_at_the_console(const Options& options, const Doors& doors) {
   const std::string path = apply::key_code_path(state_directory_of(options, current_user()));
-  return std::string(base::trim(doors.view.read(path).value_or("")));
+  const std::string code(base::trim(doors.view.read(path).value_or("")));
+  if (code.empty()) return "";
+  // A request that was answered, or let pass, leaves the file behind where no unit takes it away.
+  const auto looked = look(options, doors, {});
+  const bool asked = looked && looked->machine.boot.signing_key && *looked->machine.boot.signing_key &&
+                     (*looked->machine.boot.signing_key)->trust == "requested";
+  return asked ? code : "";
 }
 
 void tell_next_boot(const Options& options, const Doors& doors) {
