@@ -161,9 +161,11 @@ Result<int> run_undo(const Options& options, const Doors& doors) {
     return Error(Errc::refused, "not agreed");
   const auto observer = make_observer(options, true);
   const apply::Settings settings = settings_of(options, user);
-  auto undone = apply::undo(id, *doors.control, doors.clock, settings, *observer);
-  if (undone) TRY(apply::take_locks_back(*doors.control, settings, undone->plan));
-  return end(options, std::move(undone));
+  const auto undone = apply::undo(id, *doors.control, doors.clock, settings, *observer);
+  const auto unlocked = undone ? apply::take_locks_back(*doors.control, settings, undone->plan) : ok;
+  const int code = TRY(end(options, undone));
+  if (!unlocked) return Error(unlocked.error()).within("the lock beside the goal");
+  return code;
 }
 
 }  // namespace bringup::cli
