@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // apt and dpkg: what is installed, what would happen, installing and removing.
-#include <bringup/apply/packages.hpp>
+#include <bringup/apply/ahead.hpp>
 #include <bringup/base/text.hpp>
 
 #include <fmt/format.h>
@@ -49,12 +49,6 @@ std::vector<Entry> entries_of(std::string_view status) {
   }
   if (!entry.name.empty()) entries.push_back(std::move(entry));
   return entries;
-}
-
-std::vector<std::string> apt_get(std::vector<std::string> words) {
-  std::vector<std::string> argv{"apt-get", "-o", "DPkg::Lock::Timeout=600", "-o", "Acquire::Retries=3"};
-  argv.insert(argv.end(), words.begin(), words.end());
-  return argv;
 }
 
 // Names in the indented lines below a heading of apt's.
@@ -115,7 +109,7 @@ Result<std::string> refresh_index(const std::vector<std::string>& sources, const
 Result<Simulation> simulate(std::vector<std::string> words, const Hands& hands,
                             const std::string& complaints) {
   words.emplace_back("-s");
-  const std::vector<std::string> argv = apt_get(std::move(words));
+  const std::vector<std::string> argv = apt_get(words);
   const host::Outcome outcome = TRY(hands.control->run({.argv = argv, .deadline = kQuestionDeadline}));
   // apt refuses some things by itself; what it says before that tells which
   Simulation simulation = parse_apt_simulation(outcome.out);
@@ -131,14 +125,13 @@ Result<Simulation> simulate(std::vector<std::string> words, const Hands& hands,
 }
 
 // What cannot be told refuses nothing: apt has its own word on it later.
-Result<> check_room_for(const Simulation& simulation, const steps::InstallPackages& step,
-                        const Hands& hands) {
+Result<Room> check_room_for(const Simulation& simulation, const steps::InstallPackages& step,
+                            const Hands& hands) {
   TRY(check_boot_room(step.builds_for, hands.view));
-  if (simulation.exact.empty()) return ok;
-  std::vector<std::string> argv{"apt-cache", "--no-all-versions", "show"};
-  argv.insert(argv.end(), simulation.exact.begin(), simulation.exact.end());
-  const auto answer = hands.view.ask({.argv = argv, .deadline = kQuestionDeadline});
-  return answer && answer->success() ? check_room(parse_apt_sizes(answer->out), hands.view) : ok;
+  Room room = room_for(simulation, hands.view).value_or(Room{});
+  room.archives -= std::min(room.archives, fetched_ahead(hands.view));
+  TRY(check_room(room, hands.view));
+  return room;
 }
 
 bool is_interrupted(const host::View& view, const Database& database) {
@@ -150,6 +143,20 @@ bool is_interrupted(const host::View& view, const Database& database) {
 }
 
 }  // namespace
+
+std::vector<std::string> apt_get(const std::vector<std::string>& words) {
+  std::vector<std::string> argv{"apt-get", "-o", "DPkg::Lock::Timeout=600", "-o", "Acquire::Retries=3"};
+  argv.insert(argv.end(), words.begin(), words.end());
+  return argv;
+}
+
+std::optional<Room> room_for(const Simulation& simulation, const host::View& view) {
+  if (simulation.exact.empty()) return Room{};
+  std::vector<std::string> argv{"apt-cache", "--no-all-versions", "show"};
+  argv.insert(argv.end(), simulation.exact.begin(), simulation.exact.end());
+  const auto answer = view.ask({.argv = argv, .deadline = kQuestionDeadline});
+  return answer && answer->success() ? std::optional(parse_apt_sizes(answer->out)) : std::nullopt;
+}
 
 Database parse_dpkg_database(std::string_view status) {
   const std::vector<Entry> entries = entries_of(status);
@@ -228,25 +235,30 @@ Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
   words.insert(words.end(), step.packages.begin(), step.packages.end());
   const Simulation simulation = TRY(simulate(words, hands, complaints));
   TRY(check_installation(simulation));
-  TRY(check_room_for(simulation, step, hands));
-  std::vector<std::string> argv = apt_get(std::move(words));
+  const Room room = TRY(check_room_for(simulation, step, hands));
+  std::vector<std::string> argv = apt_get(words);
   // A disk that was filled with downloaded packages is nobody's wish: they are not kept.
   for (const char* word : {"-y", "--no-remove", "-o", "Dpkg::Options::=--force-confdef", "-o",
                            "Dpkg::Options::=--force-confold", "-o", "APT::Keep-Downloaded-Packages=false"})
     argv.emplace_back(word);
+  for (const std::string& option : with_fetched_ahead(hands.view)) argv.push_back(option);
+  // Only a module's build takes long enough for anything to be fetched beside it.
+  Ahead ahead(step.builds_for.empty() ? std::vector<std::string>{} : hands.later, room, hands);
   TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
-  return ok;
+  ahead.wait();
+  return hands.later.empty() ? drop_fetched_ahead(hands) : ok;
 }
 
 Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands) {
   TRY(repair_dpkg(hands));
+  TRY(drop_fetched_ahead(hands));
   if (packages.empty()) return ok;
   std::vector<std::string> words{"purge", "-o", "APT::Get::AutomaticRemove=false"};
   if (is_interrupted(hands.view, TRY(dpkg_database(hands.view)))) words.emplace_back("--fix-broken");
   words.insert(words.end(), packages.begin(), packages.end());
   const Simulation simulation = TRY(simulate(words, hands, ""));
   TRY(check_removal(simulation, {packages.begin(), packages.end()}));
-  std::vector<std::string> argv = apt_get(std::move(words));
+  std::vector<std::string> argv = apt_get(words);
   argv.emplace_back("-y");
   TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
   return ok;

@@ -39,10 +39,21 @@ Hands Conductor::hands_for(const steps::Step& step, bool again) {
           }};
 }
 
+std::vector<std::string> Conductor::packages_after(std::size_t index) const {
+  std::vector<std::string> packages;
+  for (std::size_t i = index + 1; i < log_.steps.size(); ++i) {
+    const auto* step = std::get_if<steps::InstallPackages>(&log_.run.plan.steps[i].kind);
+    if (step != nullptr && step->manager == "apt")
+      packages.insert(packages.end(), step->packages.begin(), step->packages.end());
+  }
+  return packages;
+}
+
 Result<> Conductor::perform_and_look(std::size_t index, bool again) {
   const steps::Step& step = log_.run.plan.steps[index];
   Hands hands = hands_for(step, again);
   if (log_.steps[index].before) hands.before = &*log_.steps[index].before;
+  hands.later = packages_after(index);
   TRY(std::visit([&hands](const auto& kind) { return perform(kind, hands); }, step.kind));
   if (changes_sources(step)) index_is_fresh_ = false;
   hands.again = false;
@@ -58,6 +69,7 @@ Result<bool> Conductor::do_step(std::size_t index) {
   const bool again = progress.open();
   Hands hands = hands_for(step, again);
   if (progress.before) hands.before = &*progress.before;
+  hands.later = packages_after(index);
   const bool now = TRY(std::visit([&hands](const auto& kind) { return holds(kind, hands); }, step.kind));
   if (now && again) {
     TRY(std::visit([&hands](const auto& kind) { return settle(kind, hands); }, step.kind));

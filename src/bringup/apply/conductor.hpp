@@ -32,6 +32,7 @@ class Conductor {
   Hands hands_for(const steps::Step& step, bool again);
   Result<bool> do_step(std::size_t index);
   Result<> tell_and_do(std::size_t index);
+  std::vector<std::string> packages_after(std::size_t index) const;
   Result<> perform_and_look(std::size_t index, bool again);
   Result<> take_back(std::size_t index);
   bool goes_with_its_env(std::size_t index) const;

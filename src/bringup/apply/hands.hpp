@@ -27,6 +27,8 @@ struct Hands {
   std::string_view hub = {};           // of Settings
   std::string_view state = {};         // the directory, of Settings; "" while only looking
   std::chrono::seconds patience{0};    // of Settings
+  std::vector<std::string> later =
+      {};  // packages that later steps of the run take by apt from the same sources
   std::function<void(std::string_view)> say;
 
   std::optional<host::Owner> owner() const {

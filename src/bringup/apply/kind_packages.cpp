@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kinds of step about the system's packages and kernel modules.
-#include <bringup/apply/packages.hpp>
+#include <bringup/apply/ahead.hpp>
 #include <bringup/base/text.hpp>
 
 #include <fmt/format.h>
@@ -228,6 +228,7 @@ Result<Json> remember(const steps::InstallPackages& step, const Hands& hands) {
   return before;
 }
 Result<> settle(const steps::InstallPackages& step, const Hands& hands) {
+  if (is_apt(step.manager) && hands.later.empty()) TRY(drop_fetched_ahead(hands));
   return mark_brought(step, hands);
 }
 Result<> perform(const steps::InstallPackages& step, const Hands& hands) {

@@ -44,7 +44,7 @@ Result<> take_away(const std::string& path, const Json& before, const Hands& han
 }
 
 Result<> run_long(std::vector<std::string> argv, const Hands& hands) {
-  TRY(run_well(hands, {.argv = std::move(argv), .deadline = kWheelsDeadline}));
+  TRY(run_well(hands, {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = true}));
   return ok;
 }
 

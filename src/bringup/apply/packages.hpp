@@ -52,11 +52,16 @@ Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands
 // Finishes what an interrupted dpkg left, when there is something.
 Result<> repair_dpkg(const Hands& hands);
 
+// The words of an apt-get that waits for dpkg's lock and asks again where a network stumbles.
+std::vector<std::string> apt_get(const std::vector<std::string>& words);
+
 // space.cpp
 struct Room {
   std::uint64_t archives = 0;  // bytes to fetch
   std::uint64_t unpacked = 0;  // bytes on the disk afterwards
 };
+// What apt's packages take; none when apt does not tell. (apt.cpp)
+std::optional<Room> room_for(const Simulation& simulation, const host::View& view);
 // Of what `apt-cache show` prints.
 Room parse_apt_sizes(std::string_view output);
 // Errc::io when a file system has too little room for packages, or for the start images that are written

@@ -15,6 +15,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -127,12 +128,23 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return out;
 }
 
+// Niceness counts within a session alone where the kernel groups by session (sched(7), autogroup), so the
+// group is told as well; where there are no such groups, there is no such file.
+void give_way() {
+  (void)::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + 10);
+  const int group = ::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
+  if (group < 0) return;
+  [[maybe_unused]] const ssize_t told = ::write(group, "10", 2);
+  ::close(group);
+}
+
 // Between fork and exec: only calls that are safe there. Reports the errno of what failed through `failure`.
 [[noreturn]] void become(const Command& command, pid_t parent, int in, int out, int err, int failure,
                          const char* program, char* const* argv, char* const* env) {
   const std::optional<RunAs>& as = command.as;
   ::setpgid(0, 0);
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) (void)std::signal(number, SIG_DFL);
+  if (command.gives_way) give_way();
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -212,7 +224,8 @@ class Child {
   }
   bool must_stop() {
     late_ = Steady::now() >= ends_;
-    return late_ || (interrupted() && !command_.finish_when_interrupted);
+    const bool unwanted = command_.no_longer != nullptr && *command_.no_longer;
+    return late_ || unwanted || (interrupted() && !command_.finish_when_interrupted);
   }
   void drain(Fd& from, std::string& to) {
     std::array<char, 65536> buffer{};

@@ -43,6 +43,8 @@ void furnish(Machine& machine) {
   world.archive["dkms"] = {.version = "3", .needs = {"make"}, .files = {{"/usr/sbin/dkms", "dkms"}}};
   world.archive["nvidia-driver"] = {.version = "535", .needs = {"dkms", "libcuda1"}, .builds_module = true};
   world.archive["libcuda1"] = {.version = "535", .files = {{"/usr/lib/libcuda.so.1", "cuda"}}};
+  world.archive["tools"] = {
+      .version = "1", .needs = {"make"}, .files = {{"/usr/bin/tools", "tools"}}, .kib = 2};
   world.index["uv"] = {.version = "0.13.8"};
   world.index["numpy"] = {.version = "2.3", .files = {{"numpy/core.py", "numpy"}}};
   world.index["torch"] = {.version = "2.10.0",
@@ -95,6 +97,9 @@ steps::Plan whole_plan(const Machine& machine) {
                                                   .packages = {"make", "nvidia-driver"},
                                                   .dnf_module = "",
                                                   .builds_for = {kKernel}}),
+       step_of("tools",
+               steps::InstallPackages{
+                   .manager = "apt", .packages = {"tools"}, .dnf_module = "", .builds_for = {}}),
        step_of("local",
                steps::InstallFromRepositoryFile{.path = "/root/repo.deb",
                                                 .sha256 = base::sha256_hex("4 cuda-repo-debian12-13-0-local"),

@@ -86,6 +86,13 @@ inline std::vector<std::string> plain_words(const std::vector<std::string>& argv
   }
   return words;
 }
+// What follows `start` in the word that begins with it; "" without one.
+inline std::string after(const std::vector<std::string>& argv, std::string_view start) {
+  for (const std::string& one : argv) {
+    if (one.starts_with(start)) return one.substr(start.size());
+  }
+  return {};
+}
 inline bool has_word(const std::vector<std::string>& argv, std::string_view word) {
   for (const std::string& one : argv) {
     if (one == word) return true;
@@ -263,6 +270,14 @@ inline host::Outcome apt_install(World& world, const std::vector<std::string>& a
     out += "Inst " + name + " (" + world.archive.at(name).version + " fake [amd64])\n";
   if (has_word(argv, "-s")) return said(0, out);
   if (!world.failure.empty()) return said(100, "", world.failure);
+  if (has_word(argv, "--download-only")) {
+    const std::string place = after(argv, "Dir::Cache::archives=");
+    for (const std::string& name : transaction.installs) {
+      put(world.at(place + "/" + name + ".deb"), std::string(world.archive.at(name).kib * 512, 'a'));
+      if (world.half) throw Died{};
+    }
+    return said(0, out);
+  }
   std::vector<std::string> brought;
   for (const std::string& name : transaction.installs) {
     if (!packages.all.contains(name)) brought.push_back(name);
