@@ -89,6 +89,11 @@ def tokens_of(prompt, length):
     return min(ASK["tokens"], length - prompt - 1)
 
 
+def dealt_out(torch, parts):
+    """A smoke's model fits on one GPU many times over: its parts are dealt out, so that every GPU has some."""
+    return [(part, index * torch.cuda.device_count() // len(parts)) for index, part in enumerate(parts)]
+
+
 def tell_generated(generator, job):
     """What is generated, piece by piece; of a smoke twice, and both must be the same."""
     texts = []
@@ -113,12 +118,20 @@ def tell_generated(generator, job):
          prompt_seconds=float(last["time_prefill"]), seconds=float(last["time_generate"]))
 
 
+def check_spread(torch, devices):
+    """`devices`: the GPU that each part of a smoke's model is on; all must have one, and memory for it."""
+    gpus = range(torch.cuda.device_count())
+    idle = [str(gpu) for gpu in gpus if gpu not in devices or torch.cuda.memory_allocated(gpu) == 0]
+    if ASK["smoke"] and idle:
+        raise RuntimeError("nothing of the model is on GPU " + ", ".join(idle))
+
+
 def end_of_generation(torch):
     for gpu in range(torch.cuda.device_count()):
         tell("memory", gpu=gpu, peak_bytes=torch.cuda.max_memory_reserved(gpu))
 
 
-def make_model(directory):
+def make_model(directory, layers=2):
     """A Llama of random weights that is small enough for a CPU, with a tokenizer trained on its own data."""
     import torch
     from safetensors.torch import save_file
@@ -139,7 +152,7 @@ def make_model(directory):
     tokenizer.train_from_iterator([prompt_of(row) + row["output"] for row in rows], trainer)
     tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     tokenizer.save(os.path.join(directory, "tokenizer.json"))
-    vocabulary, width, layers, heads, inner = 512, 128, 2, 4, 256
+    vocabulary, width, heads, inner = 512, 128, 4, 256
     config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": vocabulary,
               "hidden_size": width, "intermediate_size": inner, "num_hidden_layers": layers,
               "num_attention_heads": heads, "num_key_value_heads": 2, "hidden_act": "silu",
@@ -182,7 +195,7 @@ def begin():
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if "RANK" not in os.environ:
         if ASK["smoke"] and not os.path.exists(os.path.join(ASK["model"], "model.safetensors")):
-            make_model(ASK["model"])
+            make_model(ASK["model"], 2 * max(1, gpus if ASK["method"] == "generate" else 1))
         if gpus > 1 and ASK["method"] != "generate":
             words = sys.orig_argv
             script = words[words.index("-c") + 1]
