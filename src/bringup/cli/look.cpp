@@ -89,6 +89,7 @@ namespace {
 facts::Machine look_here(const Options& options, const Doors& doors, Depth depth) {
   probe::Options how = options_here(depth.nvml && options.shape.empty());
   how.name_gpu = name_gpu;
+  how.glibc = probe::glibc_of_process();
   // What is wrong with a goal says the verb that follows it.
   if (const auto goal = read_goal(options, doors.view)) {
     how.prefix = goal->python_prefix;

@@ -32,7 +32,8 @@ Result<std::string> read_fd(const Fd& fd, std::string_view path, std::uint64_t o
   std::string text;
   std::size_t size = 0;  // of what was read; the text has room behind it
   while (size < most) {
-    const std::size_t want = std::min(size < kSmall ? kSmall : kLarge, most - size);
+    const std::uint64_t left = whole > size ? whole - size : size < kSmall ? kSmall : kLarge;
+    const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, most - size));
     text.resize(size + want);
     // /proc and /sys files cannot always be read at an offset; those are read from the start
     const ssize_t got = offset + size == 0 || offset == 0
@@ -185,7 +186,8 @@ Result<FileStatus> RootedFiles::status(std::string_view path) const {
   const std::string place = TRY(locate(path, false));
   struct stat info {};
   if (::lstat(place.c_str(), &info) != 0) {
-    if (link_files_ && target_of(place))
+    const std::size_t slash = place.rfind('/');
+    if (link_files_ && target_in(place.substr(0, slash), place.substr(slash + 1)))
       return FileStatus{.kind = FileStatus::Kind::link, .mode = 0777, .uid = 0, .gid = 0, .size = 0};
     return from_errno(errno, path);
   }

@@ -130,12 +130,20 @@ void read_apt_sources(const host::View& view, const facts::Os& os, facts::Packag
 
 std::vector<facts::Package> parse_dpkg_status(std::string_view text) {
   std::vector<facts::Package> packages;
-  facts::Package package;
-  bool installed = false;
+  std::string_view name;
+  std::string_view status;
+  std::string_view version;
+  std::string_view architecture;
+  // Most packages are nothing to us, and cost no copy.
   const auto keep = [&] {
-    if (installed && of_interest(package.name)) packages.push_back(package);
-    package = {};
-    installed = false;
+    facts::Package package;
+    if (of_interest(name) && read_status(status, package)) {
+      package.name = std::string(name);
+      package.version = std::string(version);
+      package.architecture = std::string(architecture);
+      packages.push_back(std::move(package));
+    }
+    name = status = version = architecture = {};
   };
   // By hand and not with lines(): the file has megabytes, and most of its lines are nothing to us.
   while (!text.empty()) {
@@ -144,14 +152,14 @@ std::vector<facts::Package> parse_dpkg_status(std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty())
       keep();
-    else if (line[0] == 'P' && value_of(line, "Package"))
-      package.name = std::string(*value_of(line, "Package"));
-    else if (line[0] == 'S' && value_of(line, "Status"))
-      installed = read_status(*value_of(line, "Status"), package);
-    else if (line[0] == 'V' && value_of(line, "Version"))
-      package.version = std::string(*value_of(line, "Version"));
-    else if (line[0] == 'A' && value_of(line, "Architecture"))
-      package.architecture = std::string(*value_of(line, "Architecture"));
+    else if (line[0] == 'P')
+      name = value_of(line, "Package").value_or(name);
+    else if (line[0] == 'S')
+      status = value_of(line, "Status").value_or(status);
+    else if (line[0] == 'V')
+      version = value_of(line, "Version").value_or(version);
+    else if (line[0] == 'A')
+      architecture = value_of(line, "Architecture").value_or(architecture);
   }
   keep();
   std::ranges::sort(packages, by_name);

@@ -39,6 +39,8 @@ struct Options {
   // What no file below the root says; of a recording it stands in recording.toml.
   std::string kernel;  // uname -r
   std::string arch;    // uname -m
+  std::string
+      glibc;  // that this process runs on, where that is the machine's; "" to look for it in the files
   int cpus = 0;
   std::vector<std::string>
       environment;  // "CUDA_VISIBLE_DEVICES=0": the variables of kEnvironment that are set
@@ -52,6 +54,7 @@ inline constexpr std::string_view kEnvironment[] = {
     "PYTHONPATH",      "VIRTUAL_ENV", "CONDA_PREFIX", "NVIDIA_VISIBLE_DEVICES"};
 // Fills in kernel, arch, cpus and environment of the process that runs.
 void fill_from_process(Options& options);
+std::string glibc_of_process();  // "2.36"
 
 facts::Machine look(const host::View& view, const Options& options);
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <gnu/libc-version.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -218,7 +219,7 @@ void read_system(const host::View& view, const Options& options, facts::Machine&
   machine.cpus = options.cpus;
   machine.user = options.user;
   read_kernels(view, machine.kernel);
-  machine.glibc = read_glibc(view);
+  machine.glibc = options.glibc.empty() ? read_glibc(view) : facts::Reading<std::string>(options.glibc);
   machine.gcc = read_gcc(view);
   machine.compilers = read_compilers(view, machine.gcc);
   machine.secure_boot = read_secure_boot(view);
@@ -234,6 +235,11 @@ void read_system(const host::View& view, const Options& options, facts::Machine&
   else
     machine.shm_bytes = space.error();
   read_limits(view, machine);
+}
+
+std::string glibc_of_process() {
+  const auto version = base::Version::parse(::gnu_get_libc_version());
+  return version ? fmt::format("{}.{}", version->major(), version->minor()) : "";
 }
 
 void fill_from_process(Options& options) {
