@@ -76,6 +76,8 @@ class Reader {
     if (value == nullptr || value->array() == nullptr) return out;
     for (const Toml& one : *value->array()) {
       if (one.text() == nullptr) return wrong(one, fmt::format("{}: expected texts", key));
+      const bool of_one_line = std::ranges::all_of(*one.text(), [](char c) { return c >= ' ' && c != 0x7f; });
+      if (!of_one_line) return wrong(one, fmt::format("{}: no text that belongs here", key));
       out.push_back(*one.text());
     }
     return out;
@@ -191,9 +193,12 @@ std::string file_name(const LockedFile& file) {
   const std::string_view last = path.substr(path.rfind('/') + 1);
   std::string out;
   for (std::size_t i = 0; i < last.size(); ++i) {
-    const auto byte = last[i] == '%' ? base::to_hex(last.substr(i + 1, 2)) : std::nullopt;
-    out += byte ? static_cast<char>(*byte) : last[i];
-    if (byte) i += 2;
+    const bool coded = last[i] == '%' && i + 2 < last.size();
+    const auto byte = coded ? base::to_hex(last.substr(i + 1, 2)) : std::nullopt;
+    // What is no name of a file stays as it is: "%2F" would lead elsewhere.
+    const bool plain = byte && *byte > ' ' && *byte < 0x7f && *byte != '/';
+    out += plain ? static_cast<char>(*byte) : last[i];
+    if (plain) i += 2;
   }
   return out;
 }

@@ -54,6 +54,7 @@ TEST(Lock, AnAddressIsDecodedToAName) {
   EXPECT_EQ(file_name({.url = "https://d.org/whl/torch-2.14.1%2Bcpu-cp311.whl#sha256=1"}),
             "torch-2.14.1+cpu-cp311.whl");
   EXPECT_EQ(file_name({.url = "https://d.org/whl/a%"}), "a%");
+  EXPECT_EQ(file_name({.url = "https://d.org/whl/..%2F..%2fetc%00"}), "..%2F..%2fetc%00");
   EXPECT_EQ(file_name({.url = ""}), "");
 }
 
@@ -69,6 +70,7 @@ TEST(Lock, WhatCouldSayMoreThanAPackageIsRefused) {
   const std::string good = to_toml(*lock);
   const std::vector<Hostile> table{
       {"name = \"idna\"", "name = \"idna\\n--index-url=http://evil\"", "name: no text that belongs here"},
+      {"asked = [\"idna\"]", "asked = [\"idna\\n-e .\"]", "asked: no text that belongs here"},
       {"name = \"idna\"", "name = \"-e\"", "name: no text that belongs here"},
       {"version = \"3.20\"", "version = \"3.20 --trusted-host x\"", "version: no text that belongs here"},
       {"sha256 = \"aaaa", "sha256 = \"AAAA", "sha256: no text that belongs here"},
