@@ -2,6 +2,7 @@
 // dnf and rpm: what is installed, what would happen, installing and removing.
 #include <bringup/apply/packages.hpp>
 #include <bringup/base/text.hpp>
+#include <bringup/base/toml.hpp>
 
 #include <fmt/format.h>
 
@@ -116,26 +117,78 @@ bool has_versionlock(const host::View& view) {
          base::contains(view.link("/usr/bin/dnf").value_or(""), "dnf5");  // which has it built in
 }
 
-// "name-epoch:version-release.*" lines of dnf 4, `name = "x"` of dnf 5.
-Result<std::vector<std::string>> version_locked(const std::vector<std::string>& packages,
-                                                const host::View& view) {
-  std::string text;
-  for (const char* path : {"/etc/dnf/plugins/versionlock.list", "/etc/dnf/versionlock.toml"}) {
-    const auto list = view.read(path);
-    if (!list && list.error().code() != Errc::absent) return list.error();
-    if (list) text += *list + "\n";
+bool is_meant(const VersionLock& lock, std::string_view package) {
+  if (lock.name == package) return true;
+  if (package.find('*') == std::string_view::npos) return false;
+  const std::string text = lock.name + "-" + lock.version;
+  // The first part at the front, the last at the end, those between wherever they come next.
+  const auto parts = base::split(package, '*');
+  if (!text.starts_with(parts.front()) || !text.ends_with(parts.back())) return false;
+  std::size_t at = parts.front().size();
+  for (std::size_t i = 1; i + 1 < parts.size(); ++i) {
+    at = text.find(parts[i], at);
+    if (at == std::string::npos) return false;
+    at += parts[i].size();
   }
-  std::vector<std::string> locked;
-  for (const std::string& package : packages) {
-    const bool found = std::ranges::any_of(base::lines(text), [&package](std::string_view line) {
-      if (line == fmt::format("name = \"{}\"", package)) return true;
-      const std::size_t after = package.size() + 1;
-      return line.starts_with(package + "-") && line.size() > after && line[after] >= '0' &&
-             line[after] <= '9';
-    });
-    if (found) locked.push_back(package);
+  return at + parts.back().size() <= text.size();
+}
+
+namespace {
+
+// "name-epoch:version-release.*" lines of dnf 4; a '!' excludes a version, which is no lock.
+void read_lock_list(std::string_view text, std::vector<VersionLock>& out) {
+  for (std::string_view line : base::lines(text)) {
+    line = base::trim(line);
+    if (line.empty() || line.starts_with('#') || line.starts_with('!')) continue;
+    if (line.ends_with(".*")) line.remove_suffix(2);
+    const std::size_t release = line.rfind('-');
+    const std::size_t version =
+        release == std::string_view::npos || release == 0 ? release : line.rfind('-', release - 1);
+    const bool whole = version != std::string_view::npos && version > 0 && version + 1 < line.size() &&
+                       line[version + 1] >= '0' && line[version + 1] <= '9';
+    if (whole)
+      out.push_back(
+          {.name = std::string(line.substr(0, version)), .version = std::string(line.substr(version + 1))});
+    else
+      out.push_back({.name = std::string(line), .version = ""});
   }
-  return locked;
+}
+
+std::string text_at(const base::Toml& table, std::string_view key) {
+  const base::Toml* value = table.find(key);
+  return value == nullptr || value->text() == nullptr ? "" : *value->text();
+}
+
+// dnf 5's: [[packages]] with a name and conditions on "evr"; "!=" excludes a version, which is no lock.
+void read_lock_table(const base::Toml& file, std::vector<VersionLock>& out) {
+  const base::Toml* packages = file.find("packages");
+  if (packages == nullptr || packages->array() == nullptr) return;
+  for (const base::Toml& package : *packages->array()) {
+    VersionLock lock{.name = text_at(package, "name"), .version = ""};
+    const base::Toml* conditions = package.find("conditions");
+    bool excludes = lock.name.empty();
+    if (conditions != nullptr && conditions->array() != nullptr) {
+      for (const base::Toml& one : *conditions->array()) {
+        excludes = excludes || text_at(one, "comparator") == "!=";
+        if (text_at(one, "comparator") == "=") lock.version = text_at(one, "value");
+      }
+    }
+    if (!excludes) out.push_back(std::move(lock));
+  }
+}
+
+}  // namespace
+
+Result<std::vector<VersionLock>> version_locks(const host::View& view) {
+  std::vector<VersionLock> out;
+  const auto list = view.read("/etc/dnf/plugins/versionlock.list");
+  if (!list && list.error().code() != Errc::absent) return list.error();
+  if (list) read_lock_list(*list, out);
+  constexpr const char* kTable = "/etc/dnf/versionlock.toml";
+  const auto table = view.read(kTable);
+  if (!table && table.error().code() != Errc::absent) return table.error();
+  if (table) read_lock_table(TRY(base::parse_toml(*table, kTable)), out);
+  return out;
 }
 
 }  // namespace bringup::apply

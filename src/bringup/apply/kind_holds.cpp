@@ -12,9 +12,37 @@ namespace {
 
 constexpr std::string_view kPlugin = "python3-dnf-plugin-versionlock";
 
-// Which of the step's packages are held now.
+std::string plugin_of(const steps::HoldPackages& step) {
+  return step.plugin.empty() ? std::string(kPlugin) : step.plugin;
+}
+
+// The names that dnf keeps, of what the step means.
+Result<std::vector<std::string>> locked_of(const std::vector<std::string>& packages, const host::View& view) {
+  std::vector<std::string> out;
+  for (const VersionLock& lock : TRY(version_locks(view))) {
+    const bool meant = std::ranges::any_of(
+        packages, [&lock](const std::string& package) { return is_meant(lock, package); });
+    if (meant && std::ranges::find(out, lock.name) == out.end()) out.push_back(lock.name);
+  }
+  return out;
+}
+
+// What of the step is not kept yet: a pattern is, when anything that it means is.
+Result<std::vector<std::string>> not_locked(const std::vector<std::string>& packages,
+                                            const host::View& view) {
+  std::vector<std::string> out;
+  const auto locks = TRY(version_locks(view));
+  for (const std::string& package : packages) {
+    const bool kept =
+        std::ranges::any_of(locks, [&package](const VersionLock& lock) { return is_meant(lock, package); });
+    if (!kept) out.push_back(package);
+  }
+  return out;
+}
+
+// Which packages are held now, of what the step means.
 Result<std::vector<std::string>> held_of(const steps::HoldPackages& step, const host::View& view) {
-  if (step.manager != "apt") return version_locked(step.packages, view);
+  if (step.manager != "apt") return locked_of(step.packages, view);
   const std::string status = TRY(view.read("/var/lib/dpkg/status"));
   std::vector<std::string> held;
   std::string name;
@@ -40,14 +68,20 @@ Result<> run_on(std::vector<std::string> argv, const std::vector<std::string>& p
   return ok;
 }
 
-Result<> need_versionlock(const Hands& hands) {
+Result<> need_versionlock(const std::string& plugin, const Hands& hands) {
   if (has_versionlock(hands.view)) return ok;
-  const auto installed = dnf_install({std::string(kPlugin)}, hands);
+  const auto installed = dnf_install({plugin}, hands);
   if (installed) return ok;
   return Error(installed.error().code() == Errc::cancelled ? Errc::cancelled : Errc::unsupported,
                fmt::format("dnf cannot hold packages without its versionlock plugin, and that could not be "
                            "installed: do 'dnf install {}' and go on; {}",
-                           kPlugin, installed.error().message()));
+                           plugin, installed.error().message()));
+}
+
+// What of the step is still to be held.
+Result<std::vector<std::string>> missing_of(const steps::HoldPackages& step, const host::View& view) {
+  if (step.manager != "apt") return not_locked(step.packages, view);
+  return without(step.packages, TRY(held_of(step, view)));
 }
 
 std::string module_key(std::string_view module) {
@@ -70,20 +104,19 @@ std::vector<std::string> strings_of(const Json& before, const char* key) {
 }  // namespace
 
 Result<bool> holds(const steps::HoldPackages& step, const Hands& hands) {
-  const auto held = TRY(held_of(step, hands.view));
-  return without(step.packages, held).empty();
+  return TRY(missing_of(step, hands.view)).empty();
 }
 Result<Json> remember(const steps::HoldPackages& step, const Hands& hands) {
   return Json{{"held", TRY(held_of(step, hands.view))},
               {"versionlock", step.manager == "apt" || has_versionlock(hands.view)}};
 }
 Result<> perform(const steps::HoldPackages& step, const Hands& hands) {
-  const auto missing = without(step.packages, TRY(held_of(step, hands.view)));
+  const auto missing = TRY(missing_of(step, hands.view));
   if (step.manager == "apt") {
     TRY(repair_dpkg(hands));
     return run_on({"apt-mark", "hold"}, missing, hands);
   }
-  TRY(need_versionlock(hands));
+  TRY(need_versionlock(plugin_of(step), hands));
   return run_on({"dnf", "-y", "versionlock", "add"}, missing, hands);
 }
 Result<> undo(const steps::HoldPackages& step, const Json& before, const Hands& hands) {
@@ -92,8 +125,8 @@ Result<> undo(const steps::HoldPackages& step, const Json& before, const Hands& 
   if (!ours.empty()) TRY(run_on({"dnf", "-y", "versionlock", "delete"}, ours, hands));
   if (before.value("versionlock", true)) return ok;
   const Database database = TRY(rpm_database(hands.view));
-  if (!database.contains(kPlugin)) return ok;
-  TRY(dnf_remove({std::string(kPlugin)}, hands));
+  if (!database.contains(plugin_of(step))) return ok;
+  TRY(dnf_remove({plugin_of(step)}, hands));
   return hands.control->remove_file("/etc/dnf/plugins/versionlock.list", std::nullopt);
 }
 

@@ -76,9 +76,15 @@ Result<Database> rpm_database(const host::View& view);
 Simulation parse_dnf_simulation(std::string_view output);
 Result<> dnf_install(const std::vector<std::string>& packages, const Hands& hands);
 Result<> dnf_remove(const std::vector<std::string>& packages, const Hands& hands);
-// Names that dnf's versionlock keeps, of `packages`.
-Result<std::vector<std::string>> version_locked(const std::vector<std::string>& packages,
-                                                const host::View& view);
+// A package that dnf's versionlock keeps, and its version: "nvidia-open", "3:580.95.05-1.el10".
+struct VersionLock {
+  std::string name;
+  std::string version;
+};
+// All that are kept; dnf 4's list and dnf 5's.
+Result<std::vector<VersionLock>> version_locks(const host::View& view);
+// Whether the lock is meant by a name, or by a pattern of "name-version" in which '*' is anything.
+bool is_meant(const VersionLock& lock, std::string_view package);
 bool has_versionlock(const host::View& view);
 
 // kernel_modules.cpp

@@ -38,7 +38,7 @@ void fields(K& kind, F&& visit) {
     visit("manager", kind.manager), visit("packages", kind.packages), visit("dnf_module", kind.dnf_module),
         visit("builds_for", kind.builds_for);
   if constexpr (std::is_same_v<T, HoldPackages>)
-    visit("manager", kind.manager), visit("packages", kind.packages);
+    visit("manager", kind.manager), visit("packages", kind.packages), visit("plugin", kind.plugin, true);
   if constexpr (std::is_same_v<T, LoadModule>) visit("module", kind.module);
   if constexpr (std::is_same_v<T, InstallFromRepositoryFile>)
     visit("path", kind.path), visit("sha256", kind.sha256), visit("packages", kind.packages);

@@ -65,7 +65,9 @@ struct InstallFromRepositoryFile {
 // Keeps the system's manager from replacing these packages by itself.
 struct HoldPackages {
   std::string manager;
-  std::vector<std::string> packages;
+  std::vector<std::string> packages;  // names; for dnf patterns of name and version as well: "*nvidia*580*"
+  std::string plugin =
+      {};  // the package that dnf needs for it, installed where it is missing; "" for the usual
   bool operator==(const HoldPackages&) const = default;
 };
 

@@ -203,8 +203,17 @@ inline host::Outcome dnf_versionlock(World& world, const std::vector<std::string
   const std::string text = slurp(file);
   for (const auto line : base::lines(text)) lines.insert(std::string(line));
   for (std::size_t i = 2; i < words.size(); ++i) {
-    const std::string line = words[i] + "-0:1.0-1.*";
-    words[1] == "add" ? (void)lines.insert(line) : (void)lines.erase(line);
+    // A pattern of name and version locks what the archive has of it; a name in any version is taken out.
+    if (const auto star = words[i].rfind('*', words[i].size() - 2); star != std::string::npos) {
+      const std::string branch = words[i].substr(star + 1, words[i].size() - star - 2);
+      for (const auto& [name, package] : world.archive) {
+        if (package.version.starts_with(branch)) lines.insert(name + "-3:" + package.version + "-1.*");
+      }
+      continue;
+    }
+    if (words[1] == "add") lines.insert(words[i] + "-0:1.0-1.*");
+    if (words[1] != "add")
+      std::erase_if(lines, [&](const std::string& line) { return line.starts_with(words[i] + "-"); });
   }
   std::string out;
   for (const std::string& line : lines) out += line + "\n";

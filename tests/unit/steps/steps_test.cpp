@@ -136,8 +136,8 @@ TEST(PlanFile, RefusesEveryMissingKey) {
       EXPECT_THAT(refusal([i, &key = key](auto& damaged) { damaged["steps"][i].erase(key); }),
                   HasSubstr(key));
     for (const auto& [key, value] : json["steps"][i]["do"].items()) {
-      const bool added =
-          key == "find_links" || (key == "index_url" && json["steps"][i]["kind"] == "install-uv");
+      const bool added = key == "find_links" || key == "plugin" ||
+                         (key == "index_url" && json["steps"][i]["kind"] == "install-uv");
       if (added) continue;
       EXPECT_THAT(refusal([i, &key = key](auto& damaged) { damaged["steps"][i]["do"].erase(key); }),
                   HasSubstr(key + " is missing"));
@@ -151,9 +151,10 @@ TEST(PlanFile, ReadsStepsWithoutTheKeysThatWereAddedLater) {
   std::size_t without = 0;
   for (ordered_json& step : json["steps"]) {
     without += step["do"].erase("find_links");
+    without += step["do"].erase("plugin");
     if (step["kind"] == "install-uv") without += step["do"].erase("index_url");
   }
-  EXPECT_EQ(without, 2U);
+  EXPECT_EQ(without, 3U);
   const auto plan = parse_plan(json.dump());
   ASSERT_TRUE(plan) << plan.error().message();
   EXPECT_EQ(*plan, whole());
