@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -97,7 +98,8 @@ bool may_have_all(const std::vector<std::string>& wanted, const Gpu& row) {
 const Gpu* by_words(const std::vector<Gpu>& gpus, const std::vector<std::string>& wanted) {
   const Gpu* best = nullptr;
   for (const Gpu& row : gpus) {
-    if (!row.compute || !may_have_all(wanted, row) || !has_all(wanted, tokens(row.name + " " + row.alias)))
+    if (!row.compute || !may_have_all(wanted, row) ||
+        !has_all(wanted, tokens(fmt::format("{} {}", row.name, row.alias))))
       continue;
     if (best == nullptr || plainness(row, wanted) < plainness(*best, wanted)) best = &row;
   }
@@ -109,7 +111,7 @@ const Gpu* by_words(const std::vector<Gpu>& gpus, const std::vector<std::string>
 std::optional<std::string> nearest_name(const std::vector<Gpu>& gpus, std::string_view words) {
   std::vector<std::string> names;
   for (const Gpu& row : gpus) {
-    std::string name = row.name;
+    std::string name(row.name);
     for (const std::string_view brand : {"GeForce ", "Tesla ", "Quadro "}) {
       if (name.starts_with(brand) && !base::lower(words).starts_with(base::lower(brand)))
         name.erase(0, brand.size());
@@ -122,10 +124,10 @@ std::optional<std::string> nearest_name(const std::vector<Gpu>& gpus, std::strin
 }  // namespace
 
 std::optional<ComputeCapability> ComputeCapability::parse(std::string_view text) {
-  const auto parts = base::split(text, '.');
-  if (parts.size() != 2) return std::nullopt;
-  const auto major = base::to_integer(parts[0]);
-  const auto minor = base::to_integer(parts[1]);
+  const std::size_t dot = text.find('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const auto major = base::to_integer(text.substr(0, dot));
+  const auto minor = base::to_integer(text.substr(dot + 1));
   if (!major || !minor || *major < 1 || *major > 20 || *minor < 0 || *minor > 9) return std::nullopt;
   return ComputeCapability{.major = static_cast<int>(*major), .minor = static_cast<int>(*minor)};
 }
@@ -159,11 +161,12 @@ const Gpu* Catalog::gpu(std::uint16_t device_id) const {
 
 std::string Catalog::gpu_name(std::uint16_t device_id, std::uint16_t subvendor,
                               std::uint16_t subdevice) const {
-  const auto exact =
-      subsystem_names.find({device_id, static_cast<std::uint32_t>(subvendor) << 16U | subdevice});
-  if (exact != subsystem_names.end()) return exact->second;
+  const auto key = [](const Subsystem& one) { return std::pair(one.device_id, one.id); };
+  const std::pair wanted(device_id, static_cast<std::uint32_t>(subvendor) << 16U | subdevice);
+  const auto exact = std::ranges::lower_bound(subsystems, wanted, {}, key);
+  if (exact != subsystems.end() && key(*exact) == wanted) return std::string(exact->name);
   const Gpu* row = gpu(device_id);
-  return row == nullptr ? "" : row->name;
+  return row == nullptr ? "" : std::string(row->name);
 }
 
 const Branch* Catalog::branch(int number) const {
@@ -263,6 +266,24 @@ std::vector<std::string> driver_pins(const VendorRepo& repo, int branch) {
   return out;
 }
 
+std::vector<std::string> driver_locks(const VendorRepo& repo, int branch, bool open) {
+  std::vector<std::string> out;
+  for (const std::string& row : repo.lock_packages) {
+    const std::string pattern = filled(row, "branch", std::to_string(branch));
+    if (!base::contains(pattern, "{package}")) {
+      out.push_back(pattern);
+      continue;
+    }
+    for (const std::string& package : driver_packages(repo, branch, open))
+      out.push_back(filled(pattern, "package", package));
+  }
+  return out;
+}
+
+Known known_of(const Archive& archive, std::string_view part) {
+  return std::ranges::find(archive.tried, part) == archive.tried.end() ? archive.from.known : Known::tried;
+}
+
 std::optional<Version> variant_cuda(std::string_view variant) {
   if (!variant.starts_with("cu") || variant.size() < 4) return std::nullopt;
   const std::string_view digits = variant.substr(2);
@@ -290,7 +311,28 @@ const Files& compiled_in() {
 
 namespace {
 
-Result<Catalog> load_choices(const Files& files) {
+using Texts = std::span<const base::EmbeddedFile>;
+
+const std::string_view* text_of(Texts files, std::string_view name) {
+  const auto file = std::ranges::find(files, name, &base::EmbeddedFile::name);
+  return file == files.end() ? nullptr : &file->text;
+}
+
+// What the views of the catalog's rows are of must not go away: these files' texts are kept with it.
+std::vector<base::EmbeddedFile> kept_texts(const Files& files, Catalog& catalog) {
+  std::vector<base::EmbeddedFile> out;
+  for (const auto& [name, text] : files) {
+    if (!name.ends_with(".tsv")) {
+      out.push_back({.name = name, .text = text});
+      continue;
+    }
+    catalog.texts.push_back(std::make_shared<const std::string>(text));
+    out.push_back({.name = name, .text = *catalog.texts.back()});
+  }
+  return out;
+}
+
+Result<> load_choices(Texts files, Catalog& catalog) {
   // In an order in which each file's references are there already.
   static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 14>
       kReaders{{{"branches.toml", read_branches},
@@ -307,12 +349,23 @@ Result<Catalog> load_choices(const Files& files) {
                 {"sources.toml", read_sources},
                 {"fabric.toml", read_fabric},
                 {"mirrors.toml", read_mirrors}}};
-  Catalog catalog;
   for (const auto& [name, read] : kReaders) {
-    const auto file = files.find(name);
-    if (file == files.end()) return Error(Errc::absent, fmt::format("the catalog has no file {}", name));
-    TRY(read(file->second, catalog));
+    const std::string_view* text = text_of(files, name);
+    if (text == nullptr) return Error(Errc::absent, fmt::format("the catalog has no file {}", name));
+    TRY(read(*text, catalog));
   }
+  return ok;
+}
+
+Result<Catalog> load_choices(const Files& files) {
+  Catalog catalog;
+  TRY(load_choices(kept_texts(files, catalog), catalog));
+  return catalog;
+}
+
+Result<Catalog> load_compiled_in() {
+  Catalog catalog;
+  TRY(load_choices(embedded_catalog_rows(), catalog));
   return catalog;
 }
 
@@ -358,6 +411,17 @@ const Files& files_in_use() {
   return replacement().files.empty() ? compiled_in() : replacement().files;
 }
 
+std::string_view text_in_use(std::string_view name) {
+  const auto file = replacement().files.find(name);
+  if (file != replacement().files.end()) return file->second;
+  return replacement().files.empty() ? compiled_in_text(name) : std::string_view();
+}
+
+std::string_view compiled_in_text(std::string_view name) {
+  const std::string_view* text = text_of(embedded_catalog_rows(), name);
+  return text == nullptr ? std::string_view() : *text;
+}
+
 const Catalog& built_in() {
   // Never freed: the system takes the memory back faster than a destructor walks it.
   static const Catalog& catalog = *new Catalog([] {
@@ -366,7 +430,7 @@ const Catalog& built_in() {
       if (auto other = load_choices(replacement().files)) return std::move(other).take();
       replacement() = {};
     }
-    auto loaded = load_choices(compiled_in());
+    auto loaded = load_compiled_in();
     if (!loaded) {  // a test loads the same files: this is a broken build, and nothing can be said without
                     // its facts
       static_cast<void>(std::fputs(

@@ -79,19 +79,27 @@ class FirstDrivers {
   std::shared_ptr<const Map> map_;
 };
 
+// Its texts are views of the catalog's own, which hold as long as any copy of the catalog.
 struct Gpu {
   std::uint16_t device_id = 0;
-  std::string chip;  // "GH100"
+  std::string_view chip;  // "GH100"
   Architecture architecture = Architecture::fermi;
   std::optional<ComputeCapability> compute;
-  std::string
+  std::string_view
       name;  // the name to show: "H200 SXM 141GB" from products, else NVIDIA's marketing name, else pci.ids'
-  std::string alias;                          // pci.ids' name for it: "H200 SXM 141GB"
+  std::string_view alias;                     // pci.ids' name for it: "H200 SXM 141GB"
   std::optional<std::uint64_t> memory_bytes;  // of the product, when the catalog knows it
   bool nvswitch = false;  // the product comes on NVSwitch boards and needs Fabric Manager there
   bool geforce = false;   // consumer product: no forward compatibility packages, no P2P over PCIe from Ada on
   FirstDrivers first_driver;  // empty when nothing is known
-  Provenance from;
+  std::shared_ptr<const Provenance> from;
+};
+
+// A product that the device id alone does not tell.
+struct Subsystem {
+  std::uint16_t device_id = 0;
+  std::uint32_t id = 0;   // subvendor << 16 | subdevice
+  std::string_view name;  // as Gpu's
 };
 
 struct Branch {
@@ -155,7 +163,10 @@ struct Archive {
   std::vector<std::string> toolkit_packages;
   std::string python;                        // version of the system Python: "3.11"
   std::vector<std::string> python_packages;  // that make venv work: "python3", "python3-venv"
-  Provenance from;
+  std::string lock_plugin;  // the package that lets dnf hold others; "" where it can by itself, and for apt
+  std::string dkms_from;    // the repository beside it that dkms is in: "EPEL"; "" for none
+  std::vector<std::string> tried;  // of "driver", "driver_open", "python" and "toolkit": installed and used
+  Provenance from;                 // of the rest
 };
 
 // NVIDIA's repository for one distribution.
@@ -168,8 +179,10 @@ struct VendorRepo {
   // Package names; {branch} and {toolkit} ("13-0") are put in.
   std::vector<std::string> driver_open_packages;
   std::vector<std::string> driver_proprietary_packages;
-  int pin_from_branch = 0;                // from this branch on names lack the branch; 0: always
-  std::vector<std::string> pin_packages;  // what keeps them in the branch then, installed before them
+  int pin_from_branch = 0;                 // from this branch on names lack the branch; 0: always
+  std::vector<std::string> pin_packages;   // what keeps them in the branch then, installed before them
+  std::vector<std::string> lock_packages;  // what dnf is to lock for that, as patterns: "*nvidia*{branch}*";
+                                           // {package} is each of the driver's
   std::vector<std::string> old_driver_open_packages;  // before that branch; empty: the same
   std::vector<std::string> old_driver_proprietary_packages;
   std::string dnf_module_open;  // "nvidia-driver:{branch}-open"
@@ -271,8 +284,9 @@ struct Catalog {
   std::vector<FabricService> fabric;       // by name
   std::vector<SigningKey> keys;            // by file
   std::vector<Mirror> mirrors;             // by profile and what
-  std::map<std::pair<std::uint16_t, std::uint32_t>, std::string>
-      subsystem_names;  // (device, subvendor << 16 | subdevice) -> product
+  std::vector<Subsystem> subsystems;       // by device and id
+  std::pair<int, int> listed{0, 0};        // the oldest and the newest branch that lists of GPU ids speak of
+  std::vector<std::shared_ptr<const std::string>> texts;  // what the views are of, unless it was compiled in
 
   const Gpu* gpu(std::uint16_t device_id) const;
   // The name to show for a function with these ids: by subsystem when the row is exact, else by device, else
@@ -297,6 +311,10 @@ struct Catalog {
 std::vector<std::string> driver_packages(const VendorRepo& repo, int branch, bool open);
 // The packages that keep those in their branch, as a transaction of their own before; often none.
 std::vector<std::string> driver_pins(const VendorRepo& repo, int branch);
+// What dnf has to lock before, so that they come and stay in their branch; often nothing.
+std::vector<std::string> driver_locks(const VendorRepo& repo, int branch, bool open);
+// How a part of what the archive carries is known: "driver", "driver_open", "python", "toolkit".
+Known known_of(const Archive& archive, std::string_view part);
 // "{release}", "{branch}", "{toolkit}" in a name replaced.
 std::string filled(std::string_view name, std::string_view what, std::string_view with);
 

@@ -106,6 +106,7 @@ class Reader {
     TomlArray& rows = std::get<TomlArray>(at->value.value);
     rows.push_back({.value = TomlTable{}, .line = number});
     row_ = &rows.back();
+    std::get<TomlTable>(row_->value).reserve(12);
     return true;
   }
 

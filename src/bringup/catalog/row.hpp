@@ -25,7 +25,7 @@ bool is_date(std::string_view text);
 // One [[table]] entry: typed reading of its keys; what is left unread at the end is refused.
 class Row {
  public:
-  Row(const Toml& toml, std::string_view file) : toml_(toml), file_(file) {}
+  Row(const Toml& toml, std::string_view file) : toml_(toml), file_(file) { taken_.reserve(24); }
 
   Error bad(std::string_view what) const {
     return {Errc::malformed, fmt::format("{}:{}: {}", file_, toml_.line, what)};

@@ -32,13 +32,20 @@ std::string listed(const std::vector<ComputeCapability>& all) {
   return listed(texts);
 }
 
+const Provenance& provenance_of(const Provenance& from) {
+  return from;
+}
+const Provenance& provenance_of(const std::shared_ptr<const Provenance>& from) {
+  return *from;
+}
+
 template <typename Rows, typename F>
 std::vector<Shown> each_row(const Rows& rows, F&& shown) {
   std::vector<Shown> out;
   out.reserve(rows.size());
   for (const auto& row : rows) {
     Shown one = shown(row);
-    one.from = row.from;
+    one.from = provenance_of(row.from);
     out.push_back(std::move(one));
   }
   return out;
@@ -48,9 +55,9 @@ Shown shown_gpu(const Gpu& gpu) {
   std::vector<std::string> first;
   for (const auto& [branch, version] : gpu.first_driver) first.push_back(version.text);
   return {.key = fmt::format("10de:{:04x}", gpu.device_id),
-          .fields = {{"name", gpu.name},
-                     {"alias", gpu.alias},
-                     {"chip", gpu.chip},
+          .fields = {{"name", std::string(gpu.name)},
+                     {"alias", std::string(gpu.alias)},
+                     {"chip", std::string(gpu.chip)},
                      {"architecture", std::string(architecture_name(gpu.architecture))},
                      {"compute_capability", text_of(gpu.compute)},
                      {"memory", gpu.memory_bytes ? base::human_bytes(*gpu.memory_bytes) : ""},
@@ -100,7 +107,10 @@ Shown shown_archive(const Archive& archive) {
                      {"toolkit", text_of(archive.toolkit)},
                      {"toolkit_packages", listed(archive.toolkit_packages)},
                      {"python", archive.python},
-                     {"python_packages", listed(archive.python_packages)}},
+                     {"python_packages", listed(archive.python_packages)},
+                     {"lock_plugin", archive.lock_plugin},
+                     {"dkms_from", archive.dkms_from},
+                     {"tried", listed(archive.tried)}},
           .from = {}};
 }
 
@@ -115,6 +125,7 @@ Shown shown_repo(const VendorRepo& repo) {
                  {"driver_proprietary_packages", listed(repo.driver_proprietary_packages)},
                  {"pin_from_branch", repo.pin_from_branch == 0 ? "" : std::to_string(repo.pin_from_branch)},
                  {"pin_packages", listed(repo.pin_packages)},
+                 {"lock_packages", listed(repo.lock_packages)},
                  {"old_driver_open_packages", listed(repo.old_driver_open_packages)},
                  {"old_driver_proprietary_packages", listed(repo.old_driver_proprietary_packages)},
                  {"dnf_module_open", repo.dnf_module_open},
@@ -332,6 +343,23 @@ Result<std::vector<Shown>> rows_with_key(const Catalog& catalog, const Table& ta
       Errc::absent,
       fmt::format("{} has no row '{}'{}; 'bringup catalog list {}' lists them", table.name,
                   base::harmless(key), near ? fmt::format(" (did you mean '{}'?)", *near) : "", table.name));
+}
+
+Result<std::size_t> count_rows(const Files& files) {
+  const Catalog catalog = TRY(load(files));
+  const Messages beside = TRY(load_messages(files));
+  const auto limits = TRY(read_thresholds(files.find("thresholds.toml")->second));
+  const std::array<std::pair<std::string_view, std::size_t>, 4> others{
+      {{"thresholds", limits.size()},
+       {"xids", beside.xids.size()},
+       {"codes", beside.codes.size()},
+       {"messages", beside.signatures.size()}}};
+  std::size_t count = 0;
+  for (const Table& table : kTables) {
+    const auto* other = std::ranges::find(others, table.name, &decltype(others)::value_type::first);
+    count += other == others.end() ? table.rows(catalog).size() : other->second;
+  }
+  return count;
 }
 
 }  // namespace bringup::catalog

@@ -19,6 +19,7 @@ struct Shown {
   Provenance from;
 };
 
+// Those for explain and the thresholds are always the ones in use, whatever the catalog.
 struct Table {
   std::string_view name;  // "wheels"
   std::string_view what;  // "torch with its companions, by CUDA variant and index"
@@ -34,5 +35,8 @@ Result<const Table*> find_table(std::string_view name);
 std::vector<Shown> filtered(std::vector<Shown> rows, std::span<const std::string> filters);
 // The rows with this key; of gpus a name does as well. Errc::absent names the nearest key.
 Result<std::vector<Shown>> rows_with_key(const Catalog& catalog, const Table& table, std::string_view key);
+
+// How many rows these files have, of every table; what load() says where it refuses them.
+Result<std::size_t> count_rows(const Files& files);
 
 }  // namespace bringup::catalog

@@ -56,5 +56,8 @@ void replace_built_in(Files files, std::string origin);
 const std::string& origin();
 // The files that replaced the compiled-in ones, or those.
 const Files& files_in_use();
+// One of them, without a copy of all that were compiled in; "" when it is not there.
+std::string_view text_in_use(std::string_view name);
+std::string_view compiled_in_text(std::string_view name);
 
 }  // namespace bringup::catalog

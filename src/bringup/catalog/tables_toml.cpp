@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace bringup::catalog {
 namespace {
@@ -104,6 +105,46 @@ Result<> read_wheel_set(Row& row, Catalog& catalog) {
   return ok;
 }
 
+Result<> check_archive(const Row& row, const Archive& archive) {
+  if (archive.driver.has_value() == archive.driver_packages.empty())
+    return row.bad("driver and driver_packages go together");
+  if (archive.toolkit.has_value() == archive.toolkit_packages.empty())
+    return row.bad("toolkit and toolkit_packages go together");
+  for (const std::string& part : archive.tried) {
+    constexpr std::array<std::string_view, 4> kParts{"driver", "driver_open", "python", "toolkit"};
+    const bool there = part == "driver"        ? archive.driver.has_value()
+                       : part == "driver_open" ? !archive.driver_open_packages.empty()
+                       : part == "toolkit"     ? archive.toolkit.has_value()
+                                               : true;
+    if (std::ranges::find(kParts, std::string_view(part)) == kParts.end() || !there)
+      return row.bad(fmt::format("tried has '{}', which is no part of this row", part));
+  }
+  if (!archive.component.empty() && (archive.codename.empty() || archive.url.empty()))
+    return row.bad("component needs codename and url: its source is written with them");
+  return ok;
+}
+
+Result<> check_repo(const Row& row, const VendorRepo& repo, const Catalog& catalog) {
+  if (repo.pin_packages.empty() != (repo.pin_from_branch == 0))
+    return row.bad("pin_from_branch and pin_packages go together");
+  if (repo.manager != "apt" && repo.manager != "dnf")
+    return row.bad(fmt::format("manager '{}' is neither apt nor dnf", repo.manager));
+  if (!repo.lock_packages.empty() && repo.manager != "dnf")
+    return row.bad("lock_packages are for dnf: apt has pin_packages");
+  for (const std::string& pattern : repo.lock_packages) {
+    if (!base::contains(pattern, "{branch}"))
+      return row.bad(fmt::format("'{}' of lock_packages does not say {{branch}}", pattern));
+  }
+  TRY(check_fingerprint(row, repo.fingerprint));
+  const auto key = std::ranges::find(catalog.keys, repo.fingerprint, &SigningKey::fingerprint);
+  if (key == catalog.keys.end()) return row.bad("fingerprint is no key of keys.toml");
+  if (key->revoked) return row.bad(fmt::format("key {} was revoked", key->file));
+  for (const std::string& url : {repo.url, repo.key_url}) {
+    if (!url.starts_with("https://")) return row.bad(fmt::format("{} is not https", url));
+  }
+  return ok;
+}
+
 }  // namespace
 
 Result<Known> parse_known(std::string_view word) {
@@ -171,15 +212,13 @@ Result<> read_archives(std::string_view text, Catalog& catalog) {
                     .toolkit_packages = TRY(row.texts("toolkit_packages", false)),
                     .python = TRY(row.text("python")),
                     .python_packages = TRY(row.texts("python_packages", true)),
+                    .lock_plugin = TRY(row.text_or("lock_plugin", "")),
+                    .dkms_from = TRY(row.text_or("dkms_from", "")),
+                    .tried = TRY(row.texts("tried", false)),
                     .from = TRY(row.provenance())};
     if (row.has("driver")) archive.driver = TRY(row.version("driver", 999));
     if (row.has("toolkit")) archive.toolkit = TRY(row.version("toolkit", 99));
-    if (archive.driver.has_value() == archive.driver_packages.empty())
-      return row.bad("driver and driver_packages go together");
-    if (archive.toolkit.has_value() == archive.toolkit_packages.empty())
-      return row.bad("toolkit and toolkit_packages go together");
-    if (!archive.component.empty() && (archive.codename.empty() || archive.url.empty()))
-      return row.bad("component needs codename and url: its source is written with them");
+    TRY(check_archive(row, archive));
     if (!catalog.archives.empty() && catalog.archives.back().os >= archive.os)
       return row.bad("archives are sorted by os and unique");
     catalog.archives.push_back(std::move(archive));
@@ -199,6 +238,7 @@ Result<> read_repos(std::string_view text, Catalog& catalog) {
         .driver_proprietary_packages = TRY(row.texts("driver_proprietary_packages", true)),
         .pin_from_branch = 0,
         .pin_packages = TRY(row.texts("pin_packages", false)),
+        .lock_packages = TRY(row.texts("lock_packages", false)),
         .old_driver_open_packages = TRY(row.texts("old_driver_open_packages", false)),
         .old_driver_proprietary_packages = TRY(row.texts("old_driver_proprietary_packages", false)),
         .dnf_module_open = TRY(row.text_or("dnf_module_open", "")),
@@ -207,17 +247,7 @@ Result<> read_repos(std::string_view text, Catalog& catalog) {
         .headers_package = TRY(row.text("headers_package")),
         .from = TRY(row.provenance())};
     if (row.has("pin_from_branch")) repo.pin_from_branch = TRY(row.number("pin_from_branch", 300, 999));
-    if (repo.pin_packages.empty() != (repo.pin_from_branch == 0))
-      return row.bad("pin_from_branch and pin_packages go together");
-    if (repo.manager != "apt" && repo.manager != "dnf")
-      return row.bad(fmt::format("manager '{}' is neither apt nor dnf", repo.manager));
-    TRY(check_fingerprint(row, repo.fingerprint));
-    const auto key = std::ranges::find(catalog.keys, repo.fingerprint, &SigningKey::fingerprint);
-    if (key == catalog.keys.end()) return row.bad("fingerprint is no key of keys.toml");
-    if (key->revoked) return row.bad(fmt::format("key {} was revoked", key->file));
-    for (const std::string& url : {repo.url, repo.key_url}) {
-      if (!url.starts_with("https://")) return row.bad(fmt::format("{} is not https", url));
-    }
+    TRY(check_repo(row, repo, catalog));
     if (!catalog.repos.empty() && catalog.repos.back().os >= repo.os)
       return row.bad("repos are sorted by os and unique");
     catalog.repos.push_back(std::move(repo));

@@ -41,17 +41,36 @@ Result<> check_board(const TsvTable& table, const Gpu& gpu, std::string_view cel
   return ok;
 }
 
-Result<Gpu> gpu_of(const TsvTable& table, const std::vector<std::string_view>& cells) {
+// The provenance of a table's rows: one for all that are known alike.
+class Origins {
+ public:
+  explicit Origins(const TsvTable& table) : table_(table) {}
+  std::shared_ptr<const Provenance> of(Known known) {
+    auto& one = all_.at(static_cast<std::size_t>(known));
+    if (one == nullptr) {
+      Provenance from = table_.from();
+      from.known = known;
+      one = std::make_shared<const Provenance>(std::move(from));
+    }
+    return one;
+  }
+
+ private:
+  const TsvTable& table_;
+  std::array<std::shared_ptr<const Provenance>, 3> all_;
+};
+
+Result<Gpu> gpu_of(const TsvTable& table, const std::vector<std::string_view>& cells, Origins& origins) {
   Gpu gpu{.device_id = 0,
-          .chip = std::string(cells[1]),
+          .chip = cells[1],
           .compute = std::nullopt,
-          .name = std::string(cells[4]),
-          .alias = std::string(cells[5]),
+          .name = cells[4],
+          .alias = cells[5],
           .memory_bytes = std::nullopt,
           .nvswitch = cells[7] == "nvswitch",
           .geforce = cells[8] == "geforce",
           .first_driver = {},
-          .from = table.from()};
+          .from = {}};
   const auto id = base::to_hex(cells[0]);
   if (!id || cells[0].size() != 4)
     return table.bad(fmt::format("device id '{}' is not four hexadecimal digits", cells[0]));
@@ -74,7 +93,9 @@ Result<Gpu> gpu_of(const TsvTable& table, const std::vector<std::string_view>& c
       return table.bad(fmt::format("memory '{}' is not between 1 and 1024 GiB", cells[6]));
     gpu.memory_bytes = static_cast<std::uint64_t>(*gib) << 30U;
   }
-  gpu.from.known = TRY(parse_known(cells[9]).within(table.here()));
+  const auto known = parse_known(cells[9]);
+  if (!known) return Error(known.error()).within(table.here());
+  gpu.from = origins.of(*known);
   return gpu;
 }
 
@@ -104,8 +125,10 @@ Result<FirstDrivers> first_drivers_of(const TsvTable& table, const std::vector<s
 
 Result<> read_gpus(std::string_view text, Catalog& catalog) {
   TsvTable table = TRY(TsvTable::open(text, "gpus.tsv"));
+  Origins origins(table);
+  catalog.gpus.reserve(1024);
   while (table.more()) {
-    Gpu gpu = TRY(gpu_of(table, *TRY(table.row())));
+    Gpu gpu = TRY(gpu_of(table, *TRY(table.row()), origins));
     if (!catalog.gpus.empty() && catalog.gpus.back().device_id >= gpu.device_id)
       return table.bad(fmt::format("{:04x} does not come after {:04x}: rows are sorted and unique",
                                    gpu.device_id, catalog.gpus.back().device_id));
@@ -123,19 +146,23 @@ Result<> read_first_drivers(std::string_view text, Catalog& catalog) {
       return table.bad(fmt::format("column '{}' is no driver branch of branches.toml", table.columns()[i]));
     branches.push_back(static_cast<int>(*number));
   }
+  if (!branches.empty()) {
+    const auto [oldest, newest] = std::ranges::minmax(branches);
+    catalog.listed = {oldest, newest};
+  }
   std::map<std::string_view, FirstDrivers> seen;  // rows by what stands behind their id: most are alike
   while (table.more()) {
-    const auto& cells = *TRY(table.row());
-    const auto id = static_cast<std::uint16_t>(base::to_hex(cells[0]).value_or(0));
+    const std::string_view line = table.line();
+    const std::string_view first = line.substr(0, line.find('\t'));
+    const auto id = static_cast<std::uint16_t>(base::to_hex(first).value_or(0));
     const auto gpu = std::ranges::lower_bound(catalog.gpus, id, {}, &Gpu::device_id);
     if (gpu == catalog.gpus.end() || gpu->device_id != id)
-      return table.bad(fmt::format("{} is no GPU of gpus.tsv", cells[0]));
-    if (!gpu->first_driver.empty()) return table.bad(fmt::format("{} stands twice", cells[0]));
-    const std::string_view rest(
-        cells[1].data(),
-        static_cast<std::size_t>(cells.back().data() + cells.back().size() - cells[1].data()));
+      return table.bad(fmt::format("{} is no GPU of gpus.tsv", first));
+    if (!gpu->first_driver.empty()) return table.bad(fmt::format("{} stands twice", first));
+    const std::string_view rest = line.substr(first.size());
     auto known = seen.find(rest);
-    if (known == seen.end()) known = seen.emplace(rest, TRY(first_drivers_of(table, cells, branches))).first;
+    if (known == seen.end())
+      known = seen.emplace(rest, TRY(first_drivers_of(table, *TRY(table.cells(line)), branches))).first;
     gpu->first_driver = known->second;
   }
   return ok;
@@ -143,21 +170,29 @@ Result<> read_first_drivers(std::string_view text, Catalog& catalog) {
 
 Result<> read_subsystems(std::string_view text, Catalog& catalog) {
   TsvTable table = TRY(TsvTable::open(text, "subsystems.tsv"));
+  catalog.subsystems.reserve(1024);
   while (table.more()) {
     const auto& cells = *TRY(table.row());
-    const auto parts = base::split(cells[1], ':');
+    const std::size_t colon = cells[1].find(':');
     const auto device = base::to_hex(cells[0]);
     const auto unreadable = [&table, &cells] {
       return table.bad(fmt::format("'{} {}' is no device and subsystem id", cells[0], cells[1]));
     };
-    if (parts.size() != 2) return unreadable();
-    const auto vendor = base::to_hex(parts[0]);
-    const auto subdevice = base::to_hex(parts[1]);
-    if (!device || !vendor || !subdevice || *vendor > 0xFFFF || *subdevice > 0xFFFF) return unreadable();
-    const auto key = std::pair(static_cast<std::uint16_t>(*device),
-                               static_cast<std::uint32_t>(*vendor << 16U | *subdevice));
-    if (!catalog.subsystem_names.emplace(key, cells[2]).second)
-      return table.bad(fmt::format("{} {} stands twice", cells[0], cells[1]));
+    if (colon == std::string_view::npos) return unreadable();
+    const auto vendor = base::to_hex(cells[1].substr(0, colon));
+    const auto subdevice = base::to_hex(cells[1].substr(colon + 1));
+    if (!device || !vendor || !subdevice || *device > 0xFFFF || *vendor > 0xFFFF || *subdevice > 0xFFFF)
+      return unreadable();
+    const Subsystem one{.device_id = static_cast<std::uint16_t>(*device),
+                        .id = static_cast<std::uint32_t>(*vendor << 16U | *subdevice),
+                        .name = cells[2]};
+    if (!catalog.subsystems.empty()) {
+      const Subsystem& before = catalog.subsystems.back();
+      if (std::pair(before.device_id, before.id) >= std::pair(one.device_id, one.id))
+        return table.bad(
+            fmt::format("{} {} stands twice, or not in its order: rows are sorted", cells[0], cells[1]));
+    }
+    catalog.subsystems.push_back(one);
   }
   return ok;
 }

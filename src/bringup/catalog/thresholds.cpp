@@ -57,10 +57,9 @@ Result<std::vector<Threshold>> read_thresholds(std::string_view text) {
 const std::vector<Threshold>& thresholds() {
   // Never freed, as the other tables.
   static const std::vector<Threshold>& all = *new std::vector<Threshold>([] {
-    for (const Files* files : {&files_in_use(), &compiled_in()}) {
-      const auto file = files->find("thresholds.toml");
-      if (file == files->end()) continue;
-      if (auto rows = read_thresholds(file->second)) return std::move(rows).take();
+    for (const std::string_view text :
+         {text_in_use("thresholds.toml"), compiled_in_text("thresholds.toml")}) {
+      if (auto rows = read_thresholds(text)) return std::move(rows).take();
     }
     static_cast<void>(std::fputs("bringup: the compiled-in catalog is damaged: thresholds.toml\n", stderr));
     std::abort();  // a test loads the same file: this is a broken build

@@ -41,10 +41,12 @@ class TsvTable {
   }
 
   bool more() const { return !rest_.empty(); }
+  // The next row as it stands.
+  std::string_view line() { return take_line(); }
   // The next row, split; refuses a wrong number of columns. The cells are there until the next call.
-  Result<const std::vector<std::string_view>*> row() {
+  Result<const std::vector<std::string_view>*> row() { return cells(take_line()); }
+  Result<const std::vector<std::string_view>*> cells(std::string_view line) {
     cells_.clear();
-    std::string_view line = take_line();
     for (std::size_t tab = line.find('\t'); tab != std::string_view::npos; tab = line.find('\t')) {
       cells_.push_back(line.substr(0, tab));
       line.remove_prefix(tab + 1);

@@ -117,7 +117,7 @@ Looked look_fabric_manager_missing(const Patient& patient) {
       const catalog::Gpu* row = patient.catalog.gpu(gpu->device_id);
       if (row != nullptr && hides_switches(*row))
         return Error(Errc::unsupported,
-                     row->name +
+                     std::string(row->name) +
                          ": its boards do not show their NVSwitches on the PCI bus, so that whether "
                          "Fabric Manager is needed cannot be seen");
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
+#include <bringup/plan/builder.hpp>
 #include <bringup/plan/extension.hpp>
 #include <bringup/plan/plan.hpp>
 #include <bringup/plan/sources.hpp>
@@ -12,41 +13,7 @@
 namespace bringup::plan {
 namespace {
 
-using resolve::Action;
 using resolve::Choice;
-
-bool to_do(Action action) {
-  return action == Action::install || action == Action::upgrade;
-}
-
-std::string counted(std::size_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
-
-std::string manager_of(const facts::Machine& machine) {
-  return machine.packages.manager == "rpm" ? "dnf" : "apt";
-}
-
-// Collects steps; each new one may need those that were added under the names given, as far as they were
-// added at all.
-class Builder {
- public:
-  void add(steps::Step step, std::vector<std::string> after = {}) {
-    for (std::string& id : after) {
-      if (has(id)) step.needs.push_back(std::move(id));
-    }
-    steps_.push_back(std::move(step));
-  }
-  bool has(std::string_view id) const {
-    return std::ranges::find(steps_, id, &steps::Step::id) != steps_.end();
-  }
-  std::vector<steps::Step> take() { return std::move(steps_); }
-
- private:
-  std::vector<steps::Step> steps_;
-};
-
-const std::vector<std::string> kSourceSteps{"archive-component", "vendor-source", "vendor-pin"};
 
 void add_sources(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog,
                  const Choice& choice) {
@@ -81,94 +48,6 @@ void add_sources(Builder& builder, const facts::Machine& machine, const catalog:
                  .why = "packages that both archives carry come from one of them, and not in turns",
                  .changes = "one preferences file"});
   }
-}
-
-void add_driver(Builder& builder, const facts::Machine& machine, const Choice& choice) {
-  if (!to_do(choice.driver.action)) return;
-  const std::string manager = manager_of(machine);
-  if (machine.driver.nouveau_loaded && *machine.driver.nouveau_loaded) {
-    builder.add({.id = "no-nouveau",
-                 .kind =
-                     steps::WriteFile{
-                         .path = "/etc/modprobe.d/bringup-nouveau.conf",
-                         .text = "# Written by bringup: nouveau would keep NVIDIA's driver from the GPUs.\n"
-                                 "blacklist nouveau\noptions nouveau modeset=0\n"},
-                 .why = "nouveau holds the GPUs now and would take them again at the next boot",
-                 .changes = "one file; takes effect after a reboot"});
-  }
-  std::vector<std::string> packages = choice.driver.headers;
-  packages.insert(packages.end(), choice.driver.packages.begin(), choice.driver.packages.end());
-  const std::string what = choice.driver.version ? *choice.driver.version
-                                                 : fmt::format("branch {}", choice.driver.branch.value_or(0));
-  std::vector<std::string> after = kSourceSteps;
-  if (!choice.driver.pins.empty()) {
-    builder.add(
-        {.id = "driver-pin",
-         .kind =
-             steps::InstallPackages{
-                 .manager = manager, .packages = choice.driver.pins, .dnf_module = "", .builds_for = {}},
-         .why = fmt::format("the driver's packages come, and stay, in branch {}",
-                            choice.driver.branch.value_or(0)),
-         .changes = fmt::format("{} of preferences for apt", counted(choice.driver.pins.size(), "package"))},
-        kSourceSteps);
-    after.emplace_back("driver-pin");
-  }
-  builder.add({.id = "driver-packages",
-               .kind = steps::InstallPackages{.manager = manager,
-                                              .packages = packages,
-                                              .dnf_module = choice.driver.dnf_module,
-                                              .builds_for = choice.driver.kernels},
-               .why = fmt::format("NVIDIA's driver {}, and its module built for {}", what,
-                                  base::join(choice.driver.kernels, " and ")),
-               .changes = fmt::format("{} and what they need; no kernel, nothing removed",
-                                      counted(packages.size(), "package"))},
-              std::move(after));
-}
-
-// Kernel and driver packages that are to stay as they are, and are not held yet.
-void add_holds(Builder& builder, const facts::Machine& machine, const Choice& choice) {
-  std::vector<std::string> missing;
-  for (const std::string& name : choice.driver.hold) {
-    const bool held = machine.packages.list &&
-                      std::ranges::any_of(*machine.packages.list, [&name](const facts::Package& package) {
-                        return package.name == name && package.held;
-                      });
-    if (!held) missing.push_back(name);
-  }
-  if (missing.empty()) return;
-  builder.add({.id = "hold",
-               .kind = steps::HoldPackages{.manager = manager_of(machine), .packages = missing},
-               .why = "a new kernel by itself would leave the next boot without a matching module",
-               .changes = fmt::format("{} held; policy.kernel = \"free\" in the goal leaves them alone",
-                                      counted(missing.size(), "package"))},
-              {"driver-packages"});
-}
-
-void add_key(Builder& builder, const Choice& choice) {
-  if (choice.driver.enrol.empty()) return;
-  builder.add({.id = "enrol-key",
-               .kind = steps::EnrolKey{.certificates = choice.driver.enrol},
-               .why = "Secure Boot loads the module only when its key is trusted",
-               .changes = "one request to shim; somebody at the console confirms it at the next boot"},
-              {"driver-packages"});
-}
-
-void add_load(Builder& builder, const facts::Machine& machine, const Choice& choice) {
-  const bool gpus_here = !machine.hypothetical && !machine.pci.empty();
-  const bool in_container = machine.container && machine.container->has_value();
-  const bool running_served =
-      std::ranges::find(choice.driver.kernels, machine.kernel.running) != choice.driver.kernels.end();
-  const bool free_of_nouveau = machine.driver.nouveau_loaded && !*machine.driver.nouveau_loaded;
-  const auto& key = machine.boot.signing_key;
-  const bool refused = !choice.driver.enrol.empty() || (key && *key && (*key)->trust == "requested");
-  if (choice.driver.action != Action::install || !gpus_here || in_container || !running_served ||
-      !free_of_nouveau || refused)
-    return;
-  builder.add({.id = "load-module",
-               .kind = steps::LoadModule{.module = "nvidia"},
-               .why = "the GPUs can be used without a reboot",
-               .changes = "loads the kernel module nvidia"},
-              {"driver-packages"});
 }
 
 // True for a goal that the prefix is in the user's own hands; such steps are done as the user.
@@ -381,10 +260,7 @@ steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const ca
   Builder builder;
   add_sources(builder, machine, catalog, choice);
   add_python_packages(builder, machine, choice);
-  add_driver(builder, machine, choice);
-  add_holds(builder, machine, choice);
-  add_key(builder, choice);
-  add_load(builder, machine, choice);
+  add_driver_steps(builder, machine, choice);
   add_toolkit(builder, machine, choice);
   const bool wheels = !choice.toolkit.env.empty();
   if (!wheels) add_path(builder, machine, goal, choice);

@@ -61,7 +61,8 @@ Alternatives driver_alternatives(const Problem& problem, const Solution& solutio
   Alternatives out;
   std::vector<int> told{solution.driver.number};
   const auto tell = [&](const DriverCandidate& one, std::string text) {
-    if (out.size() >= kMost || std::ranges::find(told, one.number) != told.end()) return;
+    const bool left = one.origin == Origin::left && solution.driver.origin != Origin::left;
+    if (left || out.size() >= kMost || std::ranges::find(told, one.number) != told.end()) return;
     told.push_back(one.number);
     out.push_back(driver_alternative(one, std::move(text)));
   };
@@ -97,7 +98,7 @@ Alternatives flavour_alternatives(const Problem& problem, const Solution& soluti
 
 Alternatives source_alternatives(const Problem& problem, const Solution& solution) {
   Alternatives out;
-  std::vector<Origin> told{solution.driver.origin};
+  std::vector<Origin> told{solution.driver.origin, Origin::left};
   for (const DriverCandidate& one : driver_candidates(problem)) {
     if (std::ranges::find(told, one.origin) != told.end()) continue;
     const auto rejection = driver_rejection(problem, one);

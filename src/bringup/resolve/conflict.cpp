@@ -27,13 +27,14 @@ int weight(DriverRule rule) {
   }
 }
 
-// What stands against the best driver that can be had.
+}  // namespace
+
 std::string why_no_driver(const Problem& problem) {
   std::string best;
   int least = 4;
   for (const DriverCandidate& candidate : driver_candidates(problem)) {
     const auto rejection = driver_rejection(problem, candidate);
-    if (!rejection || weight(rejection->rule) >= least) continue;
+    if (candidate.origin == Origin::left || !rejection || weight(rejection->rule) >= least) continue;
     least = weight(rejection->rule);
     best = say(problem, candidate, *rejection);
   }
@@ -44,6 +45,8 @@ std::string why_no_driver(const Problem& problem) {
                            problem.os, best)
              : best;
 }
+
+namespace {
 
 // A pinned torch that no row of the catalog has.
 const std::string* unknown_pin(const Problem& problem) {

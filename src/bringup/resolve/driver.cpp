@@ -42,7 +42,7 @@ bool can_hold(const Problem& problem, const DriverCandidate& candidate) {
   const catalog::VendorRepo& repo = *problem.repo;
   const bool open = candidate.flavour == Flavour::open;
   if (!(open ? repo.dnf_module_open : repo.dnf_module_proprietary).empty()) return true;
-  if (!catalog::driver_pins(repo, candidate.number).empty()) return true;
+  if (!catalog::driver_pins(repo, candidate.number).empty() || !repo.lock_packages.empty()) return true;
   const std::string number = std::to_string(candidate.number);
   const auto packages = catalog::driver_packages(repo, candidate.number, open);
   if (std::ranges::any_of(packages,
@@ -125,16 +125,17 @@ void add_installable(Origin origin, const catalog::Branch* branch, int number, c
 bool place_tried(const Problem& problem, const DriverCandidate& candidate) {
   const bool vendor = candidate.origin == Origin::nvidia;
   if (vendor) return problem.repo != nullptr && problem.repo->from.known == catalog::Known::tried;
+  const char* part = candidate.flavour == Flavour::open ? "driver_open" : "driver";
   return candidate.origin == Origin::distro && problem.archive != nullptr &&
-         problem.archive->from.known == catalog::Known::tried;
+         catalog::known_of(*problem.archive, part) == catalog::Known::tried;
 }
 
 // Smaller is better.
 auto rank(const Problem& problem, const DriverCandidate& candidate) {
   const bool production = candidate.branch != nullptr && candidate.branch->type != "NFB";
-  return std::tuple(candidate.origin != Origin::none, candidate.origin != Origin::keep,
-                    end_of_life(problem, candidate), !production, -candidate.number,
-                    !place_tried(problem, candidate), candidate.origin == Origin::distro,
+  return std::tuple(candidate.origin == Origin::left, candidate.origin != Origin::none,
+                    candidate.origin != Origin::keep, end_of_life(problem, candidate), !production,
+                    -candidate.number, !place_tried(problem, candidate), candidate.origin == Origin::distro,
                     candidate.flavour != recommended(problem, candidate.number));
 }
 
@@ -162,6 +163,11 @@ std::vector<std::string> pins_of(const Problem& problem, const DriverCandidate& 
   return catalog::driver_pins(*problem.repo, candidate.number);
 }
 
+std::vector<std::string> locks_of(const Problem& problem, const DriverCandidate& candidate) {
+  if (candidate.origin != Origin::nvidia || problem.repo == nullptr) return {};
+  return catalog::driver_locks(*problem.repo, candidate.number, candidate.flavour == Flavour::open);
+}
+
 std::string dnf_module_of(const Problem& problem, const DriverCandidate& candidate) {
   if (candidate.origin != Origin::nvidia || problem.repo == nullptr) return "";
   const std::string& name = candidate.flavour == Flavour::open ? problem.repo->dnf_module_open
@@ -187,6 +193,12 @@ std::vector<DriverCandidate> driver_candidates(const Problem& problem) {
   }
   for (const catalog::Branch& branch : problem.catalog->branches)
     add_installable(Origin::nvidia, &branch, branch.number, branch.latest, out);
+  // A user who is not root cannot install one anyhow: what can be done without it is done for the driver that
+  // would be the best, wherever root gets it.
+  if (problem.driver_left) {
+    for (const catalog::Branch& branch : problem.catalog->branches)
+      add_installable(Origin::left, &branch, branch.number, branch.latest, out);
+  }
   const auto archived = problem.archive != nullptr ? problem.archive->driver : std::nullopt;
   if (archived)
     add_installable(Origin::distro, problem.catalog->branch(archived->major()), archived->major(), *archived,
@@ -238,6 +250,8 @@ std::string driver_text(const DriverCandidate& candidate) {
       return fmt::format("driver branch {} from NVIDIA's repository", candidate.number);
     case Origin::distro:
       return fmt::format("driver {} from the distribution's archive", candidate.version.text);
+    case Origin::left:
+      return fmt::format("driver branch {}, which is left to root", candidate.number);
   }
   return "";
 }
@@ -280,8 +294,9 @@ std::string say(const Problem& problem, const DriverCandidate& candidate, const 
                          flavour_name(candidate.flavour.value_or(Flavour::open)), candidate.number);
     case DriverRule::cannot_hold:
       return fmt::format(
-          "{} for {} cannot hold branch {}: it hands out the newest, and dnf's versionlock, which could, is "
-          "not used yet",
+          "{} for {} cannot hold branch {}: it hands out the newest, and the catalog does not know what "
+          "would "
+          "keep it from that",
           place_title(place), problem.os, candidate.number);
     case DriverRule::no_version:
       return fmt::format("no version of branch {} is known", candidate.number);

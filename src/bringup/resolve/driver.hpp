@@ -6,7 +6,8 @@
 
 namespace bringup::resolve {
 
-enum class Origin { none, keep, nvidia, distro };
+// left: nobody installs it now, and what is chosen beside it is chosen for it (--user-only).
+enum class Origin { none, keep, nvidia, distro, left };
 
 struct DriverCandidate {
   Origin origin = Origin::none;
@@ -46,7 +47,8 @@ struct DriverRejection {
   std::size_t gpu = 0;
 };
 
-// Every candidate in the order of preference: nothing changed, then supported, then production before
+// Every candidate in the order of preference: one that can be had before one that is left to root, nothing
+// changed, then supported, then production before
 // new-feature branches, then the newest, then a place that was tried, then NVIDIA's repository before the
 // distribution's archive, then the flavour that NVIDIA recommends.
 std::vector<DriverCandidate> driver_candidates(const Problem& problem);
@@ -62,6 +64,7 @@ bool end_of_life(const Problem& problem, const DriverCandidate& candidate);
 // The packages and the module stream that bring a candidate of NVIDIA's repository or of the archive.
 std::vector<std::string> packages_of(const Problem& problem, const DriverCandidate& candidate);
 std::vector<std::string> pins_of(const Problem& problem, const DriverCandidate& candidate);
+std::vector<std::string> locks_of(const Problem& problem, const DriverCandidate& candidate);
 std::string dnf_module_of(const Problem& problem, const DriverCandidate& candidate);
 std::string_view flavour_name(facts::Flavour flavour);
 

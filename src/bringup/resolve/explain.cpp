@@ -121,6 +121,24 @@ std::vector<WheelChoice> packages_made(const Problem& problem, const WantedEnv& 
   return out;
 }
 
+// Why a driver is installed that is not here.
+std::string why_installed(const Problem& problem, const DriverCandidate& driver) {
+  if (problem.driver != "auto")
+    return fmt::format("the goal asks for driver branch {}, and it serves every GPU", driver.number);
+  if (end_of_life(problem, driver))
+    return fmt::format("{} serves every GPU, and no supported branch that does can be had here",
+                       driver_text(driver));
+  const std::string_view type = driver.branch == nullptr ? "" : std::string_view(driver.branch->type);
+  if (type == "NFB")
+    return fmt::format(
+        "branch {} (NFB, new features) serves every GPU, and no production branch with updates that does can "
+        "be had here",
+        driver.number);
+  return fmt::format(
+      "branch {} ({}) is the newest production branch with updates that serves every GPU and can be had here",
+      driver.number, type);
+}
+
 Reason driver_reason(const Problem& problem, const Solution& solution) {
   const DriverCandidate& driver = solution.driver;
   Reason out{.about = "driver",
@@ -132,6 +150,11 @@ Reason driver_reason(const Problem& problem, const Solution& solution) {
     out.text = problem.has_gpus() ? "the goal says that the driver is not managed here"
                                   : "there is no NVIDIA GPU on the PCI bus, so no driver is needed";
     out.source = problem.has_gpus() ? "goal: driver" : "this machine: the PCI bus";
+  } else if (driver.origin == Origin::left) {
+    out.text = fmt::format(
+        "no driver can be had here, and without root none would be installed: the rest is chosen for branch "
+        "{} ({}), which serves every GPU",
+        driver.number, type);
   } else if (driver.origin == Origin::keep) {
     out.text =
         in_wsl(*problem.machine)
@@ -140,22 +163,8 @@ Reason driver_reason(const Problem& problem, const Solution& solution) {
             : fmt::format("driver {} is here already and serves every GPU, so it stays", driver.version.text);
     out.source = "this machine: " + driver.evidence;
     out.known = catalog::Known::tried;
-  } else if (problem.driver != "auto") {
-    out.text = fmt::format("the goal asks for driver branch {}, and it serves every GPU", driver.number);
-  } else if (end_of_life(problem, driver)) {
-    out.text = fmt::format("{} serves every GPU, and no supported branch that does can be had here",
-                           driver_text(driver));
-  } else if (type == "NFB") {
-    out.text = fmt::format(
-        "branch {} (NFB, new features) serves every GPU, and no production branch with updates that does can "
-        "be "
-        "had here",
-        driver.number);
   } else {
-    out.text = fmt::format(
-        "branch {} ({}) is the newest production branch with updates that serves every GPU and can be had "
-        "here",
-        driver.number, type);
+    out.text = why_installed(problem, driver);
   }
   return out;
 }
@@ -209,8 +218,9 @@ Reason source_reason(const Problem& problem, const Solution& solution) {
                               ? "it has the wanted branch"
                               : "NVIDIA's repository does not answer: " + problem.silence(Place::nvidia);
   out.text = fmt::format("the driver comes from the distribution's archive: {}", why);
+  const char* part = solution.driver.flavour == facts::Flavour::open ? "driver_open" : "driver";
   if (problem.archive != nullptr)
-    out = {out.about, out.text, problem.archive->from.source, problem.archive->from.known};
+    out = {out.about, out.text, problem.archive->from.source, catalog::known_of(*problem.archive, part)};
   return out;
 }
 
@@ -296,7 +306,7 @@ void add_key(const facts::Machine& machine, DriverChoice& driver) {
 
 DriverChoice driver_choice(const Problem& problem, const Solution& solution) {
   const DriverCandidate& driver = solution.driver;
-  if (driver.origin == Origin::none) return {};
+  if (driver.origin == Origin::none || driver.origin == Origin::left) return {};
   DriverChoice out{.action = Action::keep,
                    .branch = driver.number,
                    .version = driver.version.text,
@@ -314,6 +324,7 @@ DriverChoice driver_choice(const Problem& problem, const Solution& solution) {
   if (driver.origin == Origin::nvidia) out.version = std::nullopt;
   out.packages = packages_of(problem, driver);
   out.pins = pins_of(problem, driver);
+  out.locks = locks_of(problem, driver);
   out.dnf_module = dnf_module_of(problem, driver);
   out.headers = missing_headers(problem, out.kernels);
   add_key(*problem.machine, out);
@@ -334,7 +345,8 @@ std::vector<EnvChoice> env_choices(const Problem& problem, const Solution& solut
 
 std::vector<Reason> reasons_of(const Problem& problem, const Solution& solution) {
   std::vector<Reason> out{driver_reason(problem, solution)};
-  if (solution.driver.flavour) out.push_back(flavour_reason(problem, solution));
+  if (solution.driver.flavour && solution.driver.origin != Origin::left)
+    out.push_back(flavour_reason(problem, solution));
   if (made_here(solution)) out.push_back(source_reason(problem, solution));
   out.push_back({.about = "toolkit",
                  .text = solution.toolkit.reason,
@@ -343,7 +355,7 @@ std::vector<Reason> reasons_of(const Problem& problem, const Solution& solution)
   out.push_back({.about = "python",
                  .text = solution.python.reason,
                  .source = solution.python.evidence,
-                 .known = catalog::Known::read});
+                 .known = solution.python.known});
   for (std::size_t i = 0; i < solution.envs.size(); ++i) {
     if (tells_of_torch(problem, solution, i)) out.push_back(torch_reason(problem, solution, i));
     if (solution.envs[i].wheels != nullptr)
@@ -387,6 +399,8 @@ Choice choice_of(const Problem& problem, const Solution& solution, bool hold_ker
   if (auto notice = not_tried(choice.reasons); notice && changes)
     choice.notices.push_back(std::move(*notice));
   if (hold_kernel && made_here(solution)) choice.driver.hold = kernels_to_hold(*problem.machine);
+  if (problem.archive != nullptr && !(choice.driver.hold.empty() && choice.driver.locks.empty()))
+    choice.driver.lock_plugin = problem.archive->lock_plugin;
   choice.needs_component = component_missing(problem, choice);
   return choice;
 }

@@ -30,6 +30,15 @@ void about_branch(const Problem& problem, const Solution& solution, Notices& out
   out.push_back({.id = "driver-end-of-life", .text = std::move(text)});
 }
 
+// What is left to root when nobody has a driver for it either.
+void about_left_driver(const Problem& problem, const Solution& solution, Notices& out) {
+  if (solution.driver.origin != Origin::left) return;
+  out.push_back({.id = "driver-left",
+                 .text = fmt::format("left for root: a driver, branch {} or another that serves these GPUs; "
+                                     "as it is none can be had: {}. Until one is there, nothing runs on them",
+                                     solution.driver.number, why_no_driver(problem))});
+}
+
 void about_secure_boot(const Problem& problem, const Solution& solution,
                        const std::vector<std::string>& packages, Notices& out) {
   const auto& secure = problem.machine->secure_boot;
@@ -66,8 +75,11 @@ void about_kernels(const Problem& problem, const Solution& solution, Notices& ou
   const facts::Machine& machine = *problem.machine;
   const std::vector<std::string> kernels = kernels_to_serve(machine.kernel);
   if (installs(solution) && kernels.empty())
-    out.push_back(
-        {.id = "no-kernel", .text = "no kernel is installed here: the driver's module is built when one is"});
+    out.push_back({.id = "no-kernel",
+                   .text = machine.hypothetical
+                               ? "no kernel is named for the machine: packages of its headers are not in the "
+                                 "plan, and the driver's module is built when they are there"
+                               : "no kernel is installed here: the driver's module is built when one is"});
   if (solution.driver.origin != Origin::keep || machine.driver.modules.empty() || kernels.empty()) return;
   const auto& modules = machine.driver.modules;
   if (std::ranges::find(modules, kernels.back(), &facts::ModuleOnDisk::kernel) == modules.end())
@@ -101,10 +113,12 @@ void about_driver_place(const Problem& problem, const Solution& solution, Notice
         {.id = "driver-in-container",
          .text = fmt::format("this is a container ({}): a kernel module is loaded by the host, not from here",
                              **machine.container)});
-  if (solution.driver.origin == Origin::nvidia && problem.repo != nullptr && problem.repo->manager == "dnf")
+  if (solution.driver.origin == Origin::nvidia && problem.archive != nullptr &&
+      !problem.archive->dkms_from.empty())
     out.push_back({.id = "dkms-from-epel",
-                   .text = "the module is built by dkms, which these systems have in EPEL: that repository "
-                           "must be enabled"});
+                   .text = fmt::format("the module is built by dkms, which these systems have in {}: that "
+                                       "repository must be enabled",
+                                       problem.archive->dkms_from)});
   if (solution.driver.origin == Origin::nvidia && !problem.answers(Place::distro))
     out.push_back(
         {.id = "archive-silent",
@@ -211,6 +225,7 @@ std::vector<Notice> notices_of(const Problem& problem, const Solution& solution)
   Notices out;
   about_mirrors(problem, out);
   about_branch(problem, solution, out);
+  about_left_driver(problem, solution, out);
   about_secure_boot(problem, solution, packages_of(problem, solution.driver), out);
   about_unsigned_module(problem, solution, out);
   about_kernels(problem, solution, out);

@@ -13,17 +13,6 @@ namespace {
 
 using facts::PciKind;
 
-std::pair<int, int> listed_branches(const catalog::Catalog& catalog) {
-  std::pair<int, int> out{0, 0};
-  for (const catalog::Gpu& gpu : catalog.gpus) {
-    if (gpu.first_driver.empty()) continue;
-    const int oldest = gpu.first_driver.begin()->first;
-    out.first = out.first == 0 ? oldest : std::min(out.first, oldest);
-    out.second = std::max(out.second, gpu.first_driver.rbegin()->first);
-  }
-  return out;
-}
-
 // What WSL shows of GPUs: names, and no PCI ids.
 std::vector<Wanted> gpus_of_wsl(const facts::NvmlSnapshot& nvml, const catalog::Catalog& catalog) {
   std::vector<Wanted> out;
@@ -33,7 +22,7 @@ std::vector<Wanted> gpus_of_wsl(const facts::NvmlSnapshot& nvml, const catalog::
     if (row)
       one = {.address = gpu.pci,
              .device_id = (*row)->device_id,
-             .name = (*row)->name,
+             .name = std::string((*row)->name),
              .row = *row,
              .in_nvml = true};
     out.push_back(std::move(one));
@@ -119,7 +108,7 @@ Problem make_problem(const facts::Machine& machine, const goal::Goal& goal, cons
   problem.os = os_key(machine.os);
   problem.archive = catalog.archive(problem.os);
   problem.repo = catalog.repo(problem.os);
-  std::tie(problem.oldest_listed, problem.newest_listed) = listed_branches(catalog);
+  std::tie(problem.oldest_listed, problem.newest_listed) = catalog.listed;
   problem.gpus = wanted_gpus(machine, catalog);
   problem.driver = goal.driver;
   problem.toolkit = goal.toolkit;
@@ -129,6 +118,7 @@ Problem make_problem(const facts::Machine& machine, const goal::Goal& goal, cons
       goal.python_prefix.empty() ? machine.user.home + "/.local/share/bringup" : goal.python_prefix;
   problem.envs = wanted_envs(goal);
   problem.user_only = goal.user_only;
+  problem.driver_left = goal.user_only && !in_wsl(machine);
   if (!goal.toolkit_file.empty() && machine.repository_file) {
     problem.repository_file = &*machine.repository_file;
     problem.toolkit = machine.repository_file->toolkit;

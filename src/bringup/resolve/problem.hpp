@@ -66,7 +66,8 @@ struct Problem {
   std::array<Reach, kPlaces.size()> reach;
   std::optional<Version> glibc;  // nullopt: not known, or not asked
   std::optional<int> gcc;
-  bool user_only = false;                                  // only what needs no root
+  bool user_only = false;    // only what needs no root
+  bool driver_left = false;  // a driver that cannot be had is left to root, and is no demand
   const facts::RepositoryFile* repository_file = nullptr;  // the goal takes the toolkit from it
   bool any_os = false;                                     // pretend that every system has rows
   bool any_arch = false;

@@ -23,6 +23,7 @@ struct Interpreter {
   bool venv = false;
   std::vector<std::string> packages;
   std::string evidence;
+  catalog::Known known = catalog::Known::read;
 };
 
 const facts::PythonManager* manager_of(const facts::Machine& machine,
@@ -57,7 +58,8 @@ std::vector<Interpreter> interpreters(const Problem& problem) {
          .path = "/usr/bin/python" + archive->python,
          .venv = true,
          .packages = archive->python_packages,
-         .evidence = archive->from.source});
+         .evidence = archive->from.source,
+         .known = catalog::known_of(*archive, "python")});
   }
   return out;
 }
@@ -162,7 +164,8 @@ class Candidates {
                                .packages = std::move(packages)},
                     .reason = std::move(reason),
                     .evidence = python.evidence,
-                    .fallback = fallback});
+                    .fallback = fallback,
+                    .known = python.known});
   }
   // A Python that the manager itself brings, in the version wanted.
   void brought(std::string manager, std::string path, std::string_view how) {

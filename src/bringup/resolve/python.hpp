@@ -12,6 +12,7 @@ struct PythonCandidate {
   std::string evidence;   // where that is known from
   bool fallback = false;  // another version than the one wanted
   bool download = false;  // fetched from a place that is not among those asked: the last resort
+  catalog::Known known = catalog::Known::read;  // how the evidence is
 };
 
 // "3.11" unless the goal says otherwise.

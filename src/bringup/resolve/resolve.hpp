@@ -24,6 +24,8 @@ struct DriverChoice {
   std::optional<std::string> source;  // "nvidia", "distro", "keep"
   std::vector<std::string> packages;  // to install, without headers
   std::vector<std::string> pins;      // to install before those, so that they stay in the branch
+  std::vector<std::string> locks;     // patterns that dnf is to lock before those, for the same
+  std::string lock_plugin;            // the package that lets dnf hold and lock; "" where none is needed
   std::vector<std::string> headers;   // header packages for the kernels in `kernels`
   std::vector<std::string> kernels;  // releases that need a module: the running one and the newest that boots
   std::string dnf_module;

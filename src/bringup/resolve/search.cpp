@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 // The search is exhaustive. There are about 20 branches x 2 flavours x 2 places of drivers, a handful of
 // Pythons and 70 sets of wheels for each environment; environments do not depend on each other once driver
@@ -142,10 +143,12 @@ std::vector<bool> majors_run(const Problem& problem, const DriverCandidate& driv
 }  // namespace
 
 std::optional<Solution> search(const Problem& problem) {
-  const std::vector<PythonCandidate> pythons = python_candidates(problem);
+  std::vector<PythonCandidate> pythons;
+  bool asked = false;                       // for Pythons, which nobody needs while no driver serves
   std::vector<std::vector<bool>> hopeless;  // what drivers ran for which no environments were found
   for (DriverCandidate& driver : driver_candidates(problem)) {
     if (driver_rejection(problem, driver)) continue;
+    if (!std::exchange(asked, true)) pythons = python_candidates(problem);
     Solution solution;
     solution.driver = std::move(driver);
     std::vector<bool> runs = majors_run(problem, solution.driver);

@@ -36,6 +36,8 @@ std::size_t reasons_before(const Problem& problem, const Solution& solution, std
 // Whether a reason about torch is one of this environment.
 bool tells_of_torch(const Problem& problem, const Solution& solution, std::size_t env);
 
+// What stands against the best driver that could be installed here.
+std::string why_no_driver(const Problem& problem);
 // What stands against the newest set of wheels that the goal's pins leave.
 std::string why_no_wheels(const Problem& problem, const DriverCandidate& driver);
 

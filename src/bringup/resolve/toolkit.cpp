@@ -248,7 +248,7 @@ std::optional<ToolkitSolution> from_distribution(const Problem& problem, const D
                  .bin = ""},
       .reason = fmt::format("CUDA toolkit {} is the one in the distribution's archive", major_minor(version)),
       .evidence = archive->from.source,
-      .known = archive->from.known,
+      .known = catalog::known_of(*archive, "toolkit"),
       .caveat = other_major(version, cuda)};
 }
 

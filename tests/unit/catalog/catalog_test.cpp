@@ -27,7 +27,7 @@ TEST(Catalog, EveryRowSaysWhereItComesFrom) {
     EXPECT_FALSE(wheels.from.source.empty());
     EXPECT_EQ(wheels.from.as_of.size(), 10U);
   }
-  for (const Gpu& gpu : built_in().gpus) EXPECT_FALSE(gpu.from.source.empty());
+  for (const Gpu& gpu : built_in().gpus) EXPECT_FALSE(gpu.from->source.empty());
 }
 
 // What the goal asks for by default must not be a set of which one part refuses to import.
@@ -150,6 +150,42 @@ TEST(DriverPackages, OfRhelComeFromAModuleStream) {
   EXPECT_THAT(driver_packages(rhel, 595, true), ElementsAre("nvidia-open"));
   EXPECT_EQ(filled(rhel.dnf_module_open, "branch", "595"), "nvidia-driver:595-open");
   EXPECT_EQ(filled(rhel.dnf_module_proprietary, "branch", "580"), "nvidia-driver:580-dkms");
+}
+
+// Neither names nor streams tell the branch: patterns lock it.
+TEST(DriverPackages, OfRhel10AndFedoraAreLocked) {
+  for (const char* os : {"rhel-10", "fedora-44"}) {
+    const VendorRepo& repo = *built_in().repo(os);
+    EXPECT_THAT(driver_locks(repo, 580, false), ElementsAre("*nvidia*580*", "cuda-drivers*580*"));
+    EXPECT_THAT(driver_locks(repo, 595, true), ElementsAre("*nvidia*595*", "nvidia-open*595*"));
+  }
+  EXPECT_THAT(driver_locks(*built_in().repo("rhel-9"), 580, true), testing::IsEmpty());
+  EXPECT_EQ(built_in().archive("rhel-10")->lock_plugin, "python3-dnf-plugin-versionlock");
+  EXPECT_EQ(built_in().archive("fedora-44")->lock_plugin, "");  // dnf 5 has it built in
+}
+
+TEST(Archives, SayWhichOfTheirPartsWereTried) {
+  const Archive& debian12 = *built_in().archive("debian-12");
+  EXPECT_EQ(known_of(debian12, "driver"), Known::tried);
+  EXPECT_EQ(known_of(debian12, "driver_open"), Known::read);
+  EXPECT_EQ(known_of(*built_in().archive("debian-13"), "python"), Known::tried);
+  EXPECT_EQ(known_of(*built_in().archive("debian-13"), "driver"), Known::read);
+}
+
+// A copy of a catalog whose files are gone still has its texts.
+TEST(Catalog, KeepsTheTextsOfItsRows) {
+  std::optional<Catalog> copy;
+  {
+    Files files = compiled_in();
+    const auto loaded = load(files);
+    ASSERT_TRUE(loaded);
+    copy = *loaded;
+    for (auto& [name, text] : files) text.assign(text.size(), '?');
+  }
+  EXPECT_EQ(copy->gpu(0x2684)->name, "GeForce RTX 4090");
+  EXPECT_EQ(copy->gpu_name(0x1e78, 0x10de, 0x13d9), "Quadro RTX 6000");
+  EXPECT_EQ(copy->gpu(0x2684)->from->source, built_in().gpu(0x2684)->from->source);
+  EXPECT_EQ(copy->listed, built_in().listed);
 }
 
 TEST(Repositories, Debian13IsSignedWithItsOwnKey) {

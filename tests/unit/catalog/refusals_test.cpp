@@ -145,7 +145,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"FirstDriverTwice", kF, "\n1e04\t", "\n1e02\t", "stands twice"},
         Refusal{"ColumnOfNoBranch", kF, "device_id 515", "device_id 516", "is no driver branch"},
         Refusal{"SubsystemThatIsNone", "subsystems.tsv", "1028:129e", "1028", "no device and subsystem id"},
-        Refusal{"SubsystemTwice", "subsystems.tsv", "103c:129e", "1028:129e", "stands twice"}),
+        Refusal{"SubsystemTwice", "subsystems.tsv", "103c:129e", "1028:129e", "stands twice"},
+        Refusal{"SubsystemUnsorted", "subsystems.tsv", "103c:129e", "1027:129e", "not in its order"}),
     named);
 
 INSTANTIATE_TEST_SUITE_P(
@@ -165,6 +166,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "go together"},
         Refusal{"ComponentWithoutItsArchive", kA, "codename = \"bookworm\"\n", "",
                 "component needs codename and url"},
+        Refusal{"TriedAndNotThere", kA, "tried = [\"python\"]", "tried = [\"pyhton\"]",
+                "tried has 'pyhton', which is no part of this row"},
+        Refusal{"LockWithoutTheBranch", kR, "lock_packages = [\"*nvidia*{branch}*\"",
+                "lock_packages = [\"*nvidia*\"", "does not say {branch}"},
+        Refusal{"LockForApt", kR, "pin_packages = [\"nvidia-driver-pinning-{branch}\"]",
+                "pin_packages = [\"nvidia-driver-pinning-{branch}\"]\nlock_packages = [\"a{branch}\"]",
+                "lock_packages are for dnf"},
         Refusal{"RepositoryUnsorted", kR, "os = \"debian-13\"", "os = \"debian-11\"",
                 "sorted by os and unique"},
         Refusal{"FingerprintTooShort", kR, "fingerprint = \"EB69", "fingerprint = \"EB6",

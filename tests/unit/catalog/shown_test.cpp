@@ -43,6 +43,28 @@ TEST(Shown, WhatExplainReadsIsShownWithItsSource) {
   EXPECT_TRUE(rows_with_key(built_in(), **find_table("thresholds"), "gpu-hot"));
 }
 
+// Those of the files, and not of the tables in use.
+TEST(Shown, CountsTheRowsOfFiles) {
+  Files files = compiled_in();
+  const auto whole = count_rows(files);
+  ASSERT_TRUE(whole) << whole.error().message();
+  std::size_t shown = 0;
+  for (const Table& table : tables()) shown += table.rows(built_in()).size();
+  EXPECT_EQ(*whole, shown);
+  for (const char* name : {"xids.tsv", "codes.tsv", "messages.tsv", "subsystems.tsv", "mirrors.toml"}) {
+    Files fewer = files;
+    std::string& text = fewer[name];
+    const bool toml = std::string_view(name).ends_with(".toml");
+    text.resize(text.rfind(toml ? "[[" : "\n", text.size() - 2) + (toml ? 0 : 1));
+    const auto count = count_rows(fewer);
+    ASSERT_TRUE(count) << name << count.error().message();
+    // Names by subsystem are no table of their own.
+    EXPECT_EQ(*count, *whole - (std::string_view(name) == "subsystems.tsv" ? 0 : 1)) << name;
+  }
+  files.erase("xids.tsv");
+  EXPECT_EQ(count_rows(files).error().message(), "the catalog has no file xids.tsv");
+}
+
 TEST(Shown, AGpuIsFoundByItsName) {
   const auto rows = rows_with_key(built_in(), **find_table("gpus"), "RTX 4090");
   ASSERT_TRUE(rows);

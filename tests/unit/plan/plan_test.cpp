@@ -213,10 +213,46 @@ TEST(Plan, OfRhelEnablesAModuleStream) {
   EXPECT_THAT(ids(plan), Not(Contains("vendor-pin")));
 }
 
+// Neither module streams nor names with the branch: the branch is locked before anything of it comes.
+TEST(Plan, OfRhel10LocksTheBranchFirst) {
+  const steps::Plan plan =
+      plan_of(machine_of("V100 SXM2 32GB", "rocky-10.1", "kernel = \"6.12.0-55.el10.x86_64\""));
+  const auto& lock = kind<steps::HoldPackages>(plan, "driver-lock");
+  EXPECT_EQ(lock.manager, "dnf");
+  EXPECT_THAT(lock.packages, ElementsAre("*nvidia*580*", "cuda-drivers*580*"));
+  EXPECT_EQ(lock.plugin, "python3-dnf-plugin-versionlock");
+  const auto driver = std::ranges::find(plan.steps, "driver-packages", &steps::Step::id);
+  ASSERT_NE(driver, plan.steps.end());
+  EXPECT_THAT(driver->needs, Contains("driver-lock"));
+  EXPECT_EQ(kind<steps::InstallPackages>(plan, "driver-packages").dnf_module, "");
+}
+
+TEST(Plan, OfFedoraLocksTheBranchWithWhatItsDnfHas) {
+  const steps::Plan plan =
+      plan_of(machine_of("RTX 4090", "fedora-44", "kernel = \"6.19.2-300.fc44.x86_64\""));
+  const auto& lock = kind<steps::HoldPackages>(plan, "driver-lock");
+  EXPECT_THAT(lock.packages, ElementsAre("*nvidia*595*", "nvidia-open*595*"));
+  EXPECT_EQ(lock.plugin, "");
+  const steps::Plan rhel9 = plan_of(machine_of("RTX 4090", "rhel-9", "kernel = \"5.14.0-427.el9.x86_64\""));
+  EXPECT_THAT(ids(rhel9), Not(Contains("driver-lock")));
+}
+
+// A description need not name a kernel, and then no sentence ends in the middle.
+TEST(Plan, WithoutAKernelSaysForWhichTheModuleIsBuilt) {
+  const steps::Plan plan = plan_of(machine_of("RTX 4090", "debian-12", ""));
+  const auto driver = std::ranges::find(plan.steps, "driver-packages", &steps::Step::id);
+  ASSERT_NE(driver, plan.steps.end());
+  EXPECT_THAT(driver->why, testing::EndsWith("its module built for each kernel that is installed"));
+  for (const steps::Step& one : plan.steps) {
+    EXPECT_FALSE(one.why.ends_with(' ')) << one.id;
+    EXPECT_EQ(one.why.find("  "), std::string::npos) << one.id;
+  }
+}
+
 // Whatever the machine: ids once, needs backwards, no kernel, and a reason for each.
 TEST(Plan, IsWellFormedOnEveryMachine) {
-  for (const char* os :
-       {"debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "rhel-8", "rhel-9", "rhel-10"}) {
+  for (const char* os : {"debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "rhel-8", "rhel-9",
+                         "rhel-10", "fedora-44"}) {
     for (const char* gpus : {"", "8x H200", "RTX 5090", "RTX 4090"}) {
       const steps::Plan plan = plan_of(machine_of(gpus, os, "kernel = \"6.1.0-1\""));
       std::set<std::string> before;

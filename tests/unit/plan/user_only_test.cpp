@@ -71,6 +71,18 @@ TEST(UserOnly, BringsTheToolkitWithoutRoot) {
   EXPECT_EQ(*back, plan);
 }
 
+// Whether root could get a driver or not: the user's own part is the same.
+TEST(UserOnly, LeavesADriverThatNobodyHas) {
+  facts::Machine there = machine();
+  there.driver.loaded = std::optional<facts::LoadedModule>{};
+  there.driver.libcuda.clear();
+  there.driver.modules.clear();
+  for (facts::Source& source : there.sources) {
+    if (source.name != "pypi") source.answered_seconds = Error(Errc::unreachable, "no route");
+  }
+  EXPECT_EQ(ids(plan_of(there)), ids(plan_of(machine())));
+}
+
 TEST(UserOnly, PutsItOnThePathsOfLoginShellsAndWindows) {
   const steps::Plan plan = plan_of(machine());
   const auto& login = kind<steps::EditBlock>(plan, "path-login");

@@ -80,8 +80,10 @@ INSTANTIATE_TEST_SUITE_P(
         asked("NotManaged", "RTX 4090", "driver = \"none\"", "driver none | torch 2.14.1+cu130 pypi"),
         asked("NotManagedWithoutGpu", "", "driver = \"none\"", "driver none | torch 2.11.0+cpu pytorch"),
         asked("PinnedWithoutGpuNeedsNone", "", "driver = \"580\"", "driver none"),
-        on(asked("Pinned535OnDebianComesFromNvidia", "RTX 4090", "driver = \"535\"",
-                 "driver install 535 proprietary nvidia"),
+        // Both places have it, and Debian's own was built and loaded: what was tried comes before what was
+        // read.
+        on(asked("Pinned535OnDebian12ComesFromItsArchive", "RTX 4090", "driver = \"535\"",
+                 "driver install 535 proprietary distro | toolkit install 12.8 nvidia"),
            "debian-12", "12")),
     name_of);
 

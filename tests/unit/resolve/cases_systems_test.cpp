@@ -102,11 +102,17 @@ INSTANTIATE_TEST_SUITE_P(
             "pytorch"},
         Row{"Rhel8", "A100", "rhel-8.10", "all", kGcc11, "",
             "driver install 595 open nvidia | python uv 3.11 | torch 2.14.1+cu130 pypi"},
-        // Its repository names no branch and has no module streams: only the newest branch can be held.
-        Row{"Rhel10HandsOutTheNewestBranch", "A100", "rhel-10", "all", kGcc14, "",
-            "driver install 615 open nvidia | python uv 3.12"},
-        Row{"Rhel10CannotHoldWhatVoltaNeeds", "V100", "rhel-10", "all", kGcc14, "",
-            "conflict: Tesla V100 | cannot hold branch 580"}),
+        // Its repository names no branch and has no module streams: dnf's versionlock keeps it.
+        Row{"Rhel10", "A100", "rhel-10", "all", kGcc14, "",
+            "driver install 595 open nvidia | python uv 3.12 | notice dkms-from-epel"},
+        Row{"Rocky10HoldsWhatVoltaNeeds", "V100", "rocky-10.1", "all", kGcc14, "",
+            "driver install 580 proprietary nvidia | torch 2.11.0+cu126 pytorch"},
+        // dkms is in its own archive.
+        Row{"Fedora44", "RTX 4090", "fedora-44", "all", "gcc = \"16\"\nglibc = \"2.43\"", "",
+            "driver install 595 open nvidia | toolkit install 13.4 nvidia | python uv 3.14 | without notice "
+            "dkms-from-epel"},
+        Row{"Fedora44HoldsWhatVoltaNeeds", "V100", "fedora-44", "all", "glibc = \"2.43\"", "",
+            "driver install 580 proprietary nvidia"}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(

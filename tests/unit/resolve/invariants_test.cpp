@@ -23,8 +23,8 @@ const std::vector<std::string> kGpus{
     "10de:102d", "10de:13c0", "10de:1b80", "10de:15f8", "10de:1db5", "10de:1eb8", "10de:1e04",
     "10de:20b2", "10de:2204", "10de:2684", "10de:26b9", "10de:2330", "10de:2335", "10de:233b",
     "10de:2901", "10de:2b85", "10de:2bb5", "10de:3182", "10de:2bb2", "10de:3200", "10de:0fc0"};
-const std::vector<std::string> kSystems{"debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04",
-                                        "rhel-9",    "rocky-9.4", "rhel-8",       "rhel-10"};
+const std::vector<std::string> kSystems{"debian-12", "debian-13", "ubuntu-22.04", "ubuntu-24.04", "rhel-9",
+                                        "rocky-9.4", "rhel-8",    "rhel-10",      "fedora-44"};
 const std::vector<std::string> kLoaded{"470.256.02", "525.147.05", "535.183.01", "550.163.01", "570.211.01",
                                        "575.57.08",  "580.65.06",  "580.159.04", "595.71.05",  "610.57.04"};
 const std::vector<std::string> kPackages{"\"torch\", \"torchvision\", \"torchaudio\"",
@@ -142,7 +142,7 @@ std::vector<std::string> not_minimal(const Asked& asked, const resolve::Conflict
   for (const resolve::ConflictMember& member : conflict.set) {
     if (member.why.empty()) out.push_back(member.what + " has no reason");
     // That a system has rows cannot be pretended from outside.
-    if (member.what.starts_with("system ") || asked.machine.os.version == "10") continue;
+    if (member.what.starts_with("system ")) continue;
     if (!solved(only_members(asked, conflict, &member))) out.push_back(member.what + " is not needed");
   }
   return out;

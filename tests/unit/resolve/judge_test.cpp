@@ -77,11 +77,7 @@ bool can_be_had(const Asked& asked, const Option& option) {
   if (asked.machine.arch != "x86_64") return false;
   if (option.flavour == Flavour::open && !branch->open_modules) return false;
   if (!option.vendor) return answers(asked, "distro");
-  const catalog::VendorRepo* repo = asked.catalog.repo(os_of(asked));
-  // Without branch in its names, pins or module streams a repository has its newest branch only.
-  const bool newest_only = repo != nullptr && repo->os == "rhel-10";
-  return repo != nullptr && answers(asked, "nvidia") &&
-         (!newest_only || option.number == asked.catalog.branches.back().number);
+  return asked.catalog.repo(os_of(asked)) != nullptr && answers(asked, "nvidia");
 }
 
 std::vector<Option> options_of(const Asked& asked) {
@@ -112,12 +108,16 @@ Flavour recommended(const Asked& asked, int number) {
   return all && number >= 560 ? Flavour::open : Flavour::proprietary;
 }
 
-// The order of preference: nothing changed, updates, production, newest, NVIDIA's place, the usual flavour.
+// The order of preference: nothing changed, updates, production, newest, a place that was tried, NVIDIA's
+// place, the usual flavour.
 auto order(const Asked& asked, const Option& option) {
   const catalog::Branch* branch = asked.catalog.branch(option.number);
   const std::string eol = branch == nullptr ? "" : branch->eol.value_or("");
   const bool over = !eol.empty() && (eol.size() == 7 ? eol + "-31" : eol) < kToday;
-  return std::tuple(!option.keep, over, branch == nullptr || branch->type == "NFB", -option.number,
+  // Debian 12's own proprietary modules are the only ones that were built and loaded.
+  const bool tried =
+      !option.keep && !option.vendor && os_of(asked) == "debian-12" && option.flavour == Flavour::proprietary;
+  return std::tuple(!option.keep, over, branch == nullptr || branch->type == "NFB", -option.number, !tried,
                     !option.vendor, option.flavour != recommended(asked, option.number));
 }
 
@@ -161,7 +161,14 @@ bool set_fits(const Asked& asked, const goal::EnvGoal& env, const catalog::Wheel
   return std::ranges::all_of(gpus, [&](const Gpu* gpu) { return code_for(wheels, *gpu); });
 }
 
+// None can be had, and the rest is for one that root gets elsewhere.
+bool is_left(const Asked& asked, const resolve::DriverChoice& driver) {
+  return asked.goal.user_only && driver.action == resolve::Action::none && !gpus_of(asked).empty() &&
+         asked.goal.driver != "none";
+}
+
 std::optional<Version> driver_version(const Asked& asked, const resolve::DriverChoice& driver) {
+  if (is_left(asked, driver)) return std::nullopt;
   if (driver.version) return Version::parse(*driver.version);
   if (driver.branch) return asked.catalog.branch(*driver.branch)->latest;
   const auto& loaded = asked.machine.driver.loaded;
@@ -193,6 +200,16 @@ const catalog::WheelSet* row_of(const Asked& asked, const resolve::EnvChoice& en
   return nullptr;
 }
 
+// Whether every environment of the goal has a set with this driver.
+bool envs_fit(const Asked& asked, const std::string& python, const std::optional<Version>& driver) {
+  return std::ranges::all_of(asked.goal.envs, [&](const goal::EnvGoal& env) {
+    return !asks_torch(env) ||
+           std::ranges::any_of(asked.catalog.wheels, [&](const catalog::WheelSet& wheels) {
+             return set_fits(asked, env, wheels, python, driver);
+           });
+  });
+}
+
 class Judge {
  public:
   Judge(const Asked& asked, const resolve::Choice& choice) : asked_(asked), choice_(choice) {}
@@ -214,6 +231,7 @@ class Judge {
   void driver() {
     const resolve::DriverChoice& driver = choice_.driver;
     const bool wanted = !gpus_of(asked_).empty() && asked_.goal.driver != "none";
+    if (is_left(asked_, driver)) return left_to_root();
     need((driver.action == resolve::Action::none) != wanted,
          "a driver without need, or none where one is needed");
     if (driver.action == resolve::Action::none || !driver.branch || !driver.flavour) return;
@@ -231,6 +249,17 @@ class Judge {
     if (!option.vendor)
       need(archive != nullptr && archive->driver && archive->driver->text == driver.version,
            "the archive does not carry {}", driver.version.value_or("?"));
+  }
+
+  // Where nobody can have a driver, a user who is not root is told so.
+  void left_to_root() {
+    need(std::ranges::find(choice_.notices, "driver-left", &resolve::Notice::id) != choice_.notices.end(),
+         "a driver is left and nobody is told");
+    // A pinned toolkit narrows drivers in ways that only the whole search knows.
+    if (Version::parse(asked_.goal.toolkit)) return;
+    for (const Option& option : options_of(asked_))
+      need(!can_be_had(asked_, option) || !envs_fit(asked_, choice_.python.version, option.version),
+           "driver {} is left to root and can be had", option.version.text);
   }
 
   void toolkit() {
@@ -330,16 +359,6 @@ class Judge {
   std::vector<std::string> out_;
 };
 
-// Whether every environment of the goal has a set with this driver.
-bool envs_fit(const Asked& asked, const std::string& python, const std::optional<Version>& driver) {
-  return std::ranges::all_of(asked.goal.envs, [&](const goal::EnvGoal& env) {
-    return !asks_torch(env) ||
-           std::ranges::any_of(asked.catalog.wheels, [&](const catalog::WheelSet& wheels) {
-             return set_fits(asked, env, wheels, python, driver);
-           });
-  });
-}
-
 void better_driver(const Asked& asked, const resolve::Choice& choice, std::vector<std::string>& out) {
   const resolve::DriverChoice& driver = choice.driver;
   // A pinned toolkit narrows drivers in ways that only the whole search knows.
@@ -360,7 +379,7 @@ void better_wheels(const Asked& asked, const resolve::Choice& choice, std::size_
                    std::vector<std::string>& out) {
   const goal::EnvGoal& wanted = asked.goal.envs[index];
   const catalog::WheelSet* chosen = row_of(asked, choice.envs[index]);
-  if (!asks_torch(wanted) || chosen == nullptr) return;
+  if (!asks_torch(wanted) || chosen == nullptr || is_left(asked, choice.driver)) return;
   const bool gpus = !gpus_of(asked).empty();
   const auto place = [&](const catalog::WheelSet& wheels) {
     return std::tuple(
