@@ -62,7 +62,7 @@ TEST_F(GoalModel, IsFetchedOnceAndTheHubIsAskedNoMore) {
   EXPECT_EQ(log(), before);
 }
 
-// By itself 'up' goes on; weights that are whole do not hide that the tokenizer behind them is not there.
+// Another 'up' goes on with what was killed, and when it is whole asks no hub.
 TEST_F(GoalModel, KilledOnTheWayIsGoneOnWith) {
   goal("slow");
   std::vector<std::string> argv = words();
