@@ -30,7 +30,7 @@ class GoalModel : public WithAHub {
     }
   }
   // Environments as the goal and the stack's row want them, so that models are all that is left to do.
-  void goal(const std::string& owner) const {
+  void goal(const std::string& repository) const {
     environment("own", {"numpy-2.3.5"});
     environment("stack-trl",
                 {"torch-2.11.0", "trl-1.16.0", "peft-0.21.2", "accelerate-1.15.0", "transformers-5.24.0",
@@ -40,17 +40,41 @@ class GoalModel : public WithAHub {
     file("bringup.toml",
          "driver = \"none\"\n[python]\nprefix = \"" + at("prefix") +
              "\"\n[[env]]\nname = \"own\"\npackages = [\"numpy\"]\n[[stack]]\nname = \"trl\"\nmodel = \"" +
-             owner + "/model\"\n");
+             repository + "\"\n");
   }
   std::vector<std::string> words() const {
     return {"up", "--yes", "--offline", "--goal", at("bringup.toml"), "--state", at("state")};
   }
   Ran up(const std::string& token = "") const { return bringup_program(words(), surroundings(token)); }
+  // `up`, killed when the store is asked for this file.
+  void killed_when_asked_for(const std::string& name) const {
+    std::vector<std::string> argv = words();
+    const char* tested = std::getenv("BRINGUP_TESTED_PROGRAM");
+    argv.insert(argv.begin(), tested != nullptr ? tested : BRINGUP_PROGRAM);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      for (const auto& [name, value] : surroundings()) ::setenv(name.c_str(), value.c_str(), 1);
+      ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+      std::vector<char*> pointers;
+      for (std::string& word : argv) pointers.push_back(word.data());
+      pointers.push_back(nullptr);
+      const int null = ::open("/dev/null", O_WRONLY);
+      ::dup2(null, 1);
+      ::dup2(null, 2);
+      ::execv(pointers[0], pointers.data());
+      ::_exit(127);
+    }
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (asked({"\"Store\"", name}) == 0 && std::chrono::steady_clock::now() < until)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+  }
   std::string model(const std::string& name) const { return at("prefix/models/model/" + name); }
 };
 
 TEST_F(GoalModel, IsFetchedOnceAndTheHubIsAskedNoMore) {
-  goal("ok");
+  goal("ok/model");
   Ran ran = up();
   EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
   EXPECT_TRUE(fs::exists(model(kFirst)));
@@ -62,33 +86,20 @@ TEST_F(GoalModel, IsFetchedOnceAndTheHubIsAskedNoMore) {
   EXPECT_EQ(log(), before);
 }
 
-// Another 'up' goes on with what was killed, and when it is whole asks no hub.
+// resume ends what was killed and names what the goal wants besides; up fetches that, and then asks no hub.
 TEST_F(GoalModel, KilledOnTheWayIsGoneOnWith) {
-  goal("slow");
-  std::vector<std::string> argv = words();
-  const char* tested = std::getenv("BRINGUP_TESTED_PROGRAM");
-  argv.insert(argv.begin(), tested != nullptr ? tested : BRINGUP_PROGRAM);
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    for (const auto& [name, value] : surroundings()) ::setenv(name.c_str(), value.c_str(), 1);
-    ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
-    std::vector<char*> pointers;
-    for (std::string& word : argv) pointers.push_back(word.data());
-    pointers.push_back(nullptr);
-    const int null = ::open("/dev/null", O_WRONLY);
-    ::dup2(null, 1);
-    ::dup2(null, 2);
-    ::execv(pointers[0], pointers.data());
-    ::_exit(127);
-  }
-  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (asked({"\"Store\"", kFirst}) == 0 && std::chrono::steady_clock::now() < until)
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  ::kill(pid, SIGKILL);
-  ::waitpid(pid, nullptr, 0);
+  goal("slow/model");
+  killed_when_asked_for(kFirst);
   EXPECT_FALSE(fs::exists(model(kFirst))) << "it was too late to kill anything";
-  const Ran ran = up();
-  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  goal("ok/second");  // it wants another one by now
+  const fs::path before_that = fs::current_path();
+  fs::current_path(home_);
+  const Ran resumed = bringup_program({"resume", "--yes", "--state", at("state")}, surroundings());
+  fs::current_path(before_that);
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, HasSubstr("the goal wants the model ok/second besides: 'bringup up' fetches it"));
+  EXPECT_EQ(up().code, 0);
+  EXPECT_TRUE(fs::exists(at("prefix/models/second/tokenizer.json")));
   EXPECT_TRUE(fs::exists(model(kFirst)) && fs::exists(model("tokenizer.json")));
   const std::string before = log();
   EXPECT_EQ(up().code, 0);
@@ -97,7 +108,7 @@ TEST_F(GoalModel, KilledOnTheWayIsGoneOnWith) {
 
 // What went wrong with a model leaves all else, and says whose it is and what to do.
 TEST_F(GoalModel, ThatTheHubDoesNotGiveSaysWhy) {
-  goal("gated");
+  goal("gated/model");
   const Ran ran = up();
   EXPECT_EQ(ran.code, 77) << ran.out << ran.err;
   EXPECT_THAT(ran.err, AllOf(HasSubstr("gated/model"), HasSubstr("accept"), HasSubstr("HF_TOKEN")));

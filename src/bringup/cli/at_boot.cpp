@@ -81,7 +81,7 @@ Result<int> fetch_at_boot(const Options& options, const Doors& doors, const appl
   apply::Arming arming{.what = what, .program = TRY(doors.view.read("/proc/self/exe"))};
   arming.what.awaits_driver = false;
   arming.uid = current_user().uid;
-  const auto fetched = fetch_models(options, doors, goal, &arming);
+  auto fetched = fetch_models(options, doors, goal, &arming);
   if (fetched || what.boots.size() > apply::kMostBoots) return fetched;
   const apply::Settings settings = settings_of(options, current_user());
   if (!TRY(apply::armed(doors.view, settings))) {  // the run that ended well took it away
@@ -100,7 +100,7 @@ Result<int> prove_at_last(const Options& options, const Doors& doors, const appl
       what.goal.empty() ? goal::Goal{} : TRY(goal::parse_goal(what.goal, "the goal of that run"));
   auto proven = tell_proof(options, doors, goal, gpus_of(machine) > 0);
   const apply::Settings settings = settings_of(options, current_user());
-  const auto fetched = proven ? fetch_at_boot(options, doors, what, goal) : proven;
+  auto fetched = proven ? fetch_at_boot(options, doors, what, goal) : proven;
   if (proven && !fetched && what.boots.size() <= apply::kMostBoots) return fetched;
   TRY(apply::disarm(*doors.control, settings));
   // Confirmed or not, shim has forgotten the request.
