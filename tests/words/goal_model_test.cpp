@@ -47,7 +47,7 @@ class GoalModel : public WithAHub {
   }
   Ran up(const std::string& token = "") const { return bringup_program(words(), surroundings(token)); }
   // `up`, killed when the store is asked for this file.
-  void killed_when_asked_for(const std::string& name) const {
+  void killed_when_asked_for(const std::string& weights) const {
     std::vector<std::string> argv = words();
     const char* tested = std::getenv("BRINGUP_TESTED_PROGRAM");
     argv.insert(argv.begin(), tested != nullptr ? tested : BRINGUP_PROGRAM);
@@ -65,7 +65,7 @@ class GoalModel : public WithAHub {
       ::_exit(127);
     }
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (asked({"\"Store\"", name}) == 0 && std::chrono::steady_clock::now() < until)
+    while (asked({"\"Store\"", weights}) == 0 && std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
