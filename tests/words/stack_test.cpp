@@ -29,7 +29,7 @@ class StackVerb : public InAHome {
   }
   // A Python that trains six steps with these losses: first when it begins, then when it resumes.
   std::string python(const std::string& first, const std::string& then, const std::string& last = "") const {
-    const std::string path = file(
+    std::string path = file(
         "python",
         "#!/bin/sh\necho noise\nfrom=1\nlosses='" + first +
             "'\ncase \"$5\" in *'\"resume\":true'*) from=4; losses='" + then + "';; esac\nmkdir -p " +
