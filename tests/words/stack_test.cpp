@@ -13,6 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace bringup::testing_support;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -28,7 +29,7 @@ class StackVerb : public InAHome {
   }
   // A Python that trains six steps with these losses: first when it begins, then when it resumes.
   std::string python(const std::string& first, const std::string& then, const std::string& last = "") const {
-    const std::string path = file(
+    std::string path = file(
         "python",
         "#!/bin/sh\necho noise\nfrom=1\nlosses='" + first +
             "'\ncase \"$5\" in *'\"resume\":true'*) from=4; losses='" + then + "';; esac\nmkdir -p " +
@@ -196,7 +197,7 @@ TEST_F(StackVerb, GeneratesAndPrintsTheTextAlone) {
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.out, " there [2Jwas a fox\n");
   EXPECT_THAT(ran.err, HasSubstr("41 tokens after a prompt of 3, 20.0 tokens/s; the first after 0.25 s"));
-  EXPECT_THAT(ran.err, HasSubstr("GPU 1: 2.00 GiB at the most"));
+  EXPECT_THAT(ran.err, HasSubstr("GPU 1: 2 GiB at the most"));
   const auto asked = nlohmann::json::parse(std::ifstream(at("asked/generate")), nullptr, false);
   ASSERT_TRUE(asked.is_object());
   EXPECT_EQ(asked["method"], "generate");
@@ -212,7 +213,39 @@ TEST_F(StackVerb, GeneratesAndPrintsTheTextAlone) {
   EXPECT_EQ(json["peak_memory"][0]["gpu"], 1);
   ran = stack({"run", "exllamav2", "--smoke", "--python", path});
   EXPECT_EQ(ran.code, 0) << ran.err;
-  EXPECT_THAT(ran.out, HasSubstr("passed: exllamav2 made 41 tokens"));
+  EXPECT_THAT(ran.out, HasSubstr("passed: exllamav2 made 41 tokens of a small model, twice the same, its "
+                                 "layers spread over 2 GPUs"));
+}
+
+// 30 GB of weights, of which the disk holds the header.
+TEST_F(StackVerb, SaysBeforeItLoadsThatAModelIsTooLargeForTheseGpus) {
+  model();
+  const std::string header =
+      R"({"w": {"dtype": "BF16", "shape": [15000000000], "data_offsets": [0, 30000000000]}})";
+  std::string length(8, '\0');
+  length[0] = static_cast<char>(header.size());
+  fs::resize_file(file("m/model.safetensors", length + header), 8 + header.size() + 30'000'000'000);
+  file("d.jsonl", "{\"instruction\": \"a\", \"output\": \"b\"}\n");
+  const std::string fake = python("7 6 5", "4 3 2");
+  Ran ran = stack(
+      {"run", "trl", "full", at("m"), "--data", at("d.jsonl"), "--python", fake, "--for", "1x RTX 3090"});
+  EXPECT_EQ(ran.code, 1) << ran.err;
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("to train it (full) takes"),
+                             HasSubstr("the smallest here has 24.0 GiB"), HasSubstr("lora takes less")));
+  ran = stack({"run", "exllamav2", at("m"), "--prompt", "x", "--python", fake, "--for", "1x RTX 3090"});
+  EXPECT_EQ(ran.code, 1) << ran.err;
+  EXPECT_THAT(ran.err,
+              AllOf(HasSubstr("to generate with it takes"), HasSubstr("quantized weights take less")));
+  EXPECT_FALSE(fs::exists(at("asked"))) << "it was run all the same";
+}
+
+TEST_F(StackVerb, OfAnInstallThatWasCutOffIsNotRun) {
+  file("prefix/envs/stack-exllamav2/bin/python", "");
+  fs::create_directories(at("prefix/envs/stack-exllamav2/lib/python3.11/site-packages"));
+  const Ran ran = stack({"run", "exllamav2", "--smoke"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.err,
+              HasSubstr("is not whole, its extension is not compiled: 'bringup stack install exllamav2'"));
 }
 
 TEST_F(StackVerb, PlansWhatIsCompiledForGpusThatComeLater) {

@@ -6,6 +6,8 @@
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/kept.hpp>
 #include <bringup/cli/live.hpp>
+#include <bringup/cli/stack.hpp>
+#include <bringup/host/lock.hpp>
 
 #include <fmt/format.h>
 
@@ -72,17 +74,38 @@ Result<std::optional<apply::Run>> run_of(const Doors& doors, const apply::Settin
   return std::optional(std::move(runs.front()));
 }
 
-// The proof that was waited for; whatever it says, nothing waits for a boot any more.
+// What the goal wants besides the run: its models, each gone on with at the next boot when it is cut off.
+Result<int> fetch_at_boot(const Options& options, const Doors& doors, const apply::AtBoot& what,
+                          const goal::Goal& goal) {
+  if (goal.stacks.empty()) return exit_ok;
+  apply::Arming arming{.what = what, .program = TRY(doors.view.read("/proc/self/exe"))};
+  arming.what.awaits_driver = false;
+  arming.uid = current_user().uid;
+  auto fetched = fetch_models(options, doors, goal, &arming);
+  if (fetched || what.boots.size() > apply::kMostBoots) return fetched;
+  const apply::Settings settings = settings_of(options, current_user());
+  if (!TRY(apply::armed(doors.view, settings))) {  // the run that ended well took it away
+    const host::Lock held = TRY(host::Lock::take(settings.state_directory + "/lock"));
+    TRY(apply::arm(*doors.control, settings, std::move(arming)));
+  }
+  return Error(fetched.error().code(),
+               fetched.error().message() + "; the next boot tries again, 'bringup up' does so now");
+}
+
+// The proof that was waited for, and the models. Whatever the proof says, nothing waits for a boot any more;
+// a model that does not come is tried again while there are boots left.
 Result<int> prove_at_last(const Options& options, const Doors& doors, const apply::AtBoot& what,
                           const facts::Machine& machine) {
   const goal::Goal goal =
       what.goal.empty() ? goal::Goal{} : TRY(goal::parse_goal(what.goal, "the goal of that run"));
   auto proven = tell_proof(options, doors, goal, gpus_of(machine) > 0);
   const apply::Settings settings = settings_of(options, current_user());
+  auto fetched = proven ? fetch_at_boot(options, doors, what, goal) : proven;
+  if (proven && !fetched && what.boots.size() <= apply::kMostBoots) return fetched;
   TRY(apply::disarm(*doors.control, settings));
   // Confirmed or not, shim has forgotten the request.
   TRY(apply::forget_key_code(*doors.control, settings));
-  return proven;
+  return fetched && *fetched == exit_ok ? proven : fetched;
 }
 
 }  // namespace

@@ -83,8 +83,9 @@ Result<int> perform(const Options& options, const Doors& doors, const facts::Use
     const auto runs = apply::history(doors.view, settings);
     const bool began = runs && !runs->empty() && runs->front().plan.made_at == plan.made_at;
     say(options, way_on(run.error(), began));
-    // Somebody is here and was told: nothing goes on behind his back.
-    const auto gone = arming == nullptr ? ok : apply::disarm(*doors.control, settings);
+    // Somebody is here and was told: nothing goes on behind his back. At a boot nobody is, and the next one
+    // tries.
+    const auto gone = arming == nullptr || options.at_boot ? ok : apply::disarm(*doors.control, settings);
     if (!gone && run.error().code() != Errc::busy)
       return Error(run.error().code(), run.error().message() + "; and " + gone.error().message());
     return run.error();

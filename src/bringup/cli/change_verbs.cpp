@@ -6,6 +6,7 @@
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
 #include <bringup/cli/locks.hpp>
+#include <bringup/cli/stack.hpp>
 #include <bringup/plan/plan.hpp>
 
 #include <fmt/format.h>
@@ -151,6 +152,7 @@ Result<int> run_resume(const Options& options, const Doors& doors) {
   }
   // Somebody is here and sees how it ended: nothing goes on behind his back.
   if (run || run.error().code() != Errc::busy) TRY(apply::disarm(*doors.control, settings));
+  if (run && run->state == "done") tell_missing_models(options, doors);
   return end(options, run);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 // What the words of the verb model share: a hub that is asked, and the files of a model wherever they are.
 
+#include <bringup/apply/at_boot.hpp>
 #include <bringup/cli/options.hpp>
 #include <bringup/cli/verbs.hpp>
 #include <bringup/facts/machine.hpp>
@@ -50,7 +51,8 @@ ModelFiles files_on(const HubModel& model);
 // What a person said: a repository, or a directory.
 bool names_repository(const host::View& view, const std::string& word);
 
-Result<int> run_model_get(const Options& options, const Doors& doors);
+// With `arming` a unit goes on at the next boot when it is cut off.
+Result<int> run_model_get(const Options& options, const Doors& doors, const apply::Arming* arming = nullptr);
 
 // An option's whole number above 0; Errc::usage for anything else.
 Result<std::int64_t> number_of(std::string_view option, const std::string& text);

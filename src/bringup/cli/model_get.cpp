@@ -63,7 +63,7 @@ std::uint64_t left_of(const steps::Plan& plan, const host::View& view) {
 }
 
 Result<int> fetch(const Options& options, const Doors& doors, const facts::User& user, const HubModel& model,
-                  const steps::Plan& plan) {
+                  const steps::Plan& plan, const apply::Arming* arming) {
   const std::uint64_t bytes = left_of(plan, doors.view);
   say(options,
       fmt::format("{} of {} files are there; {} are to come", model.wanted.size() - plan.steps.size(),
@@ -76,12 +76,13 @@ Result<int> fetch(const Options& options, const Doors& doors, const facts::User&
   if (options.dry_run) return exit_ok;
   return perform(options, doors, user, plan,
                  fmt::format("Fetch {} files, {}, into {}?", plan.steps.size(), base::human_bytes(bytes),
-                             base::harmless(model.target)));
+                             base::harmless(model.target)),
+                 arming);
 }
 
 }  // namespace
 
-Result<int> run_model_get(const Options& options, const Doors& doors) {
+Result<int> run_model_get(const Options& options, const Doors& doors, const apply::Arming* arming) {
   const facts::User user = current_user();
   const HubModel model = TRY(ask_model(options, doors, user));
   steps::Plan plan = plan_of(model, user, doors.clock);
@@ -93,7 +94,7 @@ Result<int> run_model_get(const Options& options, const Doors& doors) {
     say(options, fmt::format("all {} files are there", model.wanted.size()));
   else {
     TRY(check_gate(model));
-    code = TRY(fetch(options, doors, user, model, plan));
+    code = TRY(fetch(options, doors, user, model, plan, arming));
   }
   if (options.json) TRY(print(report::get_json(side, options.dry_run ? plan.steps.size() : 0)));
   return code;

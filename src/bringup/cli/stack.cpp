@@ -5,9 +5,7 @@
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
-#include <bringup/cli/model.hpp>
 #include <bringup/cli/stack.hpp>
-#include <bringup/plan/plan.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -20,14 +18,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-std::string prefix_of(const goal::Goal& goal, const facts::User& user) {
-  return goal.python_prefix.empty() ? plan::default_prefix(user) : goal.python_prefix;
-}
-
-bool installed(const host::View& view, const std::string& path) {
-  return view.exists(path + "/bin/python");
-}
-
 Result<int> list_stacks(const Options& options, const Doors& doors) {
   const goal::Goal goal = TRY(read_goal(options, doors.view));
   const facts::User user = current_user();
@@ -35,7 +25,7 @@ Result<int> list_stacks(const Options& options, const Doors& doors) {
   std::string text = "Stacks, each in an environment of its own:\n";
   for (const catalog::Stack& stack : catalog::built_in().stacks) {
     const std::string path = stack_path(goal, user, stack);
-    const bool there = installed(doors.view, path);
+    const bool there = doors.view.exists(path + "/bin/python");
     list.push_back({{"name", stack.name},
                     {"summary", stack.summary},
                     {"installed", there},
@@ -53,13 +43,6 @@ Result<int> list_stacks(const Options& options, const Doors& doors) {
   TRY(print(options.json ? document.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n"
                          : text));
   return exit_ok;
-}
-
-// What is of this stack alone, so that taking it back takes nothing from others.
-bool of_stack(const steps::Step& step, const catalog::Stack& stack) {
-  const std::string name = stacks::env_name(stack);
-  return std::ranges::any_of(std::array{"env-", "wheels-", "packages-", "extension-"},
-                             [&](const char* part) { return step.id == part + name; });
 }
 
 // The steps that others may come to rest on, and the stack's own; each is a run of its own in the journal.
@@ -152,81 +135,10 @@ Result<int> install(const Options& options, const Doors& doors, const catalog::S
   return exit_ok;
 }
 
-// The newest run that made the stack's environment and stands.
-const apply::Run* run_of(const std::vector<apply::Run>& runs, const catalog::Stack& stack) {
-  const auto found = std::ranges::find_if(runs, [&stack](const apply::Run& run) {
-    return run.state != "undone" && std::ranges::any_of(run.plan.steps, [&](const steps::Step& step) {
-             return step.id == "env-" + stacks::env_name(stack);
-           });
-  });
-  return found == runs.end() ? nullptr : &*found;
-}
-
-Result<int> remove(const Options& options, const Doors& doors, const catalog::Stack& stack) {
-  const facts::User user = current_user();
-  const apply::Settings settings = settings_of(options, user);
-  const auto runs = TRY(apply::history(doors.view, settings));
-  const apply::Run* run = run_of(runs, stack);
-  if (run == nullptr) {
-    const std::string path = stack_path(TRY(read_goal(options, doors.view)), user, stack);
-    return Error(Errc::absent,
-                 installed(doors.view, path)
-                     ? path +
-                           ": no run of bringup in the journal made it, and bringup removes only what it "
-                           "made; remove the directory yourself"
-                     : fmt::format("the stack {} is not installed", stack.name));
-  }
-  const auto other = std::ranges::find_if(
-      run->plan.steps, [&stack](const steps::Step& step) { return !of_stack(step, stack); });
-  if (other != run->plan.steps.end())
-    return Error(Errc::refused, fmt::format("run {} made more than this stack ({}); 'bringup undo {}' takes "
-                                            "all of it back",
-                                            run->id, other->id, run->id));
-  if (options.dry_run) {
-    TRY(print(fmt::format("would take back run {}\n", run->id)));
-    return exit_ok;
-  }
-  if (!TRY(agree(options, fmt::format("Remove the stack {}?", stack.name))))
-    return Error(Errc::refused, "not agreed");
-  const auto observer = make_observer(options, true);
-  const apply::Run undone = TRY(apply::undo(run->id, *doors.control, doors.clock, settings, *observer));
-  say(options, run_line(undone));
-  return undone.state == "failed" ? exit_failed : undone.failed_step.empty() ? exit_ok : exit_refused;
-}
-
 }  // namespace
 
 std::string stack_path(const goal::Goal& goal, const facts::User& user, const catalog::Stack& stack) {
   return fmt::format("{}/envs/{}", prefix_of(goal, user), stacks::env_name(stack));
-}
-
-Result<int> fetch_models(const Options& options, const Doors& doors, const goal::Goal& goal) {
-  const std::string models = prefix_of(goal, current_user()) + "/models/";
-  for (const goal::StackGoal& wanted : goal.stacks) {
-    const catalog::Stack& stack = *TRY(stacks::find_stack(wanted.name, catalog::built_in()));
-    std::string directory = wanted.model;
-    if (!directory.empty() && !directory.starts_with('/')) {
-      directory = models + directory.substr(directory.find('/') + 1);
-      if (!weigh_model(doors.view, directory, {})) {
-        Options get = options;
-        get.verb = "model";
-        get.words = {"get", wanted.model};
-        get.to = directory;
-        get.only = "safetensors";
-        get.json = false;
-        const int code =
-            TRY(run_model_get(get, doors).within(fmt::format("{}: {}", wanted.where, wanted.model)));
-        if (code != exit_ok) return code;
-      }
-    }
-    say(options,
-        fmt::format("'bringup stack run {} {}{}{}' runs it", stack.name,
-                    stack.use == "train" ? "full|lora " : "", directory.empty() ? "--smoke" : directory,
-                    directory.empty()      ? ""
-                    : stack.use == "train" ? " --data FILE"
-                                           : " --prompt TEXT"));
-  }
-  return exit_ok;
 }
 
 Result<int> run_stack(const Options& options, const Doors& doors) {
@@ -247,7 +159,7 @@ Result<int> run_stack(const Options& options, const Doors& doors) {
   if (word == "run") return stack_run(options, doors, stack);
   if (options.words.size() > 2)
     return Error(Errc::usage, fmt::format("'bringup stack {} {}' takes no more words", word, stack.name));
-  return word == "install" ? install(options, doors, stack) : remove(options, doors, stack);
+  return word == "install" ? install(options, doors, stack) : stack_remove(options, doors, stack);
 }
 
 }  // namespace bringup::cli

@@ -2,6 +2,7 @@
 #pragma once
 // What the words of the verb stack share.
 
+#include <bringup/apply/at_boot.hpp>
 #include <bringup/cli/options.hpp>
 #include <bringup/cli/verbs.hpp>
 #include <bringup/facts/machine.hpp>
@@ -9,14 +10,29 @@
 
 namespace bringup::cli {
 
+// Below which environments and models are.
+std::string prefix_of(const goal::Goal& goal, const facts::User& user);
+
 // The directory of a stack's environment.
 std::string stack_path(const goal::Goal& goal, const facts::User& user, const catalog::Stack& stack);
+
+// Whether a step is of this stack alone, so that taking it back takes nothing from others.
+bool of_stack(const steps::Step& step, const catalog::Stack& stack);
+
+// Takes back the runs that made it, what they left half included. What a user put into the environment's
+// directory is not removed: Errc::refused names it.
+Result<int> stack_remove(const Options& options, const Doors& doors, const catalog::Stack& stack);
 
 // Trains or generates with it, whichever it is for.
 Result<int> stack_run(const Options& options, const Doors& doors, const catalog::Stack& stack);
 
-// Fetches the models that the goal's stacks are to have and that are not here, each as a run of its own, and
-// tells how each stack is run. Where there is none to fetch, no hub is asked.
-Result<int> fetch_models(const Options& options, const Doors& doors, const goal::Goal& goal);
+// Fetches the models that the goal's stacks are to have and that are not here, each as a run of its own that
+// goes on at the next boot where `arming` is given, and tells how each stack is run. Where there is none to
+// fetch, no hub is asked.
+Result<int> fetch_models(const Options& options, const Doors& doors, const goal::Goal& goal,
+                         const apply::Arming* arming = nullptr);
+
+// Says which verb goes on when models of the goal are not here, or not whole.
+void tell_missing_models(const Options& options, const Doors& doors);
 
 }  // namespace bringup::cli

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // stack run of a stack that generates: the checks before, the text as it comes, and how fast it came.
+#include <bringup/base/text.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/look.hpp>
@@ -115,7 +116,7 @@ void tell_figures(const Options& options, const RunTold& told) {
                              made.prompt_seconds));
   }
   for (const auto& [gpu, bytes] : told.peaks)
-    say(options, fmt::format("GPU {}: {:.2f} GiB at the most", gpu, static_cast<double>(bytes) / kGib));
+    say(options, fmt::format("GPU {}: {} at the most", gpu, base::human_bytes(bytes)));
 }
 
 Result<int> tell(const Options& options, const catalog::Stack& stack, const GenerateAsk& ask,
@@ -129,8 +130,10 @@ Result<int> tell(const Options& options, const catalog::Stack& stack, const Gene
   }
   if (!told.error.empty()) return Error(Errc::failed, fmt::format("{}: {}", stack.name, told.error));
   if (ask.smoke && !options.json)
-    TRY(print(fmt::format("passed: {} made {} tokens of a small model, twice the same\n", stack.name,
-                          told.generated ? told.generated->tokens : 0)));
+    TRY(print(fmt::format(
+        "passed: {} made {} tokens of a small model, twice the same{}\n", stack.name,
+        told.generated ? told.generated->tokens : 0,
+        told.gpus.size() > 1 ? fmt::format(", its layers spread over {} GPUs", told.gpus.size()) : "")));
   return exit_ok;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/apply/python_env.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/cli/look.hpp>
 #include <bringup/cli/stack_work.hpp>
@@ -6,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <unistd.h>
 
@@ -13,6 +15,20 @@ namespace bringup::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+// An install that was cut off: what compiles at the first import would do so again and again, unseen.
+Result<> check_whole(const host::View& view, const std::string& env, const catalog::Stack& stack) {
+  if (stack.extension.empty()) return ok;
+  const auto site = apply::site_packages(env, view);
+  const auto names = site ? view.list(*site) : Result<std::vector<std::string>>(site.error());
+  if (names && std::ranges::any_of(*names, [&stack](const std::string& name) {
+        return name.starts_with(stack.extension + ".") && name.ends_with(".so");
+      }))
+    return ok;
+  return Error(Errc::absent, fmt::format("the stack {} is not whole, its extension is not compiled: 'bringup "
+                                         "stack install {}' goes on with it",
+                                         stack.name, stack.name));
+}
 
 // The last line that the helper's libraries wrote, for an end without a reason.
 std::string last_words(std::string_view err) {
@@ -44,8 +60,11 @@ Result<std::string> python_of(const Options& options, const Doors& doors, const 
     if (doors.view.exists(absolute(options.python))) return absolute(options.python);
     return Error(Errc::usage, fmt::format("--python {}: there is no such program", options.python));
   }
-  std::string python = stack_path(TRY(read_goal(options, doors.view)), user, stack) + "/bin/python";
-  if (doors.view.exists(python)) return python;
+  const std::string env = stack_path(TRY(read_goal(options, doors.view)), user, stack);
+  if (doors.view.exists(env + "/bin/python")) {
+    TRY(check_whole(doors.view, env, stack));
+    return env + "/bin/python";
+  }
   return Error(Errc::absent, fmt::format("the stack {} is not installed: 'bringup stack install {}' does it",
                                          stack.name, stack.name));
 }

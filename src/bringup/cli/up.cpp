@@ -55,6 +55,12 @@ Result<int> tell_reboot(const Options& options, const Doors& doors, const goal::
   return exit_reboot;
 }
 
+Result<int> fetch_its_models(const Options& options, const Doors& doors, const Decided& decided) {
+  if (decided.goal.stacks.empty()) return exit_ok;
+  const auto arming = TRY(arming_for(options, doors, decided, false));
+  return fetch_models(options, doors, decided.goal, arming ? &*arming : nullptr);
+}
+
 }  // namespace
 
 Result<int> run_up(const Options& options, const Doors& doors) {
@@ -85,7 +91,7 @@ Result<int> carry_out(const Options& options, const Doors& doors, const Decided&
     // Nothing to change: what was proven when it was made is not run again; `verify` does that.
     if (decided.plan.steps.empty()) TRY(keep_locks(options, doors, decided));
     if (decided.plan.steps.empty()) say(options, "'bringup verify' proves it again");
-    return decided.plan.steps.empty() ? fetch_models(options, doors, decided.goal) : exit_ok;
+    return decided.plan.steps.empty() ? fetch_its_models(options, doors, decided) : exit_ok;
   }
   const bool waits = awaits_driver(options, machine, *choice);
   const auto arming = TRY(arming_for(options, doors, decided, waits));
@@ -96,7 +102,7 @@ Result<int> carry_out(const Options& options, const Doors& doors, const Decided&
     return tell_reboot(options, doors, decided.goal);
   if (waits) TRY(apply::disarm(*doors.control, settings_of(options, current_user())));
   const int proven = TRY(tell_proof(options, doors, decided.goal, gpus > 0 && !machine.hypothetical));
-  const int fetched = TRY(fetch_models(options, doors, decided.goal));
+  const int fetched = TRY(fetch_its_models(options, doors, decided));
   return fetched == exit_ok ? proven : fetched;
 }
 

@@ -1,8 +1,9 @@
 def deal_out_exllamav2(torch, model):
     from exllamav2.device import ExLlamaV2DeviceContext
 
+    model.config.max_input_len = min(model.config.max_input_len, model.config.max_seq_len)
     model.load(gpu_split=[1024] * torch.cuda.device_count(), lazy=True)
-    room = max(context.scratch_bytes for context in model.device_context if context)
+    room = max(context.scratch_bytes for context in model.device_context if context is not None)
     model.device_context = [ExLlamaV2DeviceContext(model, gpu, room) for gpu in range(torch.cuda.device_count())]
     with torch.inference_mode():
         model.modules[0].load()  # the embeddings, which stay on the CPU

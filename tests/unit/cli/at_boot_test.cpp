@@ -45,12 +45,9 @@ class AtBoot : public testing::Test {
   // A run of one step that dies behind its first record.
   void cut_off(const steps::Kind& kind, const std::string& kernel = "kernel " + this_kernel(),
                bool awaits_driver = false) {
-    const apply::Arming arming{.what = {.goal = "driver = \"none\"\n",
-                                        .machine = kernel,
-                                        .awaits_driver = awaits_driver,
-                                        .boots = {},
-                                        .made = {}},
-                               .program = "x"};
+    const apply::Arming arming{
+        .what = {.goal = goal, .machine = kernel, .awaits_driver = awaits_driver, .boots = {}, .made = {}},
+        .program = "x"};
     const steps::Plan plan = apply::fake::plan_of(machine, {step_of("one", kind)});
     apply::fake::Silent silent;
     for (std::size_t n = 1; n < 100; ++n) {
@@ -77,6 +74,7 @@ class AtBoot : public testing::Test {
 
   Machine machine;
   Options options;
+  std::string goal = "driver = \"none\"\n";
 };
 
 const steps::WriteFile kFile{.path = "/etc/new.conf", .text = "new\n"};
@@ -136,6 +134,21 @@ TEST_F(AtBoot, DoesNotGoOnUnderAnotherKernel) {
   EXPECT_THAT(code.error().message(), HasSubstr("for kernel 2.6.32; this is kernel " + this_kernel()));
   EXPECT_FALSE(machine.view().exists("/etc/new.conf"));
   EXPECT_FALSE(machine.view().exists(kUnit));
+}
+
+// There is no curl on this machine: the model cannot come, and that is no reason to forget it.
+TEST_F(AtBoot, FetchesTheModelsOfTheGoalAndTriesAgainWhileThereAreBoots) {
+  put(machine.world.at("/proc/self/exe"), "the program");
+  goal += "[[stack]]\nname = \"trl\"\nmodel = \"ok/model\"\n";
+  cut_off(kFile);
+  for (const char* id : {"boot-1", "boot-2", "boot-3"}) {
+    boot(id);
+    const auto code = at_boot();
+    ASSERT_FALSE(code) << id;
+    EXPECT_THAT(code.error().message(), HasSubstr("ok/model: /usr/bin/curl is not here"));
+    EXPECT_EQ(state(), "done") << "what was interrupted is done all the same";
+    EXPECT_EQ(machine.view().exists(kUnit), std::string_view(id) != "boot-3") << id;
+  }
 }
 
 // By hand, before the boot: it goes on, and the boot that its driver waits for still proves.
