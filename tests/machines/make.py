@@ -1,17 +1,10 @@
-#!/ usr / bin / env python3
-#SPDX - License - Identifier : Apache - 2.0
-""
-        "Writes the machines of tests/machines that nobody has recorded, from formats that are documented.
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the machines of tests/machines that nobody has recorded, from formats that are documented.
 
-        Formats : Linux Documentation /
-                  ABI / testing / sysfs -
-    bus - pci,
-    sysfs - bus - pci - devices - aer_stats and sysfs - kernel - iommu_groups;
-proc(5);
-os - release(5);
-dpkg 's status file (deb822(5)); modprobe.d(5); apt.conf(5); GRUB' s manual and the output of grub - mkconfig;
-the Boot Loader Specification; dkms(8) for its tree;
-struct module_signature of the kernel; NVIDIA's
+Formats: Linux Documentation/ABI/testing/sysfs-bus-pci, sysfs-bus-pci-devices-aer_stats and sysfs-kernel-iommu_groups;
+proc(5); os-release(5); dpkg's status file (deb822(5)); modprobe.d(5); apt.conf(5); GRUB's manual and the output of
+grub-mkconfig; the Boot Loader Specification; dkms(8) for its tree; struct module_signature of the kernel; NVIDIA's
 README of driver 580 for /proc/driver/nvidia; NVML's reference for its errors; doc/recording.md for the rest.
 One function per machine at the end. Run it in any directory: it replaces what it wrote before, but not expect/.
 """
@@ -394,8 +387,7 @@ def fallen_off():
     lost = {"error": 12, "message": "NVML: GPU is lost (15)"}
     well = {"power_limit_watts": 450.0, "power_default_watts": 450.0}
     m.gpu("0000:01:00.0", "NVIDIA GeForce RTX 4090", "8.9", 24 * GIB, bar=32 * GIB, **well)
-    m.gpu("0000:41:00.0", "", "8.9", 24 * GIB, **{
-key: lost for key in (
+    m.gpu("0000:41:00.0", "", "8.9", 24 * GIB, **{key: lost for key in (
         "compute_capability", "memory_bytes", "memory_used_bytes", "link", "persistence", "mig", "ecc", "ecc_uncorrected", "power_limit_watts",
         "power_default_watts", "power_watts", "temperature_celsius", "nvlinks_active", "processes", "bar1_bytes", "row_remap_pending",
         "row_remap_failed", "clock_reasons")})

@@ -344,10 +344,7 @@ ordered_json Writer::managers() const {
 ordered_json Writer::user_sites() const {
   ordered_json json = ordered_json::array();
   for (const facts::UserSite& one : machine_.user_sites) {
-    ordered_json packages = ordered_json::array();
-    for (const facts::PythonPackage& package : one.packages)
-      packages.push_back({{"name", package.name}, {"version", package.version}});
-    json.push_back({{"path", one.path}, {"version", one.version}, {"packages", std::move(packages)}});
+    json.push_back({{"path", one.path}, {"version", one.version}, {"packages", value_of(one.packages)}});
   }
   return json;
 }
@@ -355,9 +352,6 @@ ordered_json Writer::user_sites() const {
 ordered_json Writer::environments() const {
   ordered_json json = ordered_json::array();
   for (const facts::PythonEnv& one : machine_.envs) {
-    ordered_json packages = ordered_json::array();
-    for (const facts::PythonPackage& package : one.packages)
-      packages.push_back({{"name", package.name}, {"version", package.version}});
     json.push_back({{"path", one.path},
                     {"kind", text_or_null(one.kind)},
                     {"python", text_or_null(one.python)},
@@ -365,7 +359,7 @@ ordered_json Writer::environments() const {
                     {"site_packages", text_or_null(one.site_packages)},
                     {"torch", value_or_null(one.torch)},
                     {"variant", value_or_null(one.variant)},
-                    {"packages", std::move(packages)}});
+                    {"packages", value_of(one.packages)}});
   }
   return json;
 }
