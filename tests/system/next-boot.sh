@@ -16,6 +16,10 @@ root=$cache/nextboot-run
 rm -rf --one-file-system "$root"
 mkdir -p "$root"
 tar -C "$root" --exclude='./dev/*' -xf "$cache/nextboot-bookworm.tar"
+for node in "null 1 3" "zero 1 5" "random 1 8" "urandom 1 9" "console 5 1"; do
+  read -r name major minor <<<"$node"
+  mknod -m 666 "$root/dev/$name" c "$major" "$minor"
+done
 old=$(basename "$(ls -d "$root"/boot/vmlinuz-*)" | sed 's/vmlinuz-//')
 
 told "a newer kernel, with its headers beside it, from the backports"
