@@ -57,7 +57,7 @@ std::vector<Case> log_cases() {
        "ANumberOfTomorrow",
        sick,
        [](Setting& s) { told(s, 9001, "9001, \x1b[31mred"); },
-       "\\x1B[31mred",
+       "\\x1b[31mred",
        "bringup explain",
        Severity::warn,
        {kSecond}},
