@@ -263,6 +263,13 @@ const Case kCases[] = {
        m.boot.enabled->emplace_back("nvidia-fabricmanager");
      },
      Outlook::good, kNext, "fabric", "starts at boot"},
+    {"FabricManagerOfAnotherVersion",
+     [](facts::Machine& m) {
+       m.pci.push_back({.address = "0000:c4:00.0", .kind = facts::PciKind::nvswitch, .device_id = 0x22a3});
+       m.boot.enabled->emplace_back("nvidia-fabricmanager");
+       m.packages.list->push_back(held("nvidia-fabricmanager-580", "580.126.09-1"));
+     },
+     Outlook::bad, kNext, "fabric", "it will not start"},
     {"NoFirmwareForTheModule",
      [](facts::Machine& m) { m.gsp_firmware = std::vector<std::string>{"570.1.1"}; }, Outlook::bad, kNext,
      "firmware", "570.1.1"},
