@@ -123,8 +123,8 @@ class Machine:
             self.file(f"sys/{place}/{name}", f"{value}\n")
         if driver:
             self.link(f"sys/{place}/driver", f"../../../../bus/pci/drivers/{driver}")
-        for name, total in {"fatal": 0, "nonfatal": other.get("aer", 0)}.items():
-            self.file(f"sys/{place}/aer_dev_{name}", f"Undefined 0\nDLP 0\nTOTAL_ERR_{name.upper()} {total}\n")
+        for name, total, what in (("fatal", 0, "FATAL"), ("nonfatal", other.get("aer", 0), "NONFATAL"), ("correctable", other.get("mended", 0), "COR")):
+            self.file(f"sys/{place}/aer_dev_{name}", f"Undefined 0\nDLP 0\nTOTAL_ERR_{what} {total}\n")
         if other.get("iommu"):
             self.file(f"sys/{place}/iommu_group/type", other["iommu"] + "\n")
         return self
@@ -142,7 +142,7 @@ class Machine:
                "persistence": True, "mig": NOT_SUPPORTED, "ecc": NOT_SUPPORTED, "ecc_uncorrected": NOT_SUPPORTED,
                "power_limit_watts": 350.0, "power_default_watts": 350.0, "power_watts": 24.0, "temperature_celsius": 38.0,
                "nvlinks_active": NOT_SUPPORTED, "processes": 0, "bar1_bytes": bar, "row_remap_pending": NOT_SUPPORTED,
-               "row_remap_failed": NOT_SUPPORTED}
+               "row_remap_failed": NOT_SUPPORTED, "clock_reasons": 1}
         one.update(said)
         self.gpus.append(one)
         return self
@@ -151,6 +151,7 @@ class Machine:
         """The driver is loaded; its libraries are there, of the same version unless said otherwise."""
         kind = "NVIDIA UNIX Open Kernel Module for x86_64" if flavour == "open" else "NVIDIA UNIX x86_64 Kernel Module"
         self.driver = version
+        self.answer(["dmesg"], "")
         self.file("proc/driver/nvidia/version", f"NVRM version: {kind}  {version}  Release Build  (dvs-builder@host)\n")
         self.file("proc/driver/nvidia/gpus/.keep")
         for address in gpus:
@@ -389,8 +390,10 @@ def fallen_off():
     m.gpu("0000:41:00.0", "", "8.9", 24 * GIB, **{key: lost for key in (
         "compute_capability", "memory_bytes", "memory_used_bytes", "link", "persistence", "mig", "ecc", "ecc_uncorrected", "power_limit_watts",
         "power_default_watts", "power_watts", "temperature_celsius", "nvlinks_active", "processes", "bar1_bytes", "row_remap_pending",
-        "row_remap_failed")})
+        "row_remap_failed", "clock_reasons")})
     m.runs(gpus=["0000:01:00.0", "0000:41:00.0"], cuda=1)
+    m.answer(["dmesg"], "[ 8123.401] NVRM: Xid (PCI:0000:41:00): 79, pid='<unknown>', name=<unknown>, GPU has fallen off the bus.\n"
+             "[ 8123.402] NVRM: Xid (PCI:0000:41:00): 154, GPU recovery action changed from 0x0 (None) to 0x2 (Node Reboot Required)\n")
     dkms_packages(quiet(m)).done()
 
 
@@ -509,6 +512,62 @@ def rocky():
                  "kernel-core=5.14.0-570.52.1.el9_6").done()
 
 
+def eight_h100():
+    m = Machine("h100x8-fabric-ubuntu2204", f"""Eight H100 SXM5 on a board with four NVSwitches: somebody upgraded the driver to {NEW} and left Fabric Manager at {OLD}, which
+        refuses to start; CUDA does not either. One GPU is held back by the machine's power brake: a power supply has failed.""",
+                "ubuntu2204", "5.15.0-160-generic", cpus=208, user="root", shm=1 << 40)
+    m.kernel_here("5.15.0-160-generic", module=NEW).grub("5.15.0-160-generic")
+    addresses = [f"0000:{bus:02x}:00.0" for bus in (0x19, 0x3b, 0x4c, 0x5d, 0x9b, 0xbb, 0xcb, 0xdb)]
+    for address in addresses:
+        m.pci(address, 0x2330, kind=0x030200, generation=5, now=5, above=(f"0000:{address[5:6]}0:01.1",), iommu="identity")
+        m.gpu(address, "NVIDIA H100 80GB HBM3", "9.0", 80 * GIB, bar=128 * GIB, ecc=True, ecc_uncorrected=0, mig=False, row_remap_pending=False,
+              row_remap_failed=False, power_limit_watts=700.0, power_default_watts=700.0, power_watts=70.0,
+              clock_reasons=0x88 if address == addresses[-1] else 1, link={"generation": 5, "max_generation": 5, "width": 16, "max_width": 16})
+    for bus in range(0x05, 0x09):
+        m.pci(f"0000:{bus:02x}:00.0", 0x22a3, kind=0x068000, driver="nvidia-nvswitch", above=("0000:00:01.1",), width=2, most=2)
+    m.runs(gpus=addresses, cuda="cuInit: CUDA_ERROR_SYSTEM_NOT_READY (802)").service("nvidia-fabricmanager")
+    m.file("run/systemd/timesync/.keep")
+    dkms_packages(quiet(m)).has(f"nvidia-fabricmanager-580={OLD}-1", held=True).done()
+
+
+def vgpu():
+    m = Machine("vgpu-ubuntu2204", """A virtual machine that was given a part of an A40 (NVIDIA vGPU), with the guest driver of NVIDIA's vGPU software and without
+        DKMS's packages: nothing is wrong with it. A licence is its owner's business.""", "ubuntu2204", "5.15.0-160-generic", cpus=8, shm=16 * GIB)
+    m.file("sys/class/dmi/id/sys_vendor", "VMware, Inc.\n").file("sys/class/dmi/id/product_name", "VMware7,1\n")
+    m.kernel_here("5.15.0-160-generic", module=NEW, licence="NVIDIA", nouveau=False).grub("5.15.0-160-generic")
+    m.pci("0000:02:00.0", 0x2235, kind=0x030000, node=-1, subsystem=(0x10de, 0x14d9), now=4)
+    m.gpu("0000:02:00.0", "NVIDIA A40-24C", "8.6", 24 * GIB, bar=32 * GIB, power_limit_watts=NOT_SUPPORTED, power_default_watts=NOT_SUPPORTED,
+          power_watts=NOT_SUPPORTED, temperature_celsius=NOT_SUPPORTED, persistence=True, link=NOT_SUPPORTED)
+    m.runs(gpus=["0000:02:00.0"], flavour="proprietary")
+    m.file("proc/self/limits", "Max open files            1048576              1048576              files\nMax locked memory         unlimited            "
+           "unlimited            bytes\n")
+    quiet(m).has("linux-generic=5.15.0.160.160", "linux-headers-generic=1", held=True).has(f"nvidia-linux-grid-580={NEW}", held=True)
+    m.env("home/user/dl", "3.10", torch="2.14.1+cu130", torchvision="0.29.1+cu130", torchaudio="2.11.0+cu130", numpy="2.2.6").done()
+
+
+def automatic():
+    m = Machine("automatic-rocky9", """Two RTX A4000 on Rocky Linux 9 on a desk: dnf-automatic installs every update by itself, conda's environment finds an older torch
+        in ~/.local first, and a riser makes one link mend errors all day.""", "rocky9", "5.14.0-570.52.1.el9_6.x86_64", cpus=16)
+    release = "5.14.0-570.52.1.el9_6.x86_64"
+    m.kernel_here(release, module=NEW, directory="extra").file(f"var/lib/dkms/nvidia/{NEW}/{release}/x86_64/module/nvidia.ko")
+    m.file(f"boot/loader/entries/00000000000000000000000000000000-{release}.conf", f"title Rocky Linux ({release}) 9.6 (Blue Onyx)\nversion {release}\nlinux /vmlinuz-{release}\n")
+    m.file("boot/grub2/grub.cfg", 'set default="${saved_entry}"\nblscfg\n').file("boot/grub2/grubenv", "").file("etc/default/grub", "GRUB_DEFAULT=saved\n")
+    for address, above, mended in (("0000:01:00.0", "0000:00:01.1", 3), ("0000:41:00.0", "0000:40:01.1", 48211)):
+        m.pci(address, 0x24b0, above=(above,), mended=mended)
+        m.gpu(address, "NVIDIA RTX A4000", "8.6", 16 * GIB, bar=16 * GIB, ecc=True, ecc_uncorrected=0, power_limit_watts=140.0, power_default_watts=140.0)
+    m.runs(gpus=["0000:01:00.0", "0000:41:00.0"])
+    m.file("run/systemd/timesync/synchronized")
+    m.file("etc/systemd/system/timers.target.wants/dnf-automatic.timer").file("etc/dnf/automatic.conf", "[commands]\nupgrade_type = default\napply_updates = yes\n")
+    m.file("etc/dnf/dnf.conf", "[main]\ngpgcheck=1\nexcludepkgs=kernel*\n")
+    site = "home/user/.local/lib/python3.11/site-packages"
+    m.file(f"{site}/torch-2.2.2.dist-info/.keep")
+    m.file("home/user/miniforge3/conda-meta/conda-25.3.1-py311.json")
+    conda = "home/user/miniforge3/envs/dl"
+    m.file(f"{conda}/conda-meta/.keep").file(f"{conda}/lib/python3.11/site-packages/torch-2.14.1.dist-info/.keep")
+    m.file(f"{conda}/lib/python3.11/site-packages/torch/version.py", "__version__ = '2.14.1+cu130'\ncuda: Optional[str] = '13.0'\n")
+    quiet(m).has(f"kmod-nvidia-open-dkms={NEW}-1.el9", f"nvidia-driver-cuda={NEW}-1.el9", f"kernel-devel={release[:-7]}", f"kernel-core={release[:-7]}").done()
+
+
 for make in (nouveau, fresh, mismatch, next_kernel, secure_boot, unconfirmed, four_3090, eight_a100, v100_beside_5090, fallen_off, laptop, wsl, one_of_eight, mig,
-             runfile, poisoned, cloud, rocky):
+             runfile, poisoned, cloud, rocky, eight_h100, vgpu, automatic):
     make()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What the field's programs say when they fail, and what it means: Xids of the kernel module, codes of CUDA,
-// NVML and NCCL, and messages by their form. Apart from the other tables, because only `explain` reads them.
+// NVML and NCCL, and messages by their form. Apart from the other tables, because only `explain`
+// and the rule xid-errors read them.
 
 #include <bringup/catalog/catalog.hpp>
 #include <bringup/catalog/pattern.hpp>

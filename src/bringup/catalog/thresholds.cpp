@@ -18,11 +18,17 @@ struct Form {
   int most;
 };
 constexpr std::array kForms{
-    Form{"bar1-small", "MiB", 64, 65536},     Form{"boot-free", "MB", 50, 5000},
-    Form{"environment", "MB", 1000, 100000},  Form{"gpu-held", "MiB", 100, 100000},
-    Form{"gpu-hot", "celsius", 60, 110},      Form{"host-memory", "percent", 10, 1000},
-    Form{"locked-memory", "MiB", 1, 1048576}, Form{"open-files", "count", 16, 1048576},
-    Form{"power-limit", "percent", 50, 100},  Form{"shared-memory", "MiB", 16, 1048576},
+    Form{"aer-corrected", "count", 1, 1000000000},
+    Form{"bar1-small", "MiB", 64, 65536},
+    Form{"boot-free", "MB", 50, 5000},
+    Form{"environment", "MB", 1000, 100000},
+    Form{"gpu-held", "MiB", 100, 100000},
+    Form{"gpu-hot", "celsius", 60, 110},
+    Form{"host-memory", "percent", 10, 1000},
+    Form{"locked-memory", "MiB", 1, 1048576},
+    Form{"open-files", "count", 16, 1048576},
+    Form{"power-limit", "percent", 50, 100},
+    Form{"shared-memory", "MiB", 16, 1048576},
 };
 static_assert(kForms.size() == static_cast<std::size_t>(Limit::shared_memory) + 1, "a form for each Limit");
 

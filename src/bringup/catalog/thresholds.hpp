@@ -8,6 +8,7 @@
 namespace bringup::catalog {
 
 enum class Limit {
+  aer_corrected,  // errors that a PCIe link mended since the boot
   bar1_small,     // a GPU's window into its memory, on the bus
   boot_free,      // of /boot, for another kernel
   environment,    // what PyTorch and its CUDA libraries take on the disk

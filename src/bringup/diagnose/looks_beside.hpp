@@ -30,6 +30,15 @@ Looked look_nvidia_packages_mixed(const Patient& patient);
 Looked look_package_twice(const Patient& patient);
 Looked look_stack_end_of_life(const Patient& patient);
 
+// field.cpp
+Looked look_clock_not_synchronised(const Patient& patient);
+Looked look_clocks_slowed(const Patient& patient);
+Looked look_dnf_automatic_driver(const Patient& patient);
+Looked look_pcie_corrected(const Patient& patient);
+Looked look_torch_loads_code(const Patient& patient);
+Looked look_user_site_first(const Patient& patient);
+Looked look_xid_errors(const Patient& patient);
+
 // system.cpp
 Looked look_host_memory_small(const Patient& patient);
 Looked look_numa_unknown(const Patient& patient);

@@ -256,8 +256,19 @@ void look_at_left_out(const Machine& machine, const Gpus& gpus, std::vector<Boot
                      .fix = "bringup doctor count-pci-driver says why"});
 }
 
+// The manager refuses a driver of another version than its own.
+const facts::Package* manager_of_another(const Machine& machine, const std::string& driver) {
+  if (!machine.packages.list || driver.empty()) return nullptr;
+  const auto at = std::ranges::find_if(*machine.packages.list, [](const facts::Package& one) {
+    return one.name.starts_with("nvidia-fabricmanager") && !one.name.ends_with("-dev");
+  });
+  const bool other =
+      at != machine.packages.list->end() && at->version.substr(0, at->version.find('-')) != driver;
+  return other ? &*at : nullptr;
+}
+
 // NVSwitches need their manager before CUDA starts.
-void look_at_fabric(const Machine& machine, std::vector<BootPart>& parts) {
+void look_at_fabric(const Machine& machine, const std::string& driver, std::vector<BootPart>& parts) {
   const auto at = std::ranges::find(machine.pci, facts::PciKind::nvswitch, &facts::PciFunction::kind);
   if (at == machine.pci.end()) return;
   const Evidence board = seen("/sys/bus/pci/devices", at->address + ": NVSwitch");
@@ -270,6 +281,12 @@ void look_at_fabric(const Machine& machine, std::vector<BootPart>& parts) {
   const auto& enabled = machine.boot.enabled;
   if (!enabled) {
     part.text = "whether Fabric Manager starts could not be read: " + enabled.error().message();
+  } else if (const auto* other = manager_of_another(machine, driver)) {
+    part.outlook = Outlook::bad;
+    part.text =
+        fmt::format("Fabric Manager is of another version than the driver {}: it will not start", driver);
+    part.evidence.push_back(seen(packages_source(machine), other->name + " " + other->version));
+    part.fix = fmt::format("install {} in version {}", other->name, driver);
   } else if (std::ranges::find(*enabled, "nvidia-fabricmanager") != enabled->end()) {
     part.outlook = Outlook::good;
     part.text = "Fabric Manager starts at boot";
@@ -347,7 +364,7 @@ Forecast next_boot(const Machine& machine) {
     if (choice.releases.size() == 1) forecast.driver = version_of(machine, *module);
   }
   if (choice.releases.size() == 1) forecast.kernel = choice.releases.front();
-  look_at_fabric(machine, forecast.parts);
+  look_at_fabric(machine, forecast.driver, forecast.parts);
   forecast.outlook = overall(forecast.parts, choice.releases);
   look_at_left_out(machine, *gpus, forecast.parts);
   for (const auto more : {losses, changes_before}) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fnmatch.h>
+#include <utility>
 
 namespace bringup::diagnose {
 namespace {
@@ -41,6 +42,38 @@ bool names(std::string_view wanted, const BootEntry& entry) {
   const std::string pattern(wanted);
   return pattern.find_first_of("*?[") != std::string::npos &&
          ::fnmatch(pattern.c_str(), entry.id.c_str(), 0) == 0;
+}
+
+// What stands at one depth of a path of names; "" when it is not as deep.
+std::string_view part_at(std::string_view path, std::size_t depth) {
+  const auto parts = base::split(path, '>');
+  return depth < parts.size() ? parts[depth] : "";
+}
+
+// As GRUB goes down its menu: at each submenu by number, title or id, in whatever mixture; where a name leads
+// nowhere or ends at a submenu, the first entry there.
+struct Found {
+  const BootEntry* entry = nullptr;
+  bool by_name = true;  // no name of the path led nowhere
+};
+Found find_in_menu(const std::vector<BootEntry>& entries, std::string_view wanted) {
+  Found found;
+  std::vector<const BootEntry*> below;
+  for (const BootEntry& entry : entries) below.push_back(&entry);
+  for (std::size_t depth = 0; !below.empty(); ++depth) {
+    const std::string_view name = part_at(wanted, depth);
+    auto at = std::ranges::find_if(below, [&](const BootEntry* one) {
+      return !name.empty() && (part_at(one->number, depth) == name || part_at(one->title, depth) == name ||
+                               part_at(one->id, depth) == name);
+    });
+    found.by_name = found.by_name && (name.empty() ? depth > 0 : at != below.end());
+    found.entry = at == below.end() ? below.front() : *at;
+    const std::string_view number = part_at(found.entry->number, depth);
+    std::erase_if(below, [&](const BootEntry* one) {
+      return part_at(one->number, depth) != number || part_at(one->number, depth + 1).empty();
+    });
+  }
+  return found;
 }
 
 std::string where(const Boot& boot) {
@@ -106,6 +139,20 @@ KernelChoice choose_without_menu(const facts::Machine& machine, const Wanted& wa
       "run it as root: sudo bringup doctor --next-boot");
 }
 
+// The entry that is meant, and in which words; no entry of an empty menu.
+std::pair<const BootEntry*, std::string> pick(const Boot& boot, const Wanted& wanted) {
+  const auto& entries = *boot.entries;
+  const auto exact =
+      std::ranges::find_if(entries, [&wanted](const BootEntry& one) { return names(wanted.name, one); });
+  if (exact != entries.end()) return {&*exact, wanted.why};
+  if (entries.empty()) return {nullptr, ""};
+  const Found found = boot.loader == "grub" ? find_in_menu(entries, wanted.name)
+                                            : Found{.entry = entries.data(), .by_name = false};
+  if (found.by_name) return {found.entry, wanted.why};
+  return {found.entry, fmt::format("'{}' names nothing in {}, so the first entry there",
+                                   base::harmless(wanted.name), where(boot))};
+}
+
 }  // namespace
 
 KernelChoice choose_kernel(const facts::Machine& machine) {
@@ -122,16 +169,8 @@ KernelChoice choose_kernel(const facts::Machine& machine) {
     return untold(machine, "which kernel boots next cannot be told: " + wanted.error().message(),
                   "run it as root: sudo bringup doctor --next-boot");
   if (!boot.entries) return choose_without_menu(machine, *wanted);
-  const auto& entries = *boot.entries;
-  auto entry =
-      std::ranges::find_if(entries, [&wanted](const BootEntry& one) { return names(wanted->name, one); });
-  std::string why = wanted->why;
-  if (entry == entries.end() && !entries.empty()) {
-    why = fmt::format("'{}' names nothing in {}, so its first entry", base::harmless(wanted->name),
-                      where(boot));
-    entry = entries.begin();
-  }
-  if (entry == entries.end())
+  const auto [entry, why] = pick(boot, *wanted);
+  if (entry == nullptr)
     return untold(machine, where(boot) + " has no entries",
                   "make it anew: sudo update-grub, or kernel-install");
   const std::string release =

@@ -44,11 +44,11 @@ struct SigningKey {
   bool operator==(const SigningKey&) const = default;
 };
 
-// apt's unattended-upgrades.
+// apt's unattended-upgrades, or dnf-automatic.
 struct Unattended {
   bool on = false;
-  std::vector<std::string> origins;  // patterns, as they stand
-  std::vector<std::string> never;    // Package-Blacklist: regular expressions, as they stand
+  std::vector<std::string> origins;  // patterns, as they stand; of dnf: "security" when those alone come
+  std::vector<std::string> never;    // apt's Package-Blacklist: regular expressions; dnf's excludepkgs: globs
   bool operator==(const Unattended&) const = default;
 };
 
@@ -72,6 +72,7 @@ struct Boot {
   Reading<bool> reboot_required = Error(Errc::absent, "not looked at");
   std::vector<std::string> reboot_required_by;  // packages
   Reading<Unattended> unattended = Error(Errc::absent, "not looked at");
+  Reading<Unattended> dnf_automatic = Error(Errc::absent, "not looked at");
   Reading<std::optional<SigningKey>> signing_key = Error(
       Errc::absent, "not looked at");  // nothing: without Secure Boot none is asked for, or there is none yet
   bool operator==(const Boot&) const = default;

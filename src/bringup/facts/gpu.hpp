@@ -44,6 +44,8 @@ struct PciFunction {
       Error(Errc::absent, "not looked at");  // its group's type: "DMA", "identity"; "" none
   Reading<std::uint64_t> aer_errors =
       Error(Errc::absent, "not looked at");  // uncorrected PCIe errors that it reported, fatal or not
+  Reading<std::uint64_t> aer_corrected =
+      Error(Errc::absent, "not looked at");  // PCIe errors that the link mended by itself
   bool operator==(const PciFunction&) const = default;
 };
 
@@ -83,6 +85,8 @@ struct NvmlGpu {
   Reading<std::uint64_t> bar1_bytes = Error(Errc::absent, "not asked");
   Reading<bool> row_remap_pending = Error(Errc::absent, "not asked");
   Reading<bool> row_remap_failed = Error(Errc::absent, "not asked");
+  Reading<std::uint64_t> clock_reasons =
+      Error(Errc::absent, "not asked");  // NVML's bits of why its clock is not higher now
   bool operator==(const NvmlGpu&) const = default;
 };
 

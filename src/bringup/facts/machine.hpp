@@ -58,6 +58,15 @@ struct Source {
   bool operator==(const Source&) const = default;
 };
 
+// Errors of one number and one GPU that the driver told in the kernel's log of this boot.
+struct XidLine {
+  std::string pci;  // "0000:41:00.0"
+  int number = 0;
+  int times = 0;
+  std::string text;  // the last of them, from the number on
+  bool operator==(const XidLine&) const = default;
+};
+
 struct Machine {
   Os os;
   Kernel kernel;
@@ -82,7 +91,10 @@ struct Machine {
       Error(Errc::absent, "not looked at");  // versions below /lib/firmware/nvidia that hold gsp_*.bin
   Reading<std::vector<ConfigLine>> library_paths =
       Error(Errc::absent, "not looked at");  // lines of ld.so.conf.d about CUDA and NVIDIA
-  std::vector<PciFunction> pci;              // NVIDIA functions by address
+  Reading<bool> clock_synchronized =
+      Error(Errc::absent, "not looked at");  // a time service is there and has set the clock
+  Reading<std::vector<XidLine>> xids = Error(Errc::absent, "not looked at");
+  std::vector<PciFunction> pci;                                      // NVIDIA functions by address
   Reading<bool> pci_visible = Error(Errc::absent, "not looked at");  // /sys/bus/pci can be read
   Wiring wiring;
   std::vector<std::string> proc_gpus;  // addresses in /proc/driver/nvidia/gpus
@@ -96,6 +108,7 @@ struct Machine {
   std::vector<PythonInterpreter> pythons;
   std::vector<PythonManager> managers;
   std::vector<PythonEnv> envs;
+  std::vector<UserSite> user_sites;
   Shells shells;
   std::vector<Disk> disks;
   std::vector<Source> sources;

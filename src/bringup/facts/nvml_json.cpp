@@ -124,6 +124,7 @@ void each_reading(G& gpu, F&& visit) {
   visit("bar1_bytes", gpu.bar1_bytes);
   visit("row_remap_pending", gpu.row_remap_pending);
   visit("row_remap_failed", gpu.row_remap_failed);
+  visit("clock_reasons", gpu.clock_reasons);
 }
 
 std::string text_of(const ordered_json& json, const char* key) {

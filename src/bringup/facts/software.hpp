@@ -96,6 +96,14 @@ struct PythonPackage {
   bool operator==(const PythonPackage&) const = default;
 };
 
+// ~/.local/lib/python3.11/site-packages, which comes before the packages of every environment but a venv.
+struct UserSite {
+  std::string path;
+  std::string version;  // "3.11"
+  std::vector<PythonPackage> packages;
+  bool operator==(const UserSite&) const = default;
+};
+
 // A CUDA extension that bringup compiled into an environment.
 struct BuiltExtension {
   std::string module;                      // "exllamav2_ext"

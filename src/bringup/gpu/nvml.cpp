@@ -61,6 +61,7 @@ struct Api {
   int (*processes)(Handle, unsigned*, void*) = nullptr;
   int (*bar1)(Handle, Bar1Memory*) = nullptr;
   int (*remapped)(Handle, unsigned*, unsigned*, unsigned*, unsigned*) = nullptr;
+  int (*reasons)(Handle, unsigned long long*) = nullptr;
 };
 
 Result<Api> bind(const Library& library) {
@@ -95,6 +96,9 @@ Result<Api> bind(const Library& library) {
   library.bind_optional(api.processes, "nvmlDeviceGetComputeRunningProcesses_v3");
   library.bind_optional(api.bar1, "nvmlDeviceGetBAR1MemoryInfo");
   library.bind_optional(api.remapped, "nvmlDeviceGetRemappedRows");
+  library.bind_optional(api.reasons, "nvmlDeviceGetCurrentClocksEventReasons");
+  if (api.reasons == nullptr)  // its name until driver 535
+    library.bind_optional(api.reasons, "nvmlDeviceGetCurrentClocksThrottleReasons");
   return api;
 }
 
@@ -131,6 +135,12 @@ class Reader {
     if (api_.compute == nullptr) return missing();
     if (const int code = api_.compute(handle_, &major, &minor); code != kSuccess) return no(code);
     return fmt::format("{}.{}", major, minor);
+  }
+  facts::Reading<std::uint64_t> clock_reasons() const {
+    unsigned long long bits = 0;
+    if (api_.reasons == nullptr) return missing();
+    if (const int code = api_.reasons(handle_, &bits); code != kSuccess) return no(code);
+    return std::uint64_t{bits};
   }
   facts::Reading<std::uint64_t> ecc_uncorrected() const {
     unsigned long long errors = 0;
@@ -245,7 +255,8 @@ facts::NvmlGpu unread(int index, const Error& why) {
           .processes = why,
           .bar1_bytes = why,
           .row_remap_pending = why,
-          .row_remap_failed = why};
+          .row_remap_failed = why,
+          .clock_reasons = why};
 }
 
 void read_names(const Api& api, Handle handle, facts::NvmlGpu& gpu) {
@@ -286,7 +297,8 @@ facts::NvmlGpu read_gpu(const Api& api, int index) {
                      .processes = reader.processes(),
                      .bar1_bytes = reader.bar1(),
                      .row_remap_pending = part(rows, &Reader::Rows::pending),
-                     .row_remap_failed = part(rows, &Reader::Rows::failed)};
+                     .row_remap_failed = part(rows, &Reader::Rows::failed),
+                     .clock_reasons = reader.clock_reasons()};
   read_names(api, handle, gpu);
   return gpu;
 }

@@ -54,6 +54,14 @@ std::string release_of(std::string_view path) {
   return "";
 }
 
+// What a line loads as kernel: by GRUB's own command, or by those of other days and distributions.
+std::optional<std::string> kernel_path(std::string_view line) {
+  for (const std::string_view command : {"linux", "linuxefi", "linux16"}) {
+    if (auto path = argument_of(line, command)) return path;
+  }
+  return std::nullopt;
+}
+
 // Reads menuentries and submenus as grub-mkconfig writes them: one command a line, a block's end on its own.
 class GrubMenu {
  public:
@@ -71,9 +79,7 @@ class GrubMenu {
       blocks_.pop_back();
     } else if (!entries.empty() && !blocks_.empty() && blocks_.back().entry &&
                entries.back().release.empty()) {
-      for (const std::string_view command : {"linux", "linuxefi", "linux16"}) {
-        if (const auto path = argument_of(text, command)) entries.back().release = release_of(*path);
-      }
+      if (const auto path = kernel_path(text)) entries.back().release = release_of(*path);
     }
   }
   std::vector<BootEntry> entries;
@@ -251,9 +257,14 @@ std::string grub_menu_essence(std::string_view grub_cfg) {
   for (const std::string_view line : base::lines(grub_cfg)) {
     const std::string_view text = base::trim(line);
     const bool block = text.ends_with("{") || text == "}";
-    if (const auto path = argument_of(text, "linux"))
-      out += fmt::format("  linux {}\n", *path);
-    else if (block || text.starts_with("set default=") || text.starts_with("blscfg"))
+    if (const auto path = kernel_path(text)) {
+      const bool blanks = path->find_first_of(" \t") != std::string::npos;
+      out += fmt::format("  linux {0}{1}{0}\n",
+                         !blanks                      ? ""
+                         : base::contains(*path, "'") ? "\""
+                                                      : "'",
+                         *path);
+    } else if (block || text.starts_with("set default=") || text.starts_with("blscfg"))
       out += fmt::format("{}\n", text);
   }
   return out;

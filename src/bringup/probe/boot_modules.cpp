@@ -298,6 +298,7 @@ facts::Boot read_boot(const host::View& view, const facts::Kernel& kernel,
   boot.enabled = read_enabled(view);
   read_reboot_required(view, boot);
   boot.unattended = read_unattended(view);
+  boot.dnf_automatic = read_dnf_automatic(view);
   boot.signing_key = read_signing_key(view, secure_boot);
   return boot;
 }

@@ -91,7 +91,22 @@ std::string apt_upgrades_essence(std::string_view text);
 facts::Boot read_boot(const host::View& view, const facts::Kernel& kernel,
                       const facts::Reading<bool>& secure_boot);
 
+// field.cpp: the driver's errors in the kernel's log, the clock, dnf's own upgrades, packages of the user's
+// own
+std::vector<facts::XidLine> parse_xids(std::string_view kernel_log);
+// What a recording keeps of the kernel's log.
+std::string kernel_log_essence(std::string_view kernel_log);
+// "key = value" of an ini file, whatever its section; the last one counts.
+std::optional<std::string> ini_value(std::string_view text, std::string_view key);
+facts::Reading<std::vector<facts::XidLine>> read_xids(const host::View& view, const facts::Driver& driver);
+facts::Reading<bool> read_clock(const host::View& view);
+facts::Reading<facts::Unattended> read_dnf_automatic(const host::View& view);
+std::vector<facts::UserSite> read_user_sites(const host::View& view, const std::string& home,
+                                             const std::vector<std::string>& wanted);
+
 // python.cpp and toolkits.cpp
+// Those that matter of env.site_packages, and the names that are wanted beside.
+void read_packages_of(const host::View& view, const std::vector<std::string>& wanted, facts::PythonEnv& env);
 std::optional<std::string> parse_torch_version(std::string_view version_py);  // "2.11.0+cu130"
 std::optional<std::string> variant_of(std::string_view version);              // "2.11.0+cu130" -> "cu130"
 std::optional<std::string> parse_torch_cuda(

@@ -126,6 +126,7 @@ void read_limits(const host::View& view, facts::Machine& machine) {
   machine.open_files = limit_of(limits, "Max open files");
   machine.swap_bytes = read_swap(view);
   machine.remove_ipc = read_remove_ipc(view);
+  machine.clock_synchronized = read_clock(view);
   machine.gsp_firmware = read_gsp_firmware(view);
   machine.library_paths = read_library_paths(view);
 }

@@ -58,6 +58,7 @@ facts::Machine look(const host::View& view, const Options& options) {
   machine.nvml = options.nvml;
   machine.counts = count_all(view, options, machine);
   machine.driver = read_driver(view, machine.kernel);
+  machine.xids = read_xids(view, machine.driver);
   machine.boot = read_boot(view, machine.kernel, machine.secure_boot);
   machine.packages = read_packages(view, machine.os);
   read_python(view, options, machine);

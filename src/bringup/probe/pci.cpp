@@ -87,15 +87,16 @@ facts::Reading<std::string> read_iommu(const host::View& view, const std::string
   return std::string(base::trim(TRY(view.read(device + "/iommu_group/type"))));
 }
 
-facts::Reading<std::uint64_t> read_aer(const host::View& view, const std::string& device) {
+facts::Reading<std::uint64_t> read_aer(const host::View& view, const std::string& device,
+                                       std::initializer_list<std::string_view> files) {
   std::uint64_t sum = 0;
-  for (const char* file : {"/aer_dev_fatal", "/aer_dev_nonfatal"}) {
-    const auto read = view.read(device + file);
+  for (const std::string_view file : files) {
+    const std::string path = fmt::format("{}/aer_dev_{}", device, file);
+    const auto read = view.read(path);
     if (!read && read.error().code() == Errc::absent)
       return Error(Errc::unsupported, "the kernel keeps no counters of its PCIe errors");
-    const std::string text = TRY(read);
-    const auto total = parse_aer_total(text);
-    if (!total) return Error(Errc::malformed, fmt::format("{}{}: no line TOTAL_ERR_", device, file));
+    const auto total = parse_aer_total(TRY(read));
+    if (!total) return Error(Errc::malformed, path + ": no line TOTAL_ERR_");
     sum += *total;
   }
   return sum;
@@ -132,7 +133,8 @@ Result<std::vector<facts::PciFunction>> read_pci(const host::View& view, const N
         node ? facts::Reading<int>(static_cast<int>(*node)) : facts::Reading<int>(node.error());
     if (function.kind == facts::PciKind::gpu) {
       function.iommu = read_iommu(view, device);
-      function.aer_errors = read_aer(view, device);
+      function.aer_errors = read_aer(view, device, {"fatal", "nonfatal"});
+      function.aer_corrected = read_aer(view, device, {"correctable"});
     }
     functions.push_back(std::move(function));
   }

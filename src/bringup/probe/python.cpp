@@ -57,18 +57,6 @@ Names names_of(const std::vector<std::string>& requirements) {
   return out;
 }
 
-void read_packages_of(const host::View& view, const Names& wanted, facts::PythonEnv& env) {
-  const auto names = view.list(env.site_packages);
-  if (!names) return;
-  for (const std::string& name : *names) {
-    if (!name.ends_with(".dist-info")) continue;
-    facts::PythonPackage package = parse_dist_info(name);
-    if (of_interest(package.name, wanted) && view.exists(env.site_packages + "/" + name))
-      env.packages.push_back(std::move(package));
-  }
-  refine(view, env.site_packages, env);
-}
-
 // What bringup noted beside a CUDA extension that it compiled: "torch 2.11.0", "architectures 9.0 8.6".
 void read_built(const host::View& view, facts::PythonEnv& env) {
   constexpr std::string_view kNote = ".built-by-bringup";
@@ -265,6 +253,18 @@ void read_system_python(const host::View& view, const std::vector<std::string>& 
 
 }  // namespace
 
+void read_packages_of(const host::View& view, const std::vector<std::string>& wanted, facts::PythonEnv& env) {
+  const auto names = view.list(env.site_packages);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (!name.ends_with(".dist-info")) continue;
+    facts::PythonPackage package = parse_dist_info(name);
+    if (of_interest(package.name, wanted) && view.exists(env.site_packages + "/" + name))
+      env.packages.push_back(std::move(package));
+  }
+  refine(view, env.site_packages, env);
+}
+
 std::optional<std::string> parse_torch_version(std::string_view version_py) {
   for (const std::string_view line : base::lines(version_py)) {
     if (!line.starts_with("__version__")) continue;
@@ -347,6 +347,7 @@ void read_python(const host::View& view, const Options& options, facts::Machine&
   finder.projects_in(home);
   finder.projects_in("/opt");
   read_system_python(view, options.packages, machine);
+  machine.user_sites = read_user_sites(view, home, names_of(options.packages));
 }
 
 }  // namespace bringup::probe

@@ -31,6 +31,7 @@ class Writer {
     json["pythons"] = pythons();
     json["managers"] = managers();
     json["environments"] = environments();
+    json["user_sites"] = user_sites();
     json["shells"] = {{"installed", machine_.shells.installed},
                       {"settings", settings(machine_.shells.settings)},
                       {"environment", settings(machine_.shells.environment)}};
@@ -77,6 +78,7 @@ class Writer {
   ordered_json pythons() const;
   ordered_json managers() const;
   ordered_json environments() const;
+  ordered_json user_sites() const;
   static ordered_json settings(const std::vector<facts::ShellSetting>& settings);
   ordered_json disks() const;
   ordered_json sources();
@@ -124,6 +126,7 @@ ordered_json Writer::system() {
   json["open_files"] = read("machine.open_files", m.open_files);
   json["swap_bytes"] = read("machine.swap_bytes", m.swap_bytes);
   json["remove_ipc"] = read("machine.remove_ipc", m.remove_ipc);
+  json["clock_synchronized"] = read("machine.clock_synchronized", m.clock_synchronized);
   json["gsp_firmware"] = read("machine.gsp_firmware", m.gsp_firmware);
   json["library_paths"] = read("machine.library_paths", m.library_paths);
   json["pci_visible"] = read("machine.pci_visible", m.pci_visible);
@@ -169,6 +172,8 @@ ordered_json Writer::gpu(const GpuSeen& seen, const std::string& at) {
   json["iommu"] = seen.pci != nullptr ? read(at + ".iommu", seen.pci->iommu) : unknown(at + ".iommu", no_pci);
   json["aer_errors"] = seen.pci != nullptr ? read(at + ".aer_errors", seen.pci->aer_errors)
                                            : unknown(at + ".aer_errors", no_pci);
+  json["aer_corrected"] = seen.pci != nullptr ? read(at + ".aer_corrected", seen.pci->aer_corrected)
+                                              : unknown(at + ".aer_corrected", no_pci);
   json["nvml"] = seen.nvml != nullptr ? nvml_gpu(*seen.nvml, at + ".nvml") : unknown(at + ".nvml", no_nvml);
   return json;
 }
@@ -195,6 +200,7 @@ ordered_json Writer::nvml_gpu(const facts::NvmlGpu& gpu, const std::string& at) 
   put("bar1_bytes", gpu.bar1_bytes);
   put("row_remap_pending", gpu.row_remap_pending);
   put("row_remap_failed", gpu.row_remap_failed);
+  put("clock_reasons", gpu.clock_reasons);
   return json;
 }
 
@@ -267,6 +273,7 @@ ordered_json Writer::driver() {
   json["libnvml"] = driver.libnvml;
   json["foreign_installer"] = value_or_null(driver.foreign);
   json["proc_gpus"] = machine_.proc_gpus;
+  json["xids"] = read("driver.xids", machine_.xids);
   return json;
 }
 
@@ -286,6 +293,7 @@ ordered_json Writer::boot() {
   json["reboot_required"] = read("boot.reboot_required", boot.reboot_required);
   json["reboot_required_by"] = boot.reboot_required_by;
   json["unattended"] = read("boot.unattended", boot.unattended);
+  json["dnf_automatic"] = read("boot.dnf_automatic", boot.dnf_automatic);
   json["signing_key"] = read("boot.signing_key", boot.signing_key);
   return json;
 }
@@ -333,12 +341,17 @@ ordered_json Writer::managers() const {
   return json;
 }
 
+ordered_json Writer::user_sites() const {
+  ordered_json json = ordered_json::array();
+  for (const facts::UserSite& one : machine_.user_sites) {
+    json.push_back({{"path", one.path}, {"version", one.version}, {"packages", value_of(one.packages)}});
+  }
+  return json;
+}
+
 ordered_json Writer::environments() const {
   ordered_json json = ordered_json::array();
   for (const facts::PythonEnv& one : machine_.envs) {
-    ordered_json packages = ordered_json::array();
-    for (const facts::PythonPackage& package : one.packages)
-      packages.push_back({{"name", package.name}, {"version", package.version}});
     json.push_back({{"path", one.path},
                     {"kind", text_or_null(one.kind)},
                     {"python", text_or_null(one.python)},
@@ -346,7 +359,7 @@ ordered_json Writer::environments() const {
                     {"site_packages", text_or_null(one.site_packages)},
                     {"torch", value_or_null(one.torch)},
                     {"variant", value_or_null(one.variant)},
-                    {"packages", std::move(packages)}});
+                    {"packages", value_of(one.packages)}});
   }
   return json;
 }

@@ -51,6 +51,12 @@ inline ordered_json value_of(const facts::SigningKey& key) {
 inline ordered_json value_of(const facts::Unattended& unattended) {
   return {{"on", unattended.on}, {"origins", unattended.origins}, {"never", unattended.never}};
 }
+inline ordered_json value_of(const facts::PythonPackage& package) {
+  return {{"name", package.name}, {"version", package.version}};
+}
+inline ordered_json value_of(const facts::XidLine& xid) {
+  return {{"pci", xid.pci}, {"number", xid.number}, {"times", xid.times}, {"text", xid.text}};
+}
 inline ordered_json value_of(const std::string& text) {
   return text;
 }

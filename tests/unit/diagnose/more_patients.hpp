@@ -9,6 +9,7 @@ namespace bringup::diagnose::testing {
 std::vector<Case> wear_cases();
 std::vector<Case> fit_cases();
 std::vector<Case> beside_cases();
+std::vector<Case> field_cases();
 std::vector<Case> room_cases();
 
 }  // namespace bringup::diagnose::testing

@@ -30,6 +30,20 @@ void forget_next(facts::Machine& m) {
   m.driver.modules = {module_for(kRunning)};
   m.boot.dkms->pop_back();
 }
+// As grub-mkconfig writes it, with the old kernel first below the submenu.
+void nest_menu(facts::Machine& m, const char* wanted) {
+  m.boot.entries =
+      std::vector<facts::BootEntry>{{.id = "simple", .title = "Debian", .number = "0", .release = kNext},
+                                    {.id = "advanced>old",
+                                     .title = "Advanced options>Debian, with Linux old",
+                                     .number = "1>0",
+                                     .release = kRunning},
+                                    {.id = "advanced>new",
+                                     .title = "Advanced options>Debian, with Linux new",
+                                     .number = "1>1",
+                                     .release = kNext}};
+  m.boot.wanted = std::string(wanted);
+}
 void hide_menu(facts::Machine& m) {
   m.boot.entries = Error(Errc::denied, "/boot/grub/grub.cfg: Permission denied");
 }
@@ -94,6 +108,18 @@ const Case kCases[] = {
      Outlook::good, kRunning, "kernel", "for the next boot alone"},
     {"ADefaultThatIsGone", [](facts::Machine& m) { m.boot.wanted = std::string("gnulinux-5.10.0-9-amd64"); },
      Outlook::good, kNext, "kernel", "names nothing"},
+    {"ASubmenuByItsNumber", [](facts::Machine& m) { nest_menu(m, "1"); }, Outlook::good, kRunning, "kernel",
+     "the default of"},
+    {"ASubmenuByItsTitle", [](facts::Machine& m) { nest_menu(m, "Advanced options"); }, Outlook::good,
+     kRunning, "kernel", "the default of"},
+    {"ANumberAndAName", [](facts::Machine& m) { nest_menu(m, "1>old"); }, Outlook::good, kRunning, "kernel",
+     "the default of"},
+    {"ATitleAndANumber", [](facts::Machine& m) { nest_menu(m, "Advanced options>1"); }, Outlook::good, kNext,
+     "kernel", "the default of"},
+    {"ANameThatIsGoneBelowASubmenu", [](facts::Machine& m) { nest_menu(m, "advanced>gone"); }, Outlook::good,
+     kRunning, "kernel", "names nothing"},
+    {"ANameWithoutItsSubmenu", [](facts::Machine& m) { nest_menu(m, "old"); }, Outlook::good, kNext, "kernel",
+     "names nothing"},
     {"TheMenuIsHidden", hide_menu, Outlook::good, kNext, "kernel", "Permission denied"},
     {"TheMenuIsHiddenAndANumberIsWanted",
      [](facts::Machine& m) {
@@ -237,6 +263,13 @@ const Case kCases[] = {
        m.boot.enabled->emplace_back("nvidia-fabricmanager");
      },
      Outlook::good, kNext, "fabric", "starts at boot"},
+    {"FabricManagerOfAnotherVersion",
+     [](facts::Machine& m) {
+       m.pci.push_back({.address = "0000:c4:00.0", .kind = facts::PciKind::nvswitch, .device_id = 0x22a3});
+       m.boot.enabled->emplace_back("nvidia-fabricmanager");
+       m.packages.list->push_back(held("nvidia-fabricmanager-580", "580.126.09-1"));
+     },
+     Outlook::bad, kNext, "fabric", "it will not start"},
     {"NoFirmwareForTheModule",
      [](facts::Machine& m) { m.gsp_firmware = std::vector<std::string>{"570.1.1"}; }, Outlook::bad, kNext,
      "firmware", "570.1.1"},

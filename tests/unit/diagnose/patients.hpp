@@ -39,7 +39,8 @@ inline facts::PciFunction gpu_at(const std::string& address) {
           .link = facts::PcieLink{.generation = 1, .max_generation = 5, .width = 16, .max_width = 16},
           .numa_node = 0,
           .iommu = std::string("identity"),
-          .aer_errors = std::uint64_t{0}};
+          .aer_errors = std::uint64_t{0},
+          .aer_corrected = std::uint64_t{12}};
 }
 
 inline facts::NvmlGpu nvml_at(int index, const std::string& address) {
@@ -63,7 +64,8 @@ inline facts::NvmlGpu nvml_at(int index, const std::string& address) {
           .processes = 0,
           .bar1_bytes = std::uint64_t{274877906944},
           .row_remap_pending = false,
-          .row_remap_failed = false};
+          .row_remap_failed = false,
+          .clock_reasons = std::uint64_t{1}};
 }
 
 inline facts::ModuleOnDisk module_for(const std::string& kernel) {
@@ -114,6 +116,7 @@ inline facts::Boot healthy_boot() {
   boot.enabled = std::vector<std::string>{"nvidia-persistenced"};
   boot.reboot_required = false;
   boot.unattended = facts::Unattended{};
+  boot.dnf_automatic = facts::Unattended{};
   return boot;
 }
 
@@ -139,6 +142,8 @@ inline facts::Machine healthy_machine() {
   machine.open_files = std::int64_t{1048576};
   machine.swap_bytes = std::uint64_t{0};
   machine.remove_ipc = false;
+  machine.clock_synchronized = true;
+  machine.xids = std::vector<facts::XidLine>{};
   machine.gsp_firmware = std::vector<std::string>{kDriver};
   machine.library_paths = std::vector<facts::ConfigLine>{};
   machine.boot = healthy_boot();

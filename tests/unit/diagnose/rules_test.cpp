@@ -31,7 +31,7 @@ std::vector<Case> all_cases() {
   std::vector<Case> out;
   for (auto& part : {count_cases(), driver_cases(), kernel_cases(), package_cases(), environment_cases(),
                      physical_cases(), system_cases(), boot_cases(), poison_cases(), board_cases(),
-                     wear_cases(), fit_cases(), beside_cases(), room_cases()})
+                     wear_cases(), fit_cases(), beside_cases(), room_cases(), field_cases()})
     out.insert(out.end(), part.begin(), part.end());
   return out;
 }

@@ -71,7 +71,8 @@ TEST_F(Nvml, EveryFactComesFromItsOwnFunction) {
       .processes = 3,
       .bar1_bytes = 128ULL << 30U,
       .row_remap_pending = false,
-      .row_remap_failed = true};
+      .row_remap_failed = true,
+      .clock_reasons = std::uint64_t{4}};
   EXPECT_EQ(snapshot->gpus[1], expected) << facts::nvml_to_json(snapshot);
   EXPECT_EQ(snapshot->gpus[0].persistence, facts::Reading<bool>(true));
   EXPECT_EQ(snapshot->gpus[0].ecc_uncorrected, facts::Reading<std::uint64_t>(40U));

@@ -86,6 +86,17 @@ TEST(GrubMenu, KeepsOfItsTextWhatDecides) {
   EXPECT_EQ(probe::parse_grub_default(kept), probe::parse_grub_default(kMenu));
 }
 
+TEST(GrubMenu, KeepsTheKernelsOfEveryCommand) {
+  for (const std::string line : {"linux /vmlinuz-6.1", "linuxefi /vmlinuz-6.1", "linux16 '/vmlinuz-6.1 b'",
+                                 "linux \"/vmlinuz-6'1 b\""}) {
+    const std::string menu = "menuentry 'A' {\n\t" + line + "\n}\n";
+    const auto entries = probe::parse_grub_menu(menu);
+    ASSERT_EQ(entries.size(), 1U);
+    EXPECT_TRUE(entries[0].release.starts_with("6")) << line;
+    EXPECT_EQ(probe::parse_grub_menu(probe::grub_menu_essence(menu)), entries) << line;
+  }
+}
+
 TEST(LoaderEntry, TellsItsKernelByItsFileOrItsVersion) {
   const auto red_hat = probe::parse_loader_entry(
       "title Rocky Linux (5.14.0-570.el9.x86_64) 9.6\nversion 5.14.0-570.el9.x86_64\nlinux "

@@ -30,7 +30,8 @@ inline facts::PciFunction h200_function(const std::string& pci) {
           .link = facts::PcieLink{.generation = 5, .max_generation = 5, .width = 16, .max_width = 16},
           .numa_node = 0,
           .iommu = std::string("identity"),
-          .aer_errors = std::uint64_t{0}};
+          .aer_errors = std::uint64_t{0},
+          .aer_corrected = std::uint64_t{0}};
 }
 
 inline void add_software(facts::Machine& m) {

@@ -39,7 +39,8 @@ inline facts::NvmlGpu full_nvml_gpu(int index, const std::string& pci, const std
           .processes = 1,
           .bar1_bytes = std::uint64_t{1} << 38U,
           .row_remap_pending = true,
-          .row_remap_failed = true};
+          .row_remap_failed = true,
+          .clock_reasons = std::uint64_t{1}};
 }
 
 inline facts::PciFunction full_function(const std::string& address, facts::PciKind kind,
@@ -57,7 +58,8 @@ inline facts::PciFunction full_function(const std::string& address, facts::PciKi
           .link = link(),
           .numa_node = 1,
           .iommu = words,
-          .aer_errors = std::uint64_t{0}};
+          .aer_errors = std::uint64_t{0},
+          .aer_corrected = std::uint64_t{0}};
 }
 
 inline void fill_software(facts::Machine& m, const std::string& words) {
