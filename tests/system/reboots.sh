@@ -51,8 +51,7 @@ check_end() {
     diff "$root.bare" "$root.after" >"$root.diff" || { head "$root.diff"; fail "$1: nothing had begun, and something is changed"; }
   else
     # dates and build times of what is made anew apart, the same files and packages
-    # The lock beside the goal is written by `up` after its run, or by the next one; a run that is resumed writes none.
-    diff <(grep -v 'site-packages\|__pycache__\|/pylock\.' "$root.done") <(grep -v 'site-packages\|__pycache__\|/pylock\.' "$root.after") >"$root.diff" ||
+    diff <(grep -v 'site-packages\|__pycache__' "$root.done") <(grep -v 'site-packages\|__pycache__' "$root.after") >"$root.diff" ||
       { head "$root.diff"; fail "$1: not as the run that was left in peace"; }
     inside /usr/local/bin/bringup undo --yes >"$root.undo" 2>&1 || { tail "$root.undo"; fail "$1: undo"; }
     snapshot >"$root.after"

@@ -17,7 +17,7 @@ driver() {
   local version=$1 work=$standin/work source
   source=$work/nvidia-kernel-open-dkms/usr/src/nvidia-open-$version
   mkdir -p "$source" "$work/nvidia-kernel-open-dkms/DEBIAN"
-  printf '#include <linux/module.h>\nMODULE_LICENSE("Dual MIT/GPL");\nMODULE_VERSION("%s");\n' "$version" >"$source/nvidia.c"
+  printf '#include <linux/module.h>\nMODULE_LICENSE("Dual MIT/GPL");\nMODULE_VERSION("%s");\n%s\n' "$version" "${driver_line:-}" >"$source/nvidia.c"
   printf 'obj-m := nvidia.o\n' >"$source/Kbuild"
   printf 'PACKAGE_NAME="nvidia-open"\nPACKAGE_VERSION="%s"\nBUILT_MODULE_NAME[0]="nvidia"\nDEST_MODULE_LOCATION[0]="/updates/dkms"\nMAKE[0]="make -C ${kernel_source_dir} M=${dkms_tree}/${PACKAGE_NAME}/${PACKAGE_VERSION}/build modules"\nAUTOINSTALL="yes"\n' \
     "$version" >"$source/dkms.conf"

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <map>
+#include <support/faults.hpp>
 #include <support/hub.hpp>
 #include <thread>
 
@@ -81,8 +82,8 @@ class ModelGet : public WithAHub {
     EXPECT_GT(seen, 0);
   }
 
- private:
-  pid_t begin(const std::string& owner) const {
+  // Begins at a terminal of its own, or at none.
+  pid_t begin(const std::string& owner, const Terminal& terminal = {.own = -1, .name = {}}) const {
     std::vector<std::string> argv = words(owner, {"--only", "safetensors"});
     const char* tested = std::getenv("BRINGUP_TESTED_PROGRAM");
     argv.insert(argv.begin(), tested != nullptr ? tested : BRINGUP_PROGRAM);
@@ -97,6 +98,7 @@ class ModelGet : public WithAHub {
     const int null = ::open("/dev/null", O_WRONLY);
     ::dup2(null, 1);
     ::dup2(null, 2);
+    if (!terminal.name.empty() && !sit_at(terminal)) ::_exit(126);
     ::execv(pointers[0], pointers.data());
     ::_exit(127);
   }
@@ -144,6 +146,43 @@ TEST_F(ModelGet, KilledAnywhereItGoesOnAndEndsTheSame) {
   EXPECT_GE(asked({"\"Store\"", "/slow/", "\"bytes="}), 3);  // not from the beginning
   EXPECT_EQ(asked({"\"Store\"", "/slow/", "\"range\": null"}), 2);
   EXPECT_EQ(other("undo").code, 0);
+}
+
+// The shell's window is closed, or the line breaks: what was said cannot be read by anybody, and it stops in
+// order.
+TEST_F(ModelGet, StopsInOrderWhenItsTerminalGoesAway) {
+  const Terminal terminal = new_terminal();
+  if (terminal.name.empty()) GTEST_SKIP() << "no terminals can be made here";
+  const pid_t pid = begin("slow", terminal);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (come("slow", kFirst) < 150'000 && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ::close(terminal.own);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status)) << status;
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  const Ran history = bringup_program({"history", "--json", "--state", at("state")}, surroundings());
+  EXPECT_THAT(history.out, HasSubstr("\"state\": \"interrupted\""));
+  const Ran ran = other("resume");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(other("undo").code, 0);
+  EXPECT_FALSE(fs::exists(at("slow")));
+}
+
+TEST_F(ModelGet, AnAbortInItIsAsAKill) {
+  const pid_t pid = begin("slow");
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (come("slow", kFirst) < 150'000 && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ::kill(pid, SIGABRT);
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  EXPECT_TRUE(WIFSIGNALED(status)) << status;
+  const Ran ran = other("resume");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(other("undo").code, 0);
+  EXPECT_FALSE(fs::exists(at("slow")));
 }
 
 TEST_F(ModelGet, GoesOnAfterConnectionsThatBreak) {

@@ -71,10 +71,9 @@ Result<host::Outcome> update(const std::vector<std::string>& argv, const Hands& 
 }
 
 // Options that make apt ask one file of sources alone, with lists of its own: the system's stay as they are.
-Result<std::vector<std::string>> only_from(const std::string& manager, const Hands& hands) {
+Result<std::vector<std::string>> only_from(const std::string& sources, const Hands& hands) {
   std::vector<std::string> words;
-  if (!manager.starts_with(kAptFrom)) return words;
-  const std::string sources = manager.substr(kAptFrom.size());
+  if (sources.empty()) return words;
   const std::string lists = sources + "-lists";
   TRY(hands.control->make_directory(lists, 0755, std::nullopt));
   TRY(hands.control->make_directory(lists + "/partial", 0700, std::nullopt));
@@ -124,6 +123,11 @@ Result<Simulation> simulate(std::vector<std::string> words, const Hands& hands,
                error.message() + "\n  while the package lists were refreshed:" + complaints);
 }
 
+// apt would give dpkg a terminal of its own, on which a script's question waits for ever.
+void add_no_terminal(std::vector<std::string>& argv) {
+  argv.insert(argv.end(), {"-o", "Dpkg::Use-Pty=false"});
+}
+
 // What cannot be told refuses nothing: apt has its own word on it later.
 Result<Room> check_room_for(const Simulation& simulation, const steps::InstallPackages& step,
                             const Hands& hands) {
@@ -134,12 +138,22 @@ Result<Room> check_room_for(const Simulation& simulation, const steps::InstallPa
   return room;
 }
 
-bool is_interrupted(const host::View& view, const Database& database) {
+bool has_updates(const host::View& view) {
   const auto updates = view.list("/var/lib/dpkg/updates");
-  const bool journal = updates && std::ranges::any_of(*updates, [](const std::string& name) {
-                         return base::to_integer(name).has_value();
-                       });
-  return journal || std::ranges::any_of(database, [](const auto& package) { return !package.second.well; });
+  return updates && std::ranges::any_of(
+                        *updates, [](const std::string& name) { return base::to_integer(name).has_value(); });
+}
+
+bool is_interrupted(const host::View& view, const Database& database) {
+  return has_updates(view) ||
+         std::ranges::any_of(database, [](const auto& package) { return !package.second.well; });
+}
+
+// Whether something that is not to go is half set up.
+bool others_interrupted(const Database& database, const std::vector<std::string>& packages) {
+  return std::ranges::any_of(database, [&packages](const auto& package) {
+    return !package.second.well && std::ranges::find(packages, package.first) == packages.end();
+  });
 }
 
 }  // namespace
@@ -225,9 +239,18 @@ Result<> repair_dpkg(const Hands& hands) {
   return error.code() == Errc::failed ? ok : Result<>(std::move(error));
 }
 
+Result<> settle_dpkg(const Hands& hands) {
+  if (!has_updates(hands.view)) return ok;
+  // Setting no selection makes dpkg read its own notes and write its database; it runs nobody's script.
+  TRY(run_well(hands, {.argv = {"dpkg", "--set-selections"},
+                       .deadline = kQuestionDeadline,
+                       .finish_when_interrupted = true}));
+  return ok;
+}
+
 Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
   TRY(repair_dpkg(hands));
-  const std::vector<std::string> sources = TRY(only_from(step.manager, hands));
+  const std::vector<std::string> sources = TRY(only_from(step.sources, hands));
   const std::string complaints = TRY(refresh_index(sources, hands));
   std::vector<std::string> words{"install", "--no-install-recommends"};
   words.insert(words.end(), sources.begin(), sources.end());
@@ -241,6 +264,7 @@ Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
   for (const char* word : {"-y", "--no-remove", "-o", "Dpkg::Options::=--force-confdef", "-o",
                            "Dpkg::Options::=--force-confold", "-o", "APT::Keep-Downloaded-Packages=false"})
     argv.emplace_back(word);
+  add_no_terminal(argv);
   for (const std::string& option : with_fetched_ahead(hands.view)) argv.push_back(option);
   // Only a module's build takes long enough for anything to be fetched beside it.
   Ahead ahead(step.builds_for.empty() ? std::vector<std::string>{} : hands.later, room, hands);
@@ -250,7 +274,9 @@ Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
 }
 
 Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands) {
-  TRY(repair_dpkg(hands));
+  TRY(settle_dpkg(hands));
+  // What is to go need not be set up before: its script may be what hangs.
+  if (others_interrupted(TRY(dpkg_database(hands.view)), packages)) TRY(repair_dpkg(hands));
   TRY(drop_fetched_ahead(hands));
   if (packages.empty()) return ok;
   std::vector<std::string> words{"purge", "-o", "APT::Get::AutomaticRemove=false"};
@@ -260,6 +286,7 @@ Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands
   TRY(check_removal(simulation, {packages.begin(), packages.end()}));
   std::vector<std::string> argv = apt_get(words);
   argv.emplace_back("-y");
+  add_no_terminal(argv);
   TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
   return ok;
 }

@@ -111,7 +111,7 @@ bool tells_sources(const steps::Step& step) {
 
 void ask_only(steps::Kind& kind, const Bundle& bundle, const std::string& directory,
               const std::string& sources) {
-  if (auto* packages = std::get_if<steps::InstallPackages>(&kind)) packages->manager = "apt:" + sources;
+  if (auto* packages = std::get_if<steps::InstallPackages>(&kind)) packages->sources = sources;
   if (auto* uv = std::get_if<steps::InstallUv>(&kind)) {
     uv->index_url = directory + "/wheels";
     uv->version = bundle.uv;

@@ -43,7 +43,7 @@ std::vector<std::string> Conductor::packages_after(std::size_t index) const {
   std::vector<std::string> packages;
   for (std::size_t i = index + 1; i < log_.steps.size(); ++i) {
     const auto* step = std::get_if<steps::InstallPackages>(&log_.run.plan.steps[i].kind);
-    if (step != nullptr && step->manager == "apt")
+    if (step != nullptr && step->manager == "apt" && step->sources.empty())
       packages.insert(packages.end(), step->packages.begin(), step->packages.end());
   }
   return packages;

@@ -11,6 +11,8 @@
 namespace bringup::apply {
 namespace {
 
+constexpr std::string_view kKey = "gpg-pubkey";  // rpm's name for every one
+
 std::vector<std::string> with_packages(std::vector<std::string> argv,
                                        const std::vector<std::string>& packages) {
   for (const std::string& package : packages) {
@@ -40,6 +42,23 @@ std::vector<std::string>* section_of(std::string_view heading, Simulation& simul
   return nullptr;
 }
 
+Result<> remove_packages(const std::vector<std::string>& packages, const Hands& hands) {
+  std::vector<std::string> argv =
+      with_packages({"dnf", "--setopt=clean_requirements_on_remove=False", "remove"}, packages);
+  const Simulation simulation = TRY(simulate(argv, hands));
+  // the simulation names packages without their versions
+  std::set<std::string, std::less<>> ours(packages.begin(), packages.end());
+  const Database database = TRY(rpm_database(hands.view));
+  for (const std::string& package : packages) {
+    const auto found = database.find(package);
+    if (found != database.end() && !found->second.name.empty()) ours.insert(found->second.name);
+  }
+  TRY(check_removal(simulation, ours));
+  argv.insert(argv.begin() + 1, "-y");
+  TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
+  return ok;
+}
+
 }  // namespace
 
 Database parse_rpm_database(std::string_view output) {
@@ -47,8 +66,13 @@ Database parse_rpm_database(std::string_view output) {
   for (const std::string_view line : base::lines(output)) {
     const auto parts = base::split(line, '\t');
     if (parts.size() != 3) continue;
-    // Several kernels stand under one name: what tells them apart is in the key.
     const std::string version(parts[1]);
+    // A key that packages are signed with stands among them, and is none.
+    if (parts[0] == kKey) {
+      database[fmt::format("{}-{}", kKey, version)] = {.version = version};
+      continue;
+    }
+    // Several kernels stand under one name: what tells them apart is in the key.
     database[fmt::format("{}-{}.{}", parts[0], version, parts[2])] = {.version = version,
                                                                       .name = std::string(parts[0])};
     database[std::string(parts[0])] = {.version = version};
@@ -94,21 +118,16 @@ Result<> dnf_install(const std::vector<std::string>& packages, const Hands& hand
   return ok;
 }
 
-Result<> dnf_remove(const std::vector<std::string>& packages, const Hands& hands) {
-  if (packages.empty()) return ok;
-  std::vector<std::string> argv =
-      with_packages({"dnf", "--setopt=clean_requirements_on_remove=False", "remove"}, packages);
-  const Simulation simulation = TRY(simulate(argv, hands));
-  // the simulation names packages without their versions
-  std::set<std::string, std::less<>> ours(packages.begin(), packages.end());
-  const Database database = TRY(rpm_database(hands.view));
-  for (const std::string& package : packages) {
-    const auto found = database.find(package);
-    if (found != database.end() && !found->second.name.empty()) ours.insert(found->second.name);
-  }
-  TRY(check_removal(simulation, ours));
-  argv.insert(argv.begin() + 1, "-y");
-  TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
+Result<> dnf_remove(const std::vector<std::string>& names, const Hands& hands) {
+  std::vector<std::string> packages = names;
+  std::vector<std::string> keys{"rpm", "-e"};  // which dnf brings with the first package and cannot take away
+  std::erase_if(packages, [&keys](const std::string& name) {
+    const bool key = name.starts_with(kKey);
+    if (key) keys.push_back(name);
+    return key;
+  });
+  if (!packages.empty()) TRY(remove_packages(packages, hands));
+  if (keys.size() > 2) TRY(run_well(hands, {.argv = keys, .deadline = kQuestionDeadline}));
   return ok;
 }
 

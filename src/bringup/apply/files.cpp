@@ -23,7 +23,10 @@ constexpr std::string_view kRefused = "the server could not be reached";
 constexpr std::string_view kForbidden = "the server or a proxy refuses the request";
 constexpr std::string_view kCertificate =
     "the server's certificate was not accepted: a proxy, or a wrong clock?";
-constexpr std::string_view kFull = "the disk is full: make room, then go on";
+constexpr std::string_view kFull =
+    "the disk is full, or has no inodes left ('df -h', 'df -i'): make room, then go on";
+constexpr std::string_view kReadOnly = "the file system can only be read: mount it for writing, then go on";
+constexpr std::string_view kBroken = "the disk gives errors: look at 'dmesg' before anything else";
 constexpr std::string_view kBusy = "another package manager is at work: wait for its end";
 constexpr std::string_view kHash =
     "a file is not the one whose hash was written down: it was changed since, or the lock was";
@@ -31,12 +34,15 @@ constexpr std::array kTroubles{
     Trouble{"hash mismatch", Errc::failed, kHash}, Trouble{"do not match the hashes", Errc::failed, kHash},
     Trouble{"no space left on device", Errc::io, kFull}, Trouble{"disk quota exceeded", Errc::io, kFull},
     Trouble{"you don't have enough free space", Errc::io, kFull},
+    Trouble{"read-only file system", Errc::io, kReadOnly}, Trouble{"input/output error", Errc::io, kBroken},
     Trouble{"temporary failure in name resolution", Errc::unreachable, kName},
     Trouble{"temporary failure resolving", Errc::unreachable, kName},
     Trouble{"name or service not known", Errc::unreachable, kName},
     Trouble{"could not resolve", Errc::unreachable, kName},
     Trouble{"failed to lookup address", Errc::unreachable, kName},
     Trouble{"dns error", Errc::unreachable, kName},
+    Trouble{"ssl certificate problem", Errc::unreachable, kCertificate},
+    Trouble{"no alternative certificate subject", Errc::unreachable, kCertificate},
     Trouble{"certificate verify failed", Errc::unreachable, kCertificate},
     Trouble{"certificate_verify_failed", Errc::unreachable, kCertificate},
     Trouble{"invalid peer certificate", Errc::unreachable, kCertificate},

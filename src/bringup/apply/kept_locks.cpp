@@ -27,8 +27,12 @@ bool fills(const steps::Plan& plan, std::string_view env) {
 
 Result<> keep_lock(host::Control& control, const Settings& settings, const std::string& env,
                    const std::string& path, std::string_view text, std::optional<host::Owner> as) {
-  // The note first: a lock without one would stay for ever.
-  TRY(control.append(notes_path(settings), fmt::format("{}\t{}\t{}\n", base::sha256_hex(text), env, path)));
+  // The note first: a lock without one would stay for ever. One that a dying run had begun ends its own line.
+  const auto notes = control.view().read(notes_path(settings));
+  if (!notes && notes.error().code() != Errc::absent) return notes.error();
+  const bool torn = notes && !notes->empty() && notes->back() != '\n';
+  TRY(control.append(notes_path(settings),
+                     fmt::format("{}{}\t{}\t{}\n", torn ? "\n" : "", base::sha256_hex(text), env, path)));
   return control.write(path, text, 0644, as);
 }
 

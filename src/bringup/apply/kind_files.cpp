@@ -4,11 +4,20 @@
 #include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/host/download.hpp>
+#include <bringup/host/rights.hpp>
 
 #include <fmt/format.h>
 
 namespace bringup::apply {
 namespace {
+
+// What root reads for a user is what that user may read: a link could lead anywhere, and what was read is
+// written where the user reads it.
+Result<std::string> read_for(const std::string& path, const Hands& hands) {
+  const host::FileRights rights(hands.owner());
+  TRY(rights.taken());
+  return hands.view.read(path);
+}
 
 // What stands at `path` now, as undo needs it.
 Result<Json> image_of(const std::string& path, const Hands& hands) {
@@ -19,7 +28,7 @@ Result<Json> image_of(const std::string& path, const Hands& hands) {
   if (status->kind == host::FileStatus::Kind::directory)
     return Error(Errc::refused, path + ": a directory stands where a file is to be");
   before["existed"] = true;
-  before["content"] = bytes_to_json(TRY(hands.view.read(path)));
+  before["content"] = bytes_to_json(TRY(read_for(path, hands)));
   // what a link leads to keeps its own mode and owner when it is written
   if (status->kind == host::FileStatus::Kind::link) return before;
   before["mode"] = status->mode;
@@ -30,7 +39,7 @@ Result<Json> image_of(const std::string& path, const Hands& hands) {
 
 // Puts back what image_of saw, provided that what stands there now is `ours`.
 Result<> restore(const std::string& path, const Json& before, std::string_view ours, const Hands& hands) {
-  const auto now = hands.view.read(path);
+  const auto now = read_for(path, hands);
   if (!now && now.error().code() != Errc::absent) return now.error();
   if (now && *now != ours) {
     const bool already = before.value("existed", false) && *now == bytes_from_json(before["content"]);
@@ -80,7 +89,7 @@ std::string with_block(std::string text, const steps::EditBlock& step) {
 }
 
 Result<std::string> read_or_empty(const std::string& path, const Hands& hands) {
-  auto text = hands.view.read(path);
+  auto text = read_for(path, hands);
   if (!text && text.error().code() == Errc::absent) return std::string();
   return text;
 }
@@ -169,7 +178,7 @@ Result<> perform(const steps::FetchFile& step, const Hands& hands) {
   return hands.control->write(step.path, bytes, step.mode, hands.owner());
 }
 Result<> undo(const steps::FetchFile& step, const Json& before, const Hands& hands) {
-  const auto now = hands.view.read(step.path);
+  const auto now = read_for(step.path, hands);
   return restore(step.path, before, now && check_content(step, *now) ? *now : std::string(), hands);
 }
 

@@ -95,7 +95,7 @@ Result<> perform(const steps::EnrolKey& step, const Hands& hands) {
                     base::join(step.certificates, " ")));
   // One that a run which died had told already stays the same.
   std::string code = std::string(base::trim(hands.view.read(key_code_path(hands.state)).value_or("")));
-  if (code.size() != 8) code = TRY(make_code());
+  if (code.size() != 8 || code.find_first_not_of("0123456789") != std::string::npos) code = TRY(make_code());
   TRY(hands.control->write(key_code_path(hands.state), code + "\n", 0600, std::nullopt));
   TRY(run_well(hands, {.argv = {"mokutil", "--import", certificate},
                        .deadline = kQuestionDeadline,

@@ -11,19 +11,15 @@
 namespace bringup::apply {
 namespace {
 
-bool is_apt(std::string_view manager) {
-  return manager == "apt" || manager.starts_with(kAptFrom);
-}
-
 Result<> check_manager(std::string_view manager) {
-  if (is_apt(manager) || manager == "dnf") return ok;
+  if (manager == "apt" || manager == "dnf") return ok;
   return Error(Errc::unsupported,
                fmt::format("package manager '{}': expected apt or dnf", base::harmless(manager)));
 }
 
 Result<Database> database_of(std::string_view manager, const host::View& view) {
   TRY(check_manager(manager));
-  return is_apt(manager) ? dpkg_database(view) : rpm_database(view);
+  return manager == "apt" ? dpkg_database(view) : rpm_database(view);
 }
 
 // "580.65.06" fits "580.65.06", "580.65.06-1.el9" and "3:580.65.06-1".
@@ -140,7 +136,7 @@ Result<> undo_marks(const Json& before, const Hands& hands) {
 // apt notes what came as a dependency when it is through; after one that was killed this is made up for, or
 // nobody would remove those packages with what needed them.
 Result<> mark_brought(const steps::InstallPackages& step, const Hands& hands) {
-  if (!hands.again || hands.before == nullptr || !is_apt(step.manager)) return ok;
+  if (!hands.again || hands.before == nullptr || step.manager != "apt") return ok;
   std::vector<std::string> argv{"apt-mark", "auto"};
   const auto marks = parse_auto_marks(hands.view.read("/var/lib/apt/extended_states").value_or(""));
   for (const std::string& name : brought_since(*hands.before, TRY(dpkg_database(hands.view)))) {
@@ -228,7 +224,7 @@ Result<Json> remember(const steps::InstallPackages& step, const Hands& hands) {
   return before;
 }
 Result<> settle(const steps::InstallPackages& step, const Hands& hands) {
-  if (is_apt(step.manager) && hands.later.empty()) TRY(drop_fetched_ahead(hands));
+  if (step.manager == "apt" && hands.later.empty()) TRY(drop_fetched_ahead(hands));
   return mark_brought(step, hands);
 }
 Result<> perform(const steps::InstallPackages& step, const Hands& hands) {
@@ -237,7 +233,7 @@ Result<> perform(const steps::InstallPackages& step, const Hands& hands) {
     TRY(run_well(hands, {.argv = {"dnf", "-y", "module", "enable", step.dnf_module},
                          .deadline = kPackagesDeadline,
                          .finish_when_interrupted = true}));
-  const auto installed = is_apt(step.manager) ? apt_install(step, hands) : dnf_install(step.packages, hands);
+  const auto installed = step.manager == "apt" ? apt_install(step, hands) : dnf_install(step.packages, hands);
   if (!installed) {
     const bool built = std::ranges::all_of(
         step.builds_for, [&](const std::string& release) { return module_is_built(release, hands.view); });
@@ -251,10 +247,10 @@ Result<> perform(const steps::InstallPackages& step, const Hands& hands) {
 Result<> undo(const steps::InstallPackages& step, const Json& before, const Hands& hands) {
   if (!before.contains("packages"))
     return Error(Errc::refused, "what was installed before is not known; nothing is removed");
-  if (is_apt(step.manager)) TRY(repair_dpkg(hands));
+  if (step.manager == "apt") TRY(settle_dpkg(hands));
   const Database database = TRY(database_of(step.manager, hands.view));
   const std::vector<std::string> brought = brought_since(before, database);
-  if (is_apt(step.manager)) {
+  if (step.manager == "apt") {
     TRY(apt_remove(brought, hands));
     return undo_marks(before, hands);
   }

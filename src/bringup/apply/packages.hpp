@@ -38,9 +38,6 @@ Result<> check_installation(const Simulation& simulation);
 // The same for taking back: only what is in `ours` may go, and nothing may come.
 Result<> check_removal(const Simulation& simulation, const std::set<std::string, std::less<>>& ours);
 
-// The manager "apt:FILE": apt that asks the sources in FILE alone.
-inline constexpr std::string_view kAptFrom = "apt:";
-
 // apt.cpp
 Database parse_dpkg_database(std::string_view status);
 Result<Database> dpkg_database(const host::View& view);
@@ -51,6 +48,8 @@ Result<> apt_install(const steps::InstallPackages& step, const Hands& hands);
 Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands);
 // Finishes what an interrupted dpkg left, when there is something.
 Result<> repair_dpkg(const Hands& hands);
+// Makes dpkg's database say what an interrupted dpkg had come to, without finishing it.
+Result<> settle_dpkg(const Hands& hands);
 
 // The words of an apt-get that waits for dpkg's lock and asks again where a network stumbles.
 std::vector<std::string> apt_get(const std::vector<std::string>& words);

@@ -107,8 +107,12 @@ Result<Run> take_back(Log log, host::Control& control, const host::Clock& clock,
   TRY(mend(log, control, settings));
   log.run.failed_step.clear();
   log.run.message.clear();
+  const steps::Plan plan = log.run.plan;
   Conductor conductor(std::move(log), control, clock, settings, observer);
   TRY(conductor.journal().add("undo"));
+  // Before the end is noted: after that nobody would come back for them. What stands in the way is told by
+  // who asks for it again.
+  (void)take_locks_back(control, settings, plan);
   return conductor.backward();
 }
 

@@ -6,6 +6,7 @@
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/kept.hpp>
 #include <bringup/cli/live.hpp>
+#include <bringup/cli/locks.hpp>
 #include <bringup/cli/stack.hpp>
 #include <bringup/host/lock.hpp>
 
@@ -50,7 +51,7 @@ Result<> go_on(const Options& options, const Doors& doors, const apply::Settings
   const auto run = apply::resume(*doors.control, doors.clock, settings, *observer);
   if (run) {
     say(options, run_line(*run));
-    return ok;
+    return keep_locks(options, doors, *run);
   }
   const std::size_t boot = what.boots.size() - 1;
   if (boot < apply::kMostBoots) {

@@ -48,6 +48,22 @@ const apply::Run* standing(const std::vector<apply::Run>& runs) {
   return found == runs.end() ? nullptr : &*found;
 }
 
+// A plan is orders for root: one that somebody else wrote, or could write, is not followed.
+Result<steps::Plan> read_plan(const std::string& path, const host::View& view) {
+  const facts::User user = current_user();
+  const auto status = view.status(path);
+  if (user.root && status) {
+    const bool by_others = status->uid != 0 && status->uid != user.uid;
+    const bool by_group = (status->mode & 020U) != 0 && status->gid != 0 && status->gid != user.gid;
+    if (by_others || by_group || ((status->mode & 02U) != 0 && status->kind != host::FileStatus::Kind::link))
+      return Error(Errc::refused,
+                   fmt::format("{}: root does not follow a plan that others can write; make it again with "
+                               "'bringup plan', or chown and chmod it",
+                               path));
+  }
+  return TRY(steps::parse_plan(TRY(view.read(path))).within(path));
+}
+
 Result<int> end(const Options& options, const Result<apply::Run>& run) {
   if (!run) return run.error();
   say(options, run_line(*run));
@@ -116,7 +132,7 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
   const Decided decided = TRY(decide(options, doors));
   if (!options.words.empty()) {
     const std::string& path = options.words[0];
-    plan = TRY(steps::parse_plan(TRY(doors.view.read(path))).within(path));
+    plan = TRY(read_plan(path, doors.view));
     if (plan.machine != decided.plan.machine && plan.machine != plan::machine_digest(decided.looked.machine))
       return Error(Errc::stale, path +
                                     ": the machine is no longer as it was when this plan was made; make it "
@@ -145,6 +161,7 @@ Result<int> run_resume(const Options& options, const Doors& doors) {
     return Error(Errc::refused, "not agreed");
   const auto observer = make_observer(options);
   const auto run = apply::resume(*doors.control, doors.clock, settings, *observer);
+  if (run) TRY(keep_locks(options, doors, *run));
   if (run && TRY(waits_for_boot(options, doors))) {
     say(options, run_line(*run));
     tell_next_boot(options, doors);

@@ -128,6 +128,7 @@ Result<Decided> decide(const Options& options, const Doors& doors) {
             .within(stack.where));
   Decided decided = TRY(decide(options, doors, std::move(looked), goals));
   TRY(follow_locks(locked.locks, options, decided));
+  if (const auto file = TRY(goal_file(options, view))) decided.plan.goal_file = absolute(file->name);
   return decided;
 }
 

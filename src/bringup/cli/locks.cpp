@@ -12,9 +12,8 @@ namespace bringup::cli {
 namespace {
 
 // PEP 751 wants no dot in the name.
-std::string lock_beside(const GoalFile& file, std::string env) {
+std::string lock_beside(const std::string& path, std::string env) {
   std::ranges::replace(env, '.', '+');
-  const std::string path = absolute(file.name);
   return fmt::format("{}/pylock.{}.toml", path.substr(0, path.rfind('/')), env);
 }
 
@@ -75,6 +74,38 @@ Result<> check(const EnvLock& from, const resolve::Choice& choice, const facts::
   return ok;
 }
 
+// All that a plan puts into one environment, by name.
+std::vector<std::string> asked_of(const steps::Plan& plan, std::string_view env) {
+  std::vector<std::string> out;
+  for (const steps::Step& step : plan.steps) {
+    const auto* wheels = std::get_if<steps::InstallWheels>(&step.kind);
+    if (wheels == nullptr || wheels->env != env) continue;
+    for (const std::string& package : wheels->packages) out.emplace_back(name_of(package));
+  }
+  return out;
+}
+
+// The lock that lies in an environment, written to `path` unless one is there, or it is not of all that is
+// wanted: a part came from another index, or later.
+Result<> keep_one(const Options& options, const Doors& doors, const std::string& path, const std::string& env,
+                  const std::vector<std::string>& wanted) {
+  const std::string inside = env + "/pylock.toml";
+  const auto text = doors.view.read(inside);
+  if (!text || doors.view.exists(path)) return ok;
+  const steps::Lock lock = TRY(steps::parse_lock(*text, inside));
+  if (!std::ranges::all_of(wanted, [&lock](const std::string& one) { return names(lock.asked, one); }))
+    return ok;
+  const auto folder = TRY(doors.view.status(path.substr(0, path.rfind('/'))));
+  const auto owner =
+      folder.uid == 0 ? std::nullopt : std::optional(host::Owner{.uid = folder.uid, .gid = folder.gid});
+  const auto kept =
+      apply::keep_lock(*doors.control, settings_of(options, current_user()), env, path, *text, owner);
+  say(options, kept ? fmt::format("written: {}: the next machine gets the same with it", path)
+                    : fmt::format("the lock could not be kept beside the goal: {}; it stands in {}",
+                                  kept.error().message(), inside));
+  return ok;
+}
+
 }  // namespace
 
 Result<LockedGoal> with_locks(goal::Goal goal, const Options& options, const host::View& view) {
@@ -82,7 +113,7 @@ Result<LockedGoal> with_locks(goal::Goal goal, const Options& options, const hos
   const auto file = TRY(goal_file(options, view));
   if (!file) return out;
   for (goal::EnvGoal& env : out.goal.envs) {
-    EnvLock one{.env = env.name, .file = lock_beside(*file, env.name), .lock = {}};
+    EnvLock one{.env = env.name, .file = lock_beside(absolute(file->name), env.name), .lock = {}};
     const auto text = view.read(one.file);
     if (!text && text.error().code() == Errc::absent) continue;
     one.lock = TRY(steps::parse_lock(TRY(text), one.file));
@@ -123,22 +154,21 @@ Result<> keep_locks(const Options& options, const Doors& doors, const Decided& d
   const auto file = TRY(goal_file(options, doors.view));
   if (!file || choice == nullptr) return ok;
   for (const resolve::EnvChoice& env : choice->envs) {
-    const std::string path = lock_beside(*file, env.name);
-    const std::string inside = env.path + "/pylock.toml";
-    const auto text = doors.view.read(inside);
-    if (!text || doors.view.exists(path)) continue;
-    const steps::Lock lock = TRY(steps::parse_lock(*text, inside));
-    const bool whole = std::ranges::all_of(
-        env.packages, [&lock](const resolve::WheelChoice& one) { return names(lock.asked, one.name); });
-    if (!whole) continue;  // a part came from another index, or later
-    const auto folder = TRY(doors.view.status(path.substr(0, path.rfind('/'))));
-    const auto owner =
-        folder.uid == 0 ? std::nullopt : std::optional(host::Owner{.uid = folder.uid, .gid = folder.gid});
-    const auto kept =
-        apply::keep_lock(*doors.control, settings_of(options, current_user()), env.path, path, *text, owner);
-    say(options, kept ? fmt::format("written: {}: the next machine gets the same with it", path)
-                      : fmt::format("the lock could not be kept beside the goal: {}; it stands in {}",
-                                    kept.error().message(), inside));
+    std::vector<std::string> wanted;
+    for (const resolve::WheelChoice& one : env.packages) wanted.push_back(one.name);
+    TRY(keep_one(options, doors, lock_beside(absolute(file->name), env.name), env.path, wanted));
+  }
+  return ok;
+}
+
+Result<> keep_locks(const Options& options, const Doors& doors, const apply::Run& run) {
+  constexpr std::string_view kStep = "wheels-";
+  if (run.state != "done" || !doors.view.exists(run.plan.goal_file)) return ok;
+  for (const steps::Step& step : run.plan.steps) {
+    const auto* wheels = std::get_if<steps::InstallWheels>(&step.kind);
+    if (wheels == nullptr || !step.id.starts_with(kStep)) continue;
+    const std::string path = lock_beside(run.plan.goal_file, step.id.substr(kStep.size()));
+    TRY(keep_one(options, doors, path, wheels->env, asked_of(run.plan, wheels->env)));
   }
   return ok;
 }

@@ -28,5 +28,7 @@ Result<> follow_locks(const std::vector<EnvLock>& locks, const Options& options,
 // What stands in the environments, written beside the goal's file where there is no lock yet. Nothing without
 // a file.
 Result<> keep_locks(const Options& options, const Doors& doors, const Decided& decided);
+// The same after a run that was gone on with: its plan knows where the goal stands.
+Result<> keep_locks(const Options& options, const Doors& doors, const apply::Run& run);
 
 }  // namespace bringup::cli

@@ -142,7 +142,7 @@ void give_way() {
 [[noreturn]] void become(const Command& command, pid_t parent, int in, int out, int err, int failure,
                          const char* program, char* const* argv, char* const* env) {
   const std::optional<RunAs>& as = command.as;
-  ::setpgid(0, 0);
+  ::setsid();  // a group of its own, and no terminal: what would ask there fails, and does not wait for ever
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) (void)std::signal(number, SIG_DFL);
   if (command.gives_way) give_way();
   sigset_t none;
@@ -326,7 +326,6 @@ Result<Outcome> run(const Command& command) {
   if (pid == 0)
     become(command, parent, child_in, out.write.get(), err.write.get(), failure.write.get(), program.c_str(),
            argv_pointers.data(), env_pointers.data());
-  ::setpgid(pid, pid);
   out.write.reset();
   err.write.reset();
   failure.write.reset();

@@ -68,9 +68,10 @@ std::string describe(const Outcome& outcome);
 inline constexpr std::string_view kSystemPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-// Runs `command` to its end in its own process group, with a clean environment (an allow-list of what passes:
-// proxies, CA files, locale, package managers' own settings; see clean_environment); at the deadline the
-// whole group is killed. An Error means that it could not be started (Errc::absent: no such program).
+// Runs `command` to its end in a session of its own, which has no terminal, with a clean environment (an
+// allow-list of what passes: proxies, CA files, locale, package managers' own settings; see
+// clean_environment); at the deadline the whole group is killed. An Error means that it could not be started
+// (Errc::absent: no such program).
 Result<Outcome> run(const Command& command);
 
 // The environment that children get, made from this process's own ("NAME=value" each) through the allow-list.

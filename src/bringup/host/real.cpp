@@ -4,6 +4,7 @@
 #include <bringup/host/fd.hpp>
 #include <bringup/host/files.hpp>
 #include <bringup/host/real.hpp>
+#include <bringup/host/rights.hpp>
 
 #include <climits>
 #include <fmt/format.h>
@@ -15,8 +16,8 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace bringup::host {
@@ -92,25 +93,20 @@ Result<> empty_directory(int fd, const std::string& path) {
   return result;
 }
 
-// While it lives, files are touched with this user's rights and not with root's.
-class FileRights {
- public:
-  explicit FileRights(std::optional<Owner> as) : changed_(as && as->uid != 0 && ::geteuid() == 0) {
-    if (!changed_) return;
-    ::setfsgid(static_cast<gid_t>(as->gid));
-    ::setfsuid(static_cast<uid_t>(as->uid));
+// Access lists and security labels are a file's own, as its mode is. What cannot be carried over is not: the
+// mode still stands.
+void carry_attributes(const std::string& from, const Fd& to) {
+  const Fd old(::open(from.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  std::array<char, 4096> names{};
+  const ssize_t size = old ? ::flistxattr(old.get(), names.data(), names.size()) : -1;
+  const std::string_view all(names.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
+  for (std::size_t at = 0; at < all.size(); at += std::strlen(&names[at]) + 1) {
+    std::array<char, 65536> value{};
+    const ssize_t length = ::fgetxattr(old.get(), &names[at], value.data(), value.size());
+    if (length >= 0)
+      (void)::fsetxattr(to.get(), &names[at], value.data(), static_cast<std::size_t>(length), 0);
   }
-  FileRights(const FileRights&) = delete;
-  FileRights& operator=(const FileRights&) = delete;
-  ~FileRights() {
-    if (!changed_) return;
-    ::setfsuid(0);
-    ::setfsgid(0);
-  }
-
- private:
-  bool changed_;
-};
+}
 
 class RealControl final : public Control {
  public:
@@ -120,6 +116,7 @@ class RealControl final : public Control {
   Result<> write(const std::string& path, std::string_view text, std::uint32_t mode,
                  std::optional<Owner> as) override {
     const FileRights rights(as);
+    TRY(rights.taken());
     const std::string place = TRY(final_place(path));
     struct stat old {};
     const bool there = ::lstat(place.c_str(), &old) == 0;
@@ -131,6 +128,7 @@ class RealControl final : public Control {
     const Owner owner{static_cast<int>(old.st_uid), static_cast<int>(old.st_gid)};
     Result<> done = fill(fd, text, path, there ? old.st_mode & 07777U : mode,
                          there && !as ? std::optional(owner) : std::nullopt);
+    if (done && there) carry_attributes(place, fd);
     if (done && ::rename(temporary.c_str(), place.c_str()) != 0) done = from_errno(errno, path);
     if (!done) {
       ::unlink(temporary.c_str());
@@ -157,6 +155,7 @@ class RealControl final : public Control {
 
   Result<> move_file(const std::string& from, const std::string& to, std::optional<Owner> as) override {
     const FileRights rights(as);
+    TRY(rights.taken());
     const std::string old_place = TRY(view_.files().locate(from, false));
     const std::string place = TRY(view_.files().locate(to, false));
     const Fd fd(::open(old_place.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
@@ -173,6 +172,7 @@ class RealControl final : public Control {
 
   Result<> make_directory(const std::string& path, std::uint32_t mode, std::optional<Owner> as) override {
     const FileRights rights(as);
+    TRY(rights.taken());
     const std::string place = TRY(view_.files().locate(path, true));
     if (::mkdir(place.c_str(), mode) != 0) {
       struct stat info {};
@@ -195,6 +195,7 @@ class RealControl final : public Control {
 
   Result<> remove_file(const std::string& path, std::optional<Owner> as) override {
     const FileRights rights(as);
+    TRY(rights.taken());
     const std::string place = TRY(view_.files().locate(path, false));
     if (::unlink(place.c_str()) != 0 && errno != ENOENT) return from_errno(errno, path);
     return ok;
@@ -202,6 +203,7 @@ class RealControl final : public Control {
 
   Result<> remove_empty_directory(const std::string& path, std::optional<Owner> as) override {
     const FileRights rights(as);
+    TRY(rights.taken());
     const std::string place = TRY(view_.files().locate(path, false));
     if (::rmdir(place.c_str()) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
       return from_errno(errno, path);
@@ -210,6 +212,7 @@ class RealControl final : public Control {
 
   Result<> remove_tree(const std::string& path, std::optional<Owner> as) override {
     const FileRights rights(as);
+    TRY(rights.taken());
     const auto parts = base::split(base::trim(path), '/');
     if (!path.starts_with('/') || parts.size() < 3 || parts[2].empty() ||
         path.find("/..") != std::string::npos)

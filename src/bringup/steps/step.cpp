@@ -36,7 +36,7 @@ void fields(K& kind, F&& visit) {
         visit("fingerprint", kind.fingerprint), visit("mode", kind.mode);
   if constexpr (std::is_same_v<T, InstallPackages>)
     visit("manager", kind.manager), visit("packages", kind.packages), visit("dnf_module", kind.dnf_module),
-        visit("builds_for", kind.builds_for);
+        visit("builds_for", kind.builds_for), visit("sources", kind.sources, true);
   if constexpr (std::is_same_v<T, HoldPackages>)
     visit("manager", kind.manager), visit("packages", kind.packages), visit("plugin", kind.plugin, true);
   if constexpr (std::is_same_v<T, LoadModule>) visit("module", kind.module);
@@ -238,6 +238,7 @@ std::string to_json(const Plan& plan) {
       {"user",
        {{"name", plan.user.name}, {"home", plan.user.home}, {"uid", plan.user.uid}, {"gid", plan.user.gid}}},
       {"steps", ordered_json::array()}};
+  if (!plan.goal_file.empty()) json["goal_file"] = plan.goal_file;
   for (const Step& step : plan.steps) json["steps"].push_back(step_json(step));
   return dump(json);
 }
@@ -256,6 +257,7 @@ Result<Plan> parse_plan(std::string_view text) {
   reader.get("machine", plan.machine);
   reader.get("goal", plan.goal);
   reader.get("made_at", plan.made_at);
+  if (reader.has("goal_file")) reader.get("goal_file", plan.goal_file);
   if (reader.error()) return *reader.error();
   if (schema != kSchema)
     return Error(Errc::malformed,

@@ -45,11 +45,12 @@ struct FetchFile {
 // Packages through the system's own manager. What else would come with them is simulated first: nothing may
 // be removed, downgraded or be a kernel, or the step is refused.
 struct InstallPackages {
-  std::string manager;                // "apt", "apt:FILE" (apt with the sources in FILE alone) or "dnf"
+  std::string manager;                // "apt" or "dnf"
   std::vector<std::string> packages;  // "name" or "name=version"
   std::string dnf_module;             // "nvidia-driver:595-open" to enable before; "" for none
   std::vector<std::string>
-      builds_for;  // kernel releases for which DKMS must have built NVIDIA's module afterwards
+      builds_for;            // kernel releases for which DKMS must have built NVIDIA's module afterwards
+  std::string sources = {};  // the one file of sources that apt asks; "" for the system's own
   bool operator==(const InstallPackages&) const = default;
 };
 
@@ -168,8 +169,9 @@ struct PlanUser {
 struct Plan {
   std::string
       machine;  // digest of the facts that the plan was made from; apply refuses when it is another by then
-  std::string goal;     // digest of the goal
-  std::string made_at;  // ISO 8601, UTC
+  std::string goal;            // digest of the goal
+  std::string goal_file = {};  // where the goal stands, for what is written beside it; "" for none
+  std::string made_at;         // ISO 8601, UTC
   PlanUser user;
   std::vector<Step> steps;  // in an order in which they can be done
   bool operator==(const Plan&) const = default;

@@ -202,8 +202,11 @@ TEST_F(BundleTest, AptIsGivenTheBundleAsItsOnlySource) {
   machine.world.archive["python3"] = {.version = "3.11"};
   put(machine.world.at("/state-of/bundle.list"), "deb file:/b x\n");
   const steps::PlanUser user = machine.user();
-  const steps::InstallPackages step{
-      .manager = "apt:/state-of/bundle.list", .packages = {"python3"}, .dnf_module = "", .builds_for = {}};
+  const steps::InstallPackages step{.manager = "apt",
+                                    .packages = {"python3"},
+                                    .dnf_module = "",
+                                    .builds_for = {},
+                                    .sources = "/state-of/bundle.list"};
   const Hands hands{.view = machine.view(), .control = &machine, .user = user, .say = {}};
   const auto done = perform(step, hands);
   ASSERT_TRUE(done) << done.error().message();

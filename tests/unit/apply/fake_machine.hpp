@@ -10,6 +10,7 @@
 
 #include "fake_python.hpp"
 #include <cstdlib>
+#include <functional>
 #include <unistd.h>
 
 namespace bringup::apply::fake {
@@ -89,6 +90,9 @@ class Machine final : public host::Control {
   std::size_t calls() const { return calls_; }
   // Appending fails from this call of append on, as on a full disk; 0: never.
   void disk_full_at(std::size_t append) { full_at_ = append; }
+
+  // Called before each change with its number.
+  std::function<void(std::size_t)> at_call = {};
 
   // Everything but bringup's own state and apt's lists: path to kind, mode and bytes.
   std::map<std::string, std::string> tree() const {
@@ -176,6 +180,7 @@ class Machine final : public host::Control {
     const std::lock_guard guard(world.mutex);
     if (dead_) throw Died{};  // the other lane of the same process
     dead_ = ++calls_ == die_at_;
+    if (at_call) at_call(calls_);
     if (dead_ && when_ == When::before) throw Died{};
     world.half = dead_ && when_ == When::middle;
     struct Whole {

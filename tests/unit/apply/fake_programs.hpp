@@ -61,6 +61,8 @@ struct World {
   std::string input = {};             // what the program that runs now is given
   std::map<std::string, std::string> environment = {};  // and its own environment
   bool compiles = true;                                 // extensions
+  std::string mokutil_says = {};                        // of a key, instead of what is so
+  std::string hangs = {};                               // a package whose script never ends
   std::string spoils = {};                       // a file of an earlier attempt with which nothing compiles
   std::size_t store_gives = SIZE_MAX;            // a hub's store hangs up after so many bytes
   std::map<std::string, std::string> keys = {};  // of shim: certificate to "requested" or "enrolled"
@@ -134,6 +136,11 @@ class Packages {
     if (world_.archive.contains(name) && world_.archive.at(name).builds_module && world_.hooks_work)
       build_modules();
     save();
+  }
+  bool half_configure(const std::string& name) {
+    all.at(name).state = "half-configured";
+    save();
+    return false;
   }
   void remove(const std::string& name) {
     const Offer& offer = world_.archive.at(name);
@@ -224,8 +231,8 @@ inline void plan_one(const World& world, const Packages& packages, const std::st
   out.installs.push_back(name);
 }
 
-// Unpacks all, then sets all up, as dpkg does; its own journal stands in updates/ meanwhile.
-inline void perform(World& world, Packages& packages, const Transaction& transaction) {
+// Unpacks all, then sets all up, as dpkg does; its own journal stands in updates/ meanwhile. False: it hung.
+inline bool perform(World& world, Packages& packages, const Transaction& transaction) {
   const fs::path updates = world.at("/var/lib/dpkg/updates");
   fs::create_directories(updates);
   put(updates / "0001", "half");
@@ -235,8 +242,12 @@ inline void perform(World& world, Packages& packages, const Transaction& transac
     packages.unpack(name);
   }
   if (world.half) throw Died{};
-  for (const std::string& name : transaction.installs) packages.configure(name);
+  for (const std::string& name : transaction.installs) {
+    if (name == world.hangs) return packages.half_configure(name);
+    packages.configure(name);
+  }
   fs::remove(updates / "0001");
+  return true;
 }
 
 inline void mark(World& world, const std::vector<std::string>& names, bool automatic) {
@@ -282,7 +293,8 @@ inline host::Outcome apt_install(World& world, const std::vector<std::string>& a
   for (const std::string& name : transaction.installs) {
     if (!packages.all.contains(name)) brought.push_back(name);
   }
-  perform(world, packages, transaction);
+  if (!perform(world, packages, transaction))
+    return {.how = host::TimedOut{}, .out = "Setting up", .err = ""};
   mark(world, brought, true);
   std::vector<std::string> wanted;
   for (const std::string& name : names) wanted.push_back(name.substr(0, name.find('=')));
@@ -365,6 +377,7 @@ inline host::Outcome mokutil(World& world, const std::vector<std::string>& argv)
   }
   const std::string& path = argv.at(2);
   const auto key = world.keys.find(path);
+  if (verb == "--test-key" && !world.mokutil_says.empty()) return said(1, path + world.mokutil_says);
   if (verb == "--test-key") {
     if (key == world.keys.end()) return said(0, path + " is not enrolled\n");
     return said(1, path + (key->second == "requested" ? " is already in the enrollment request\n"
@@ -389,10 +402,15 @@ inline host::Outcome apt_cache_show(const World& world, const std::vector<std::s
   return said(0, out);
 }
 
-inline host::Outcome dpkg_configure(World& world) {
+inline host::Outcome dpkg(World& world, const std::vector<std::string>& argv) {
+  if (has_word(argv, "--set-selections")) {
+    fs::remove(world.at("/var/lib/dpkg/updates/0001"));
+    return said(0, "");
+  }
   Packages packages(world, false);
   for (const auto& [name, entry] : packages.all) {
     if (entry.state == "installed") continue;
+    if (name == world.hangs) return {.how = host::TimedOut{}, .out = "Setting up", .err = ""};
     packages.configure(name);
     if (world.half) throw Died{};
   }

@@ -289,9 +289,15 @@ inline Result<host::Outcome> run_program(World& world, const std::vector<std::st
     ++world.slept;
     return said(0, "");
   }
-  if (name == "dpkg") return dpkg_configure(world);
+  if (name == "dpkg") return dpkg(world, argv);
   if (name == "apt-mark") return apt_mark(world, argv);
   if (name == "dnf") return dnf(world, argv);
+  if (name == "rpm" && argv.at(1) == "-e") {
+    Packages packages(world, true);
+    packages.all.erase("gpg-pubkey");
+    packages.save();
+    return said(0, "");
+  }
   if (name == "rpm") return said(0, slurp(world.at("/var/lib/rpm/packages")));
   if (name == "modprobe") return modprobe(world, argv);
   if (name == "dkms") {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Secure Boot's key: asked for, confirmed, taken back, over a fake mokutil.
+#include <bringup/apply/hands.hpp>
+
 #include "fake_machine.hpp"
+#include <sys/stat.h>
+#include <tuple>
 
 namespace bringup::apply {
 namespace {
@@ -97,6 +101,70 @@ TEST_F(Key, RequestsOfOthersAreNotTakenBackWithOurs) {
   EXPECT_EQ(undone->failed_step, "enrol-key");
   EXPECT_EQ(trust("/etc/other.der"), "requested");
   EXPECT_EQ(trust(kDkms), "requested");
+}
+
+// The code may have been told already when the request dies: shim must take just that one.
+TEST_F(Key, ACodeThatIsThereStaysTheSameWhenTheRunDies) {
+  put(machine_.world.at(kDkms), "certificate");
+  for (std::size_t at = 1;; ++at) {
+    ASSERT_LT(at, 50U) << "the request was never the next change";
+    machine_.die_at(at, fake::When::before);
+    bool died = false;
+    try {
+      std::ignore = go();
+    } catch (const fake::Died&) {
+      died = true;
+    }
+    machine_.die_at(0, fake::When::before);
+    ASSERT_TRUE(died);
+    if (!code().empty()) break;
+    (void)go_back();
+  }
+  const std::string told = code();
+  EXPECT_EQ(trust(kDkms), "none");
+  ASSERT_TRUE(resume(machine_, fake::kClock, machine_.settings(), silent_));
+  EXPECT_EQ(trust(kDkms), "requested");
+  EXPECT_EQ(code(), told);
+  EXPECT_EQ(machine_.world.input, told + told);
+}
+
+TEST_F(Key, ACodeThatIsNotOfEightDigitsIsMadeAnew) {
+  put(machine_.world.at(kDkms), "certificate");
+  for (const char* damaged : {"", "1234", "123456789012\n", "1234abcd\n"}) {
+    put(key_code_path(machine_.settings().state_directory), damaged, fake::fs::perms(0600));
+    fake::fs::permissions(machine_.settings().state_directory, fake::fs::perms(0700));
+    ASSERT_TRUE(go());
+    EXPECT_EQ(code().size(), 9U);
+    EXPECT_EQ(code().find_first_not_of("0123456789"), 8U) << code();
+    ASSERT_TRUE(go_back());
+  }
+}
+
+// mokutil's exit status is the same for several of them.
+TEST_F(Key, WhatMokutilAnswersIsToldApart) {
+  put(machine_.world.at(kDkms), "certificate");
+  const steps::EnrolKey step{.certificates = {kDkms}};
+  const steps::PlanUser user = machine_.user();
+  struct Case {
+    const char* says;
+    std::optional<bool> holds;  // nullopt: an error
+  };
+  for (const Case& one :
+       {Case{" is not enrolled\n", false}, Case{" is already in the enrollment request\n", true},
+        Case{" is already enrolled\n", true}, Case{" is already in db\n", true},
+        Case{" is already in the kernel trusted keyring\n", true},
+        Case{"EFI variables are not supported on this system\n", std::nullopt}}) {
+    machine_.world.mokutil_says = one.says;
+    const Hands hands{.view = machine_.view(), .control = &machine_, .user = user, .say = {}};
+    const auto now = holds(step, hands);
+    EXPECT_EQ(static_cast<bool>(now), one.holds.has_value()) << one.says;
+    if (now && one.holds) {
+      EXPECT_EQ(*now, *one.holds) << one.says;
+    }
+    if (!now) {
+      EXPECT_NE(now.error().message().find("EFI variables"), std::string::npos);
+    }
+  }
 }
 
 }  // namespace

@@ -202,6 +202,46 @@ TEST_F(RunTest, StopsBetweenStepsAtTheUsersWord) {
       testing::ExitedWithCode(0), "");
 }
 
+TEST_F(RunTest, AnExceptionEndsItAsADeathWouldAndLetsGoOfTheLock) {
+  class Throwing final : public Observer {
+   public:
+    void step_begins(const steps::Step& /*step*/, std::size_t /*n*/, std::size_t /*of*/) override {}
+    void step_says(const steps::Step& /*step*/, std::string_view /*line*/) override {}
+    void step_ends(const steps::Step& /*step*/, const Result<>& /*how*/, double /*s*/,
+                   bool /*was*/) override {
+      throw std::runtime_error("a mistake of ours");
+    }
+  } observer;
+  const auto before = machine.tree();
+  EXPECT_THROW(std::ignore = apply(plan_of(machine, {file("a", "1"), file("b", "2")}), machine, fake::kClock,
+                                   machine.settings(), observer),
+               std::runtime_error);
+  ASSERT_EQ(runs().size(), 1U);
+  EXPECT_EQ(runs()[0].state, "interrupted");
+  EXPECT_EQ(runs()[0].done, std::vector<std::string>{"a"});
+  ASSERT_TRUE(go_on());
+  EXPECT_EQ(slurp(machine.world.at("/etc/b")), "2");
+  ASSERT_TRUE(go_back());
+  EXPECT_EQ(fake::difference(machine.tree(), before), "");
+}
+
+TEST_F(RunTest, AClockThatWasSetBackDoesNotChangeWhatComesAfterWhat) {
+  class SetBack final : public host::Clock {
+   public:
+    std::chrono::system_clock::time_point now() const override {
+      return fake::kClock.now() - std::chrono::hours(24 * 365);
+    }
+    std::chrono::steady_clock::time_point steady() const override { return {}; }
+  } const earlier;
+  ASSERT_TRUE(go(plan_of(machine, {file("a", "1")})));
+  ASSERT_TRUE(apply(plan_of(machine, {file("a", "2")}), machine, earlier, machine.settings(), silent));
+  ASSERT_EQ(runs().size(), 2U);
+  EXPECT_GT(runs()[0].id, runs()[1].id);
+  EXPECT_TRUE(runs()[0].began_at.starts_with("2025")) << runs()[0].began_at;
+  ASSERT_TRUE(undo("", machine, earlier, machine.settings(), silent));
+  EXPECT_EQ(slurp(machine.world.at("/etc/a")), "1");
+}
+
 TEST_F(RunTest, TheJournalIsForItsOwnerAloneAndHoldsNoPasswords) {
   const std::string secret = "https://name:CANARY@example.org/whl";
   put(machine.world.at("/home/somebody/env/bin/python"), "", fake::fs::perms(0755));
@@ -308,6 +348,44 @@ TEST_F(RunTest, ALockBesideTheGoalGoesWithItsEnvironmentUnlessSomebodyChangedIt)
   EXPECT_EQ(slurp(machine.world.at("/etc/pylock.own")), "own") << "another environment's";
   ASSERT_TRUE(take_locks_back(machine, machine.settings(), plan_of(machine, {wheels})));
   EXPECT_TRUE(machine.view().exists("/etc/pylock.own"));
+}
+
+TEST_F(RunTest, KeepingALockMayDieAnywhereAndUndoTakesItBack) {
+  const auto plan = plan_of(machine, {step_of("wheels", steps::InstallWheels{.env = "/e/dl",
+                                                                             .tool = "uv",
+                                                                             .manager = "/u",
+                                                                             .packages = {},
+                                                                             .index_url = "",
+                                                                             .variant = ""})});
+  fake::fs::create_directories(machine.settings().state_directory);
+  const auto before = machine.tree();
+  const auto keep = [this] {
+    return keep_lock(machine, machine.settings(), "/e/dl", "/etc/pylock.dl.toml", "the lock", std::nullopt);
+  };
+  const auto dies = [this](const auto& change, std::size_t at, fake::When when) {
+    machine.die_at(at, when);
+    bool died = false;
+    try {
+      EXPECT_TRUE(change());
+    } catch (const fake::Died&) {
+      died = true;
+    }
+    machine.die_at(0, when);
+    return died;
+  };
+  const auto take_back = [&] { return take_locks_back(machine, machine.settings(), plan); };
+  for (const fake::When when : {fake::When::before, fake::When::middle, fake::When::after}) {
+    for (std::size_t at = 1; dies(keep, at, when); ++at) {
+      if (!machine.view().exists("/etc/pylock.dl.toml")) {
+        ASSERT_TRUE(keep());
+      }
+      EXPECT_EQ(slurp(machine.world.at("/etc/pylock.dl.toml")), "the lock");
+      for (std::size_t back = 1; dies(take_back, back, when); ++back) ASSERT_LT(back, 9U);
+      EXPECT_EQ(fake::difference(machine.tree(), before), "") << at;
+      ASSERT_LT(at, 9U);
+    }
+    ASSERT_TRUE(take_back());
+  }
 }
 
 TEST(StateDirectory, IsTheSystemsForRootAndTheUsersOtherwise) {

@@ -40,9 +40,11 @@ Plan whole() {
                          .fingerprint = "AB",
                          .mode = 0644}},
       {.id = "packages",
-       .kind =
-           InstallPackages{
-               .manager = "dnf", .packages = {"a", "b=1"}, .dnf_module = "m:1", .builds_for = {"6.1"}},
+       .kind = InstallPackages{.manager = "dnf",
+                               .packages = {"a", "b=1"},
+                               .dnf_module = "m:1",
+                               .builds_for = {"6.1"},
+                               .sources = "/s"},
        .needs = {"file", "key"}},
       {.id = "hold", .kind = HoldPackages{.manager = "apt", .packages = {"linux-image-amd64"}}},
       {.id = "enrol", .kind = EnrolKey{.certificates = {"/a.der", "/b.pub"}}},
