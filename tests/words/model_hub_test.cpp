@@ -66,6 +66,20 @@ TEST_F(ModelOnAHub, WithALicenceSaysWhatIsMissing) {
   EXPECT_THAT(good.out, HasSubstr("must be accepted"));
 }
 
+// A port of this machine where nobody listens plays the mirror: nothing else is asked in its place.
+TEST_F(ModelOnAHub, IsAskedByTheMirrorOfTheGoalWithoutTheToken) {
+  const std::string goal =
+      file("mirror.toml", "[mirrors]\nprofile = { huggingface = \"https://127.0.0.1:9/hf/\" }\n");
+  const std::vector<std::string> words{"model", "plan", "ok/model", "--goal", goal};
+  const Ran ran =
+      bringup_program(words, {{"HF_ENDPOINT", ""}, {"HF_TOKEN", kGood}, {"HOME", home_.string()}});
+  EXPECT_EQ(ran.code, 69) << ran.err;
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("by way of the mirror of the goal (https://127.0.0.1:9/hf)"),
+                             HasSubstr("not shown your token"), Not(HasSubstr("huggingface.co"))));
+  EXPECT_EQ(bringup_program(words, surroundings()).code, 0) << "HF_ENDPOINT comes first";
+  EXPECT_GT(asked({"ok/model"}), 0);
+}
+
 TEST_F(ModelOnAHub, TakesTheTokenFromItsFiles) {
   file("hf/token", std::string(kGood) + "\n");
   const Ran ran = plan("gated/model");

@@ -2,12 +2,15 @@
 // A model on a hub, before a byte of its weights moves.
 #include <bringup/base/text.hpp>
 #include <bringup/catalog/catalog.hpp>
+#include <bringup/cli/console.hpp>
 #include <bringup/cli/look.hpp>
 #include <bringup/cli/model.hpp>
+#include <bringup/resolve/mirrors.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
 namespace bringup::cli {
@@ -74,14 +77,57 @@ Result<std::string> usual_hub() {
   return host::hub_endpoint(source == nullptr ? "" : source->url);
 }
 
+namespace {
+
+// The mirror of the hub that the goal wishes for; nullopt: the hub itself. With "auto" all are asked at once
+// and the first to answer is taken, the hub included.
+Result<std::optional<facts::Source>> hub_mirror(const Options& options, const Doors& doors, bool token) {
+  const catalog::Source* place = catalog::built_in().source("huggingface");
+  const char* named = std::getenv("HF_ENDPOINT");
+  if (place == nullptr || (named != nullptr && *named != '\0')) return std::optional<facts::Source>();
+  const goal::Goal goal = TRY(read_goal(options, doors.view));
+  facts::Machine asked;
+  asked.sources = {{.name = place->name, .url = place->url}};
+  const auto mirrors = resolve::mirrors_of(asked.sources, goal, catalog::built_in());
+  if (mirrors.empty()) return std::optional<facts::Source>();
+  if (goal.mirrors != "auto") return std::optional(mirrors.front());
+  // Who has a token wants what a mirror is not to be shown.
+  if (token || options.offline) return std::optional<facts::Source>();
+  asked.sources.insert(asked.sources.end(), mirrors.begin(), mirrors.end());
+  ask_sources(asked);
+  const auto first = asked.sources.begin() + 1;
+  const auto taken = resolve::settled({asked.sources.begin(), first}, {first, asked.sources.end()}, goal);
+  return taken.front().mirror.empty() ? std::optional<facts::Source>() : std::optional(taken.front());
+}
+
+// Where it is asked, and with which token: a mirror of [mirrors] is shown none.
+Result<> find_hub(const Options& options, const Doors& doors, const facts::User& user, host::Hub& hub) {
+  hub.token = TRY(host::hub_token(doors.view, user.home));
+  const auto mirror = TRY(hub_mirror(options, doors, hub.token.has_value()));
+  if (!mirror) {
+    hub.endpoint = TRY(usual_hub());
+    return ok;
+  }
+  hub.endpoint = mirror->url;
+  while (hub.endpoint.ends_with('/')) hub.endpoint.pop_back();
+  say(options,
+      fmt::format("the hub is asked by way of the mirror {} ({}); files are held against the hashes "
+                  "that it gives{}",
+                  mirror->mirror, hub.endpoint,
+                  hub.token ? ", and it is not shown your token: HF_ENDPOINT names a hub that is" : ""));
+  hub.token.reset();
+  return ok;
+}
+
+}  // namespace
+
 Result<HubModel> ask_model(const Options& options, const Doors& doors, const facts::User& user) {
   HubModel model;
   model.name = TRY(stacks::parse_repo_name(options.words.at(1)));
   const stacks::Layout layout = TRY(layout_of(options.only));
   if (!doors.view.exists("/usr/bin/curl"))
     return Error(Errc::absent, "/usr/bin/curl is not here to ask a hub with: install the package curl");
-  model.hub.endpoint = TRY(usual_hub());
-  model.hub.token = TRY(host::hub_token(doors.view, user.home));
+  TRY(find_hub(options, doors, user, model.hub));
   model.run = [&doors](const host::Command& command) { return doors.view.ask(command); };
   std::string revision = host::url_part(model.name.revision);  // a branch's name may hold a slash
   for (std::size_t at = revision.find('/'); at != std::string::npos; at = revision.find('/', at))

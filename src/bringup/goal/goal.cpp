@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 2> kStack{"model", "name"};
 constexpr std::array<std::string_view, 3> kPolicy{"kernel", "reboot", "remove"};
 constexpr std::array<std::string_view, 1> kShell{"ld_library_path"};
 constexpr std::array<std::string_view, 1> kMirrors{"profile"};
-constexpr std::array<std::string_view, 3> kMirrored{"cuda", "pypi", "pytorch"};
+constexpr std::array<std::string_view, 4> kMirrored{"cuda", "huggingface", "pypi", "pytorch"};
 
 constexpr std::array<std::string_view, 5> kManagers{"auto", "miniconda", "miniforge", "uv", "venv"};
 constexpr std::array<std::string_view, 2> kKernels{"hold", "free"};

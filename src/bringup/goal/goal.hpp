@@ -37,7 +37,7 @@ struct StackGoal {
   bool operator==(const StackGoal& other) const { return name == other.name && model == other.model; }
 };
 
-// A mirror of one's own: what it is of ("pypi", "pytorch", "cuda"), and where.
+// A mirror of one's own: what it is of ("pypi", "pytorch", "cuda", "huggingface"), and where.
 struct MirrorUrl {
   std::string what;
   std::string url;

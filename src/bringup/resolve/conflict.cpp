@@ -142,7 +142,15 @@ std::string python_objection(const Problem& problem, const Solution& solution) {
   if (offered) return "";
   if (!problem.python_version.empty() && problem.python_version != choice.version)
     return fmt::format("the goal asks for Python {}, and this is {}", problem.python_version, choice.version);
-  return fmt::format("Python {} with {} cannot be had here", choice.version, choice.manager);
+  const std::string& manager = problem.python_manager;
+  const bool conda = manager == "miniconda" || manager == "miniforge";
+  if (conda && conda_asked_for(*problem.machine, manager) == nullptr)
+    return fmt::format(
+        "no {} is here, and bringup does not install it: run its installer with -b -p {}, "
+        "and it is used",
+        manager, problem.machine->user.root ? "/opt/" + manager : "~/" + manager);
+  return fmt::format("Python {} with {} cannot be had here", wanted_python(problem),
+                     manager == "auto" ? choice.manager : manager);
 }
 
 // What a member is stands before the reason already.

@@ -113,13 +113,9 @@ class Candidates {
     const facts::PythonManager* conda = manager_of(*problem_.machine, kConda);
     if (conda != nullptr && problem_.any_index()) brought("conda", conda->path, "conda brings it");
   }
-  void with_new_conda(const std::string& kind) {
-    const std::array<std::string_view, 1> kinds{kind};
-    if (const facts::PythonManager* conda = manager_of(*problem_.machine, kinds))
-      return brought("conda", conda->path, "conda brings it");
-    const auto source = std::ranges::find(problem_.machine->sources, kind, &facts::Source::name);
-    const bool silent = source != problem_.machine->sources.end() && !source->answered_seconds;
-    if (problem_.catalog->source(kind) != nullptr && !silent) brought(kind, "", kind + " brings it");
+  void with_conda_of(const std::string& kind) {
+    const facts::PythonManager* conda = conda_asked_for(*problem_.machine, kind);
+    if (conda != nullptr) brought("conda", conda->path, "conda brings it");
   }
   std::vector<PythonCandidate> take() { return std::move(out_); }
 
@@ -170,14 +166,14 @@ class Candidates {
   // A Python that the manager itself brings, in the version wanted.
   void brought(std::string manager, std::string path, std::string_view how) {
     if (!known_version(problem_, wanted_)) return;
-    const std::string evidence = path.empty() ? "goal: python.manager" : "this machine: " + path;
+    std::string evidence = "this machine: " + path;
     out_.push_back({.choice = {.manager = std::move(manager),
                                .manager_path = std::move(path),
                                .version = wanted_,
                                .interpreter = "",
                                .packages = {}},
                     .reason = fmt::format("Python {}: {}", wanted_, how),
-                    .evidence = evidence,
+                    .evidence = std::move(evidence),
                     .fallback = false});
   }
 
@@ -187,6 +183,13 @@ class Candidates {
 };
 
 }  // namespace
+
+const facts::PythonManager* conda_asked_for(const facts::Machine& machine, std::string_view kind) {
+  const std::array<std::string_view, 1> exact{kind};
+  constexpr std::array<std::string_view, 1> kNameless{"conda"};
+  const facts::PythonManager* found = manager_of(machine, exact);
+  return found != nullptr ? found : manager_of(machine, kNameless);
+}
 
 std::string wanted_python(const Problem& problem) {
   return problem.python_version.empty() ? std::string(kPreferred) : problem.python_version;
@@ -198,8 +201,7 @@ std::vector<PythonCandidate> python_candidates(const Problem& problem) {
   if (manager == "auto" || manager == "uv") candidates.with_uv();
   if (manager == "auto") candidates.with_conda();
   if (manager == "auto" || manager == "venv") candidates.with_venv();
-  if (manager == "miniconda" || manager == "miniforge") candidates.with_new_conda(manager);
-  if (manager == "auto") candidates.with_new_conda("miniforge");
+  if (manager == "miniconda" || manager == "miniforge") candidates.with_conda_of(manager);
   std::vector<PythonCandidate> out = candidates.take();
   // The version comes before the manager: a Python that is wanted beats a manager that is liked. What must
   // wait for root comes last where nobody is root.

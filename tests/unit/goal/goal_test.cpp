@@ -28,6 +28,14 @@ TEST(GoalMirrors, AreAProfileOrAddressesOfOnesOwn) {
   EXPECT_EQ(own->mirror_urls[0].url, "https://m.example/simple/");
 }
 
+TEST(GoalMirrors, CanBeOfAHub) {
+  const auto own = parse_goal("[mirrors]\nprofile = { huggingface = \"https://h.example\" }\n", "g");
+  ASSERT_TRUE(own) << own.error().message();
+  ASSERT_EQ(own->mirror_urls.size(), 1U);
+  EXPECT_EQ(own->mirror_urls[0].what, "huggingface");
+  EXPECT_EQ(own->mirror_urls[0].url, "https://h.example/");
+}
+
 TEST(GoalMirrors, ThatCannotBeAreRefusedWithTheirLine) {
   EXPECT_THAT(refusal("\n[mirrors]\nprofile = \"tsinghua\"\n"), HasSubstr("bringup.toml:3: mirrors.profile"));
   EXPECT_THAT(refusal("[mirrors]\nprofil = \"tuna\"\n"), HasSubstr("did you mean 'profile'"));

@@ -55,6 +55,18 @@ TEST(Mirrors, OfAProfileStandInForThePlacesThatItHas) {
     EXPECT_THAT(all, Contains(Field(&facts::Source::mirror, profile))) << profile;
 }
 
+TEST(Mirrors, OfAHubOfModelsStandInForIt) {
+  const std::vector<facts::Source> hub{{.name = "huggingface", .url = "https://h.example/"}};
+  EXPECT_THAT(names(mirrors_of(hub, wishing("cn"), catalog::built_in())), ElementsAre("huggingface by cn"));
+  EXPECT_THAT(names(mirrors_of(hub, wishing("tuna"), catalog::built_in())), IsEmpty()) << "it has none";
+  goal::Goal own;
+  own.mirrors = "";
+  own.mirror_urls = {{.what = "huggingface", .url = "https://own.example/hf/"}};
+  const auto taken = mirrors_of(hub, own, catalog::built_in());
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].url, "https://own.example/hf/");
+}
+
 TEST(Mirrors, OfOnesOwnAreTaken) {
   goal::Goal goal;
   goal.mirrors = "";
