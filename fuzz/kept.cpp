@@ -4,6 +4,7 @@
 #include <bringup/apply/at_boot.hpp>
 #include <bringup/apply/bundle.hpp>
 #include <bringup/apply/fingerprint.hpp>
+#include <bringup/apply/packages.hpp>
 #include <bringup/apply/python_env.hpp>
 
 #include "fuzz.hpp"
@@ -55,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (const auto keys = apply::key_fingerprints(text)) {
     for (const std::string& key : *keys) fuzz::require(key.size() == 40);
   }
-  (void)apply::rpm_database(view);
+  (void)apply::parse_rpm_database(text);
   (void)apply::parse_requirement(text);
   (void)apply::variant_in(text);
   return 0;

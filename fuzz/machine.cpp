@@ -97,7 +97,7 @@ class Text final : public host::View {
 probe::GpuName name_of(std::uint16_t device, std::uint16_t, std::uint16_t) {
   const catalog::Gpu* row = catalog::built_in().gpu(device);
   if (row == nullptr) return {};
-  return {.name = row->name, .architecture = "Ampere", .compute_capability = "8.6"};
+  return {.name = std::string(row->name), .architecture = "Ampere", .compute_capability = "8.6"};
 }
 
 void judge(const facts::Machine& machine) {

@@ -18,7 +18,7 @@ constexpr std::string_view kAsking = "up apply resume undo model stack doctor bu
 constexpr std::array kOptions{
     Option{"--json", "", "facts doctor plan verify topo history status catalog model explain stack env",
            "one JSON document on standard output", &Options::json},
-    Option{"--goal", "FILE", "up plan doctor verify apply status stack env run bundle",
+    Option{"--goal", "FILE", "up plan doctor verify apply status model stack env run bundle",
            "what is wanted (bringup.toml)", nullptr, &Options::goal},
     Option{"--for", "SHAPE", "up plan model stack bundle",
            "for GPUs that are not here yet: \"4x RTX 4090\", or (plan) a hardware file or recording", nullptr,

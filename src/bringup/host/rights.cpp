@@ -27,7 +27,7 @@ FileRights::FileRights(const std::optional<Owner>& as) {
   as_ = as;
   const int count = ::getgroups(0, nullptr);
   groups_.resize(static_cast<std::size_t>(count > 0 ? count : 0));
-  if (count > 0) (void)::getgroups(count, groups_.data());
+  if (count > 0 && ::getgroups(count, groups_.data()) < 0) groups_.clear();
   set_groups({static_cast<gid_t>(as->gid)});
   ::setfsgid(static_cast<gid_t>(as->gid));
   ::setfsuid(static_cast<uid_t>(as->uid));

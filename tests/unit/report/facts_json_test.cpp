@@ -15,7 +15,7 @@ using testing::StartsWith;
 const std::set<std::string> kTopKeys{"schema",     "machine",  "gpus",         "other_functions", "counts",
                                      "counts_how", "nvml",     "driver",       "packages",        "toolkits",
                                      "pythons",    "managers", "environments", "shells",          "disks",
-                                     "sources",    "unknown",  "boot"};
+                                     "sources",    "unknown",  "boot",         "user_sites"};
 
 std::set<std::string> keys_of(const json& object) {
   std::set<std::string> keys;

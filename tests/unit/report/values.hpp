@@ -119,6 +119,7 @@ inline facts::Boot full_boot(const std::string& words) {
   boot.reboot_required_by = {words};
   boot.signing_key = std::optional(facts::SigningKey{.path = words, .trust = words});
   boot.unattended = facts::Unattended{.on = true, .origins = {words}, .never = {words}};
+  boot.dnf_automatic = boot.unattended;
   return boot;
 }
 
@@ -143,6 +144,8 @@ inline facts::Machine full_machine(const std::string& words) {
   m.open_files = std::int64_t{-1};
   m.swap_bytes = std::uint64_t{1};
   m.remove_ipc = true;
+  m.clock_synchronized = true;
+  m.xids = std::vector<facts::XidLine>{{.pci = words, .number = 79, .times = 2, .text = words}};
   m.gsp_firmware = std::vector<std::string>{words};
   m.library_paths = std::vector<facts::ConfigLine>{{.file = words, .line = 3, .text = words}};
   m.boot = full_boot(words);
