@@ -34,7 +34,7 @@ for round in $(seq 1 "$rounds"); do
     inside env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}" >>"$root.raw" 2>&1 || { tail "$root.raw"; fail "apt-get install ${packages[*]}"; }
   done <"$root.packages"
   apt=$(($(milliseconds) - began))
-  chroot "$root" dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' >"$root.raw-packages"
+  chroot "$root" dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' >"$root.raw-packages"
   shut_down
 
   told "up"
@@ -43,7 +43,7 @@ for round in $(seq 1 "$rounds"); do
   inside build/bringup up --for "$shape" --yes >"$root.up" 2>&1 || { tail "$root.up"; fail "up"; }
   up=$(($(milliseconds) - began))
   cat "$root.up"
-  chroot "$root" dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' | diff "$root.raw-packages" - || fail "other packages than apt's alone"
+  chroot "$root" dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' | diff "$root.raw-packages" - || fail "other packages than apt's alone"
   cp -r "$root/var/lib/bringup" "$root.state"
   shut_down
   printf 'round %s: apt alone %s ms, up with its environment %s ms, ratio %s\n' "$round" "$apt" "$up" "$(python3 -c "print(f'{$up / $apt:.3f}')")"
