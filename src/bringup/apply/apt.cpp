@@ -128,12 +128,17 @@ void add_no_terminal(std::vector<std::string>& argv) {
   argv.insert(argv.end(), {"-o", "Dpkg::Use-Pty=false"});
 }
 
+// Only a module's build takes long enough for anything to be fetched beside it.
+bool fetches_ahead(const steps::InstallPackages& step, const Hands& hands) {
+  return !step.builds_for.empty() && !hands.later.empty();
+}
+
 // What cannot be told refuses nothing: apt has its own word on it later.
 Result<Room> check_room_for(const Simulation& simulation, const steps::InstallPackages& step,
                             const Hands& hands) {
   TRY(check_boot_room(step.builds_for, hands.view));
   Room room = room_for(simulation, hands.view).value_or(Room{});
-  room.archives -= std::min(room.archives, fetched_ahead(hands.view));
+  if (!fetches_ahead(step, hands)) room.archives -= std::min(room.archives, fetched_ahead(hands.view));
   TRY(check_room(room, hands.view));
   return room;
 }
@@ -265,9 +270,11 @@ Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
                            "Dpkg::Options::=--force-confold", "-o", "APT::Keep-Downloaded-Packages=false"})
     argv.emplace_back(word);
   add_no_terminal(argv);
-  for (const std::string& option : with_fetched_ahead(hands.view)) argv.push_back(option);
-  // Only a module's build takes long enough for anything to be fetched beside it.
-  Ahead ahead(step.builds_for.empty() ? std::vector<std::string>{} : hands.later, room, hands);
+  const bool fetches = fetches_ahead(step, hands);
+  if (!fetches) {  // else two of apt would write one directory, where an earlier attempt had made it
+    for (const std::string& option : with_fetched_ahead(hands.view)) argv.push_back(option);
+  }
+  Ahead ahead(fetches ? hands.later : std::vector<std::string>{}, room, hands);
   TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
   ahead.wait();
   return hands.later.empty() ? drop_fetched_ahead(hands) : ok;

@@ -90,6 +90,14 @@ TEST_F(AheadTest, WhatWasFetchedIsNotCountedAgain) {
   EXPECT_FALSE(machine.view().exists(kPlace));
 }
 
+// An earlier attempt may have left the directory; what fetches into it must be alone there.
+TEST_F(AheadTest, TheDriverItselfIsNotTakenFromThere) {
+  fake::put(machine.world.at(std::string(kPlace) + "/archives/toolkit.deb"), "a");
+  ASSERT_TRUE(go({step_of("driver", apt("driver", {kKernel})), step_of("toolkit", apt("toolkit"))}));
+  EXPECT_EQ(the_one("driver -y").find("Dir::Cache::archives"), std::string::npos);
+  EXPECT_NE(the_one("toolkit -y").find("Dir::Cache::archives"), std::string::npos);
+}
+
 TEST_F(AheadTest, UndoGivesBackWhatAFailedRunHadFetched) {
   machine.world.archive["driver"].builds_module = false;  // and so no module comes of it
   const auto tree = machine.tree();

@@ -192,8 +192,7 @@ Expected in_peace() {
   return expected;
 }
 
-// The second time nothing is run that could change anything, nothing is written but bringup's own journal,
-// and it is over at once.
+// The second time nothing is run that could change anything, nothing is written but bringup's own journal.
 TEST(Crash, ASecondRunHasNothingToDoAndRunsNoProgram) {
   Machine machine;
   furnish(machine);
@@ -203,11 +202,9 @@ TEST(Crash, ASecondRunHasNothingToDoAndRunsNoProgram) {
   const std::size_t steps = plan.steps.size();
   machine.world.ran.clear();
   machine.die_at(0, When::before);  // counts from here
-  const auto began = std::chrono::steady_clock::now();
   ASSERT_TRUE(pending(plan, machine.view()).value_or({"?"}).empty());
   fake::Silent silent;
   const auto again = apply(plan, machine, fake::kClock, machine.settings(), silent);
-  const auto took = std::chrono::steady_clock::now() - began;
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_EQ(machine.world.ran, std::vector<std::string>{});
   for (const std::string& line : silent.ended) EXPECT_TRUE(line.ends_with(" was done")) << line;
@@ -215,7 +212,6 @@ TEST(Crash, ASecondRunHasNothingToDoAndRunsNoProgram) {
   EXPECT_EQ(difference(machine.tree(), tree), "");
   EXPECT_EQ(machine.calls(), steps + 5)
       << "three directories of the journal, its plan, its steps and its end";
-  EXPECT_LT(took, std::chrono::milliseconds(100));
 }
 
 TEST(Crash, ARunThatDiedAnywhereIsFinishedByResume) {
