@@ -46,7 +46,7 @@ prepare() {
   told "preparing $1"
   fresh_machine "$1" kernel-bookworm
   prepared=$root
-  echo 'Acquire::http::Proxy "http://127.0.77.2:3142";' >"$root/etc/apt/apt.conf.d/99cache"
+  printf 'Acquire::http::Proxy "http://127.0.77.2:3142";\nAcquire::https::Proxy "DIRECT";\n' >"$root/etc/apt/apt.conf.d/99cache"
   mkdir -p "$root/usr/local/bin" "$root/etc/systemd/system.conf.d"
   cp "$BRINGUP_SYSTEM_PROGRAM" "$root/usr/local/bin/bringup"
   # the unit's own environment: the network's CA and proxies as an administrator would set them

@@ -32,11 +32,11 @@ std::optional<Simulation> allowed(const std::vector<std::string>& words, const H
 
 }  // namespace
 
-Ahead::Ahead(const std::vector<std::string>& packages, const Room& now, const Hands& hands) {
-  if (packages.empty()) return;
-  thread_ = std::thread([this, packages, now, &hands] {
+void Ahead::begin() {
+  if (packages_.empty() || thread_.joinable()) return;
+  thread_ = std::thread([this] {
     try {
-      fetch(packages, now, hands);
+      fetch();
     } catch (...) {
       thrown_ = std::current_exception();
     }
@@ -53,26 +53,26 @@ void Ahead::wait() {
   if (thrown_) std::rethrow_exception(thrown_);
 }
 
-void Ahead::fetch(const std::vector<std::string>& packages, const Room& now, const Hands& hands) {
+void Ahead::fetch() {
   std::vector<std::string> words{"install", "--no-install-recommends"};
-  words.insert(words.end(), packages.begin(), packages.end());
-  const auto simulation = allowed(words, hands);
+  words.insert(words.end(), packages_.begin(), packages_.end());
+  const auto simulation = allowed(words, hands_);
   if (!simulation || simulation->exact.empty() || unwanted_) return;
-  const auto later = room_for(*simulation, hands.view);
+  const auto later = room_for(*simulation, hands_.view);
   if (!later) return;
-  const Room both{.archives = now.archives + later->archives, .unpacked = now.unpacked + later->unpacked};
-  if (!check_room(both, hands.view) || unwanted_ || !make_place(hands)) return;
+  const Room both{.archives = now_.archives + later->archives, .unpacked = now_.unpacked + later->unpacked};
+  if (!check_room(both, hands_.view) || unwanted_ || !make_place(hands_)) return;
   std::vector<std::string> argv = apt_get(words);
   for (const std::string& option : archives_option()) argv.push_back(option);
   // apt takes locks for a download, too, that the transaction at work holds; in a directory that nobody else
   // knows there is nothing to lock.
   for (const char* word : {"-o", "Debug::NoLocking=true", "-y", "--no-remove", "--download-only"})
     argv.emplace_back(word);
-  [[maybe_unused]] const auto outcome = hands.control->run({.argv = argv,
-                                                            .deadline = kPackagesDeadline,
-                                                            .dies_with_us = true,
-                                                            .gives_way = true,
-                                                            .no_longer = &unwanted_});
+  [[maybe_unused]] const auto outcome = hands_.control->run({.argv = argv,
+                                                             .deadline = kPackagesDeadline,
+                                                             .dies_with_us = true,
+                                                             .gives_way = true,
+                                                             .no_longer = &unwanted_});
 }
 
 std::vector<std::string> with_fetched_ahead(const host::View& view) {

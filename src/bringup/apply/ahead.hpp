@@ -13,19 +13,25 @@ namespace bringup::apply {
 
 class Ahead {
  public:
-  // Begins to fetch `packages` with what they need, unless there are none, or there is not room for them
-  // beside `now`, which this step takes itself. What goes wrong is no error: the later step fetches for
-  // itself.
-  Ahead(const std::vector<std::string>& packages, const Room& now, const Hands& hands);
+  // To fetch `packages` with what they need, unless there are none, or there is not room for them beside
+  // `now`, which this step takes itself.
+  Ahead(const std::vector<std::string>& packages, const Room& now, const Hands& hands)
+      : packages_(packages), now_(now), hands_(hands) {}
   // Stops a fetch that nobody waited for.
   ~Ahead();
   Ahead(const Ahead&) = delete;
   Ahead& operator=(const Ahead&) = delete;
 
+  // Once. What goes wrong is no error: the later step fetches for itself.
+  void begin();
   void wait();
 
  private:
-  void fetch(const std::vector<std::string>& packages, const Room& now, const Hands& hands);
+  void fetch();
+
+  const std::vector<std::string> packages_;
+  const Room now_;
+  const Hands& hands_;
 
   std::atomic<bool> unwanted_ = false;
   std::exception_ptr thrown_;

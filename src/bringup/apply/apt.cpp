@@ -128,6 +128,14 @@ void add_no_terminal(std::vector<std::string>& argv) {
   argv.insert(argv.end(), {"-o", "Dpkg::Use-Pty=false"});
 }
 
+// apt says that it sets up a package whose script lets DKMS build a module: all of the transaction is
+// unpacked. What runs has LC_ALL=C.UTF-8.
+bool builds_a_module(std::string_view line) {
+  constexpr std::string_view kSetUp = "Setting up ";
+  return line.starts_with(kSetUp) &&
+         base::contains(line.substr(kSetUp.size(), line.find(' ', kSetUp.size()) - kSetUp.size()), "-dkms");
+}
+
 // Only a module's build takes long enough for anything to be fetched beside it.
 bool fetches_ahead(const steps::InstallPackages& step, const Hands& hands) {
   return !step.builds_for.empty() && !hands.later.empty();
@@ -275,7 +283,15 @@ Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
     for (const std::string& option : with_fetched_ahead(hands.view)) argv.push_back(option);
   }
   Ahead ahead(fetches ? hands.later : std::vector<std::string>{}, room, hands);
-  TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
+  Hands watching = hands;
+  watching.say = [&](std::string_view line) {
+    if (builds_a_module(line)) {
+      ahead.begin();
+      if (hands.disk_is_free) hands.disk_is_free();
+    }
+    if (hands.say) hands.say(line);
+  };
+  TRY(run_well(watching, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
   ahead.wait();
   return hands.later.empty() ? drop_fetched_ahead(hands) : ok;
 }

@@ -49,11 +49,13 @@ std::vector<std::string> Conductor::packages_after(std::size_t index) const {
   return packages;
 }
 
-Result<> Conductor::perform_and_look(std::size_t index, bool again) {
+Result<> Conductor::perform_and_look(std::size_t index, bool again,
+                                     const std::function<void()>& disk_is_free) {
   const steps::Step& step = log_.run.plan.steps[index];
   Hands hands = hands_for(step, again);
   if (log_.steps[index].before) hands.before = &*log_.steps[index].before;
   hands.later = packages_after(index);
+  hands.disk_is_free = disk_is_free;
   TRY(std::visit([&hands](const auto& kind) { return perform(kind, hands); }, step.kind));
   if (changes_sources(step)) index_is_fresh_ = false;
   hands.again = false;
@@ -63,7 +65,7 @@ Result<> Conductor::perform_and_look(std::size_t index, bool again) {
 }
 
 // Intent, change, look, done. True when nothing was needed.
-Result<bool> Conductor::do_step(std::size_t index) {
+Result<bool> Conductor::do_step(std::size_t index, const std::function<void()>& disk_is_free) {
   const steps::Step& step = log_.run.plan.steps[index];
   Progress& progress = log_.steps[index];
   const bool again = progress.open();
@@ -93,20 +95,20 @@ Result<bool> Conductor::do_step(std::size_t index) {
   progress.begun = true;
   progress.done = false;
   progress.was_done = false;
-  TRY(perform_and_look(index, again));
+  TRY(perform_and_look(index, again, disk_is_free));
   TRY(journal_.add("done", {{"step", step.id}}));
   progress.done = true;
   return false;
 }
 
-Result<> Conductor::tell_and_do(std::size_t index) {
+Result<> Conductor::tell_and_do(std::size_t index, const std::function<void()>& disk_is_free) {
   const std::vector<steps::Step>& plan = log_.run.plan.steps;
   {
     const std::lock_guard guard(telling_);
     observer_.step_begins(plan[index], index + 1, plan.size());
   }
   const auto began = clock_.steady();
-  const auto done = do_step(index);
+  const auto done = do_step(index, disk_is_free);
   Result<> how = done ? ok : Result<>(done.error());
   const std::lock_guard guard(telling_);
   observer_.step_ends(plan[index], how, seconds_since(began, clock_), done && *done);
@@ -114,7 +116,10 @@ Result<> Conductor::tell_and_do(std::size_t index) {
 }
 
 Result<Run> Conductor::forward() {
-  auto halt = side_by_side(log_.run.plan, [this](std::size_t index) { return tell_and_do(index); });
+  auto halt =
+      side_by_side(log_.run.plan, [this](std::size_t index, const std::function<void()>& disk_is_free) {
+        return tell_and_do(index, disk_is_free);
+      });
   if (!halt) return end("done");
   return stop(halt->step ? &log_.run.plan.steps[*halt->step] : nullptr, std::move(halt->why));
 }

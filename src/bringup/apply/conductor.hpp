@@ -30,10 +30,10 @@ class Conductor {
 
  private:
   Hands hands_for(const steps::Step& step, bool again);
-  Result<bool> do_step(std::size_t index);
-  Result<> tell_and_do(std::size_t index);
+  Result<bool> do_step(std::size_t index, const std::function<void()>& disk_is_free);
+  Result<> tell_and_do(std::size_t index, const std::function<void()>& disk_is_free);
   std::vector<std::string> packages_after(std::size_t index) const;
-  Result<> perform_and_look(std::size_t index, bool again);
+  Result<> perform_and_look(std::size_t index, bool again, const std::function<void()>& disk_is_free);
   Result<> take_back(std::size_t index);
   bool goes_with_its_env(std::size_t index) const;
   std::vector<std::size_t> last_begun_first() const;

@@ -29,6 +29,8 @@ struct Hands {
   std::chrono::seconds patience{0};    // of Settings
   std::vector<std::string> later =
       {};  // packages that later steps of the run take by apt from the same sources
+  std::function<void()> disk_is_free;  // to be called when the rest of a change keeps the processors busy and
+                                       // the disk no more; may be empty
   std::function<void(std::string_view)> say;
 
   std::optional<host::Owner> owner() const {

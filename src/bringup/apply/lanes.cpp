@@ -12,10 +12,20 @@
 namespace bringup::apply {
 namespace {
 
+bool builds_a_module(const steps::Kind& kind) {
+  const auto* packages = std::get_if<steps::InstallPackages>(&kind);
+  return packages != nullptr && packages->manager == "apt" && !packages->builds_for.empty();
+}
+
+bool writes_much(const steps::Kind& kind) {
+  return std::holds_alternative<steps::InstallWheels>(kind) ||
+         std::holds_alternative<steps::FetchModelFile>(kind);
+}
+
 class Lanes {
  public:
-  Lanes(const steps::Plan& plan, const std::function<Result<>(std::size_t)>& work)
-      : plan_(plan), work_(work), over_(plan.steps.size()) {}
+  Lanes(const steps::Plan& plan, const Work& work)
+      : plan_(plan), work_(work), over_(plan.steps.size()), leaves_the_disk_(plan.steps.size()) {}
 
   bool has(Lane lane) const {
     return std::ranges::any_of(plan_.steps,
@@ -27,7 +37,7 @@ class Lanes {
       if (lane_of(plan_.steps[i].kind) != lane) continue;
       if (!may_begin(i)) return;
       try {
-        note(i, work_(i));
+        note(i, work_(i, [this, i] { leave_the_disk(i); }));
       } catch (...) {
         const std::lock_guard guard(mutex_);
         if (!thrown_) thrown_ = std::current_exception();
@@ -52,7 +62,7 @@ class Lanes {
         if (!halt_ && !thrown_ && host::interrupted())
           halt_ = {.step = {}, .why = {Errc::cancelled, "stopped between two steps"}};
         if (halt_ || thrown_) return false;
-        if (ready(index)) return true;
+        if (ready(index) && !disk_is_taken(index)) return true;
       }
       moved_.wait(seen);
     }
@@ -67,6 +77,28 @@ class Lanes {
       return at == plan_.steps.end() || over_[static_cast<std::size_t>(at - plan_.steps.begin())];
     });
   }
+  void leave_the_disk(std::size_t index) {
+    const std::lock_guard guard(mutex_);
+    if (leaves_the_disk_[index]) return;
+    leaves_the_disk_[index] = true;
+    tell();
+  }
+  // A machine's step that waits for an environment itself is not waited for.
+  bool disk_is_taken(std::size_t index) const {
+    if (!writes_much(plan_.steps[index].kind)) return false;
+    for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
+      if (lane_of(plan_.steps[i].kind) != Lane::machine || over_[i]) continue;
+      if (!ready(i) && needs_an_environment(i)) return false;
+      if (builds_a_module(plan_.steps[i].kind)) return !leaves_the_disk_[i];
+    }
+    return false;
+  }
+  bool needs_an_environment(std::size_t index) const {
+    return std::ranges::any_of(plan_.steps[index].needs, [this](const std::string& id) {
+      const auto at = std::ranges::find(plan_.steps, id, &steps::Step::id);
+      return at != plan_.steps.end() && lane_of(at->kind) == Lane::environment;
+    });
+  }
   void note(std::size_t index, const Result<>& how) {
     const std::lock_guard guard(mutex_);
     if (how)
@@ -77,10 +109,11 @@ class Lanes {
   }
 
   const steps::Plan& plan_;
-  const std::function<Result<>(std::size_t)>& work_;
+  const Work& work_;
   std::mutex mutex_;
   std::atomic<unsigned> moved_ = 0;  // waited for as such: condition_variable::wait needs g++ 12's library
   std::vector<bool> over_;
+  std::vector<bool> leaves_the_disk_;
   std::optional<Halt> halt_;
   std::exception_ptr thrown_;
 };
@@ -100,7 +133,7 @@ Lane lane_of(const steps::Kind& kind) {
       kind);
 }
 
-std::optional<Halt> side_by_side(const steps::Plan& plan, const std::function<Result<>(std::size_t)>& work) {
+std::optional<Halt> side_by_side(const steps::Plan& plan, const Work& work) {
   Lanes lanes(plan, work);
   if (!lanes.has(Lane::machine) || !lanes.has(Lane::environment)) {
     lanes.walk(Lane::machine);

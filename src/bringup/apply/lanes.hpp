@@ -20,9 +20,15 @@ struct Halt {
   Error why;
 };
 
-// Calls work(index) once for each step, in one thread per lane that has any; a plan of one lane gets none.
-// After the first error, an interrupt or an exception no further step begins, and those at work are let end.
-// Returns the first error; an exception is thrown again when both lanes have ended.
-std::optional<Halt> side_by_side(const steps::Plan& plan, const std::function<Result<>(std::size_t)>& work);
+// The work of the step with that index; it may call the second when the rest of it leaves the disk alone.
+using Work = std::function<Result<>(std::size_t, const std::function<void()>&)>;
+
+// Calls `work` once for each step, in one thread per lane that has any; a plan of one lane gets none. What
+// writes gigabytes into an environment waits until the packages of a driver are unpacked: dpkg syncs each of
+// its files, which takes minutes where seconds would do while somebody else fills the disk; and when DKMS
+// builds then, the disk idles. After the first error, an interrupt or an exception no further step begins,
+// and those at work are let end. Returns the first error; an exception is thrown again when both lanes have
+// ended.
+std::optional<Halt> side_by_side(const steps::Plan& plan, const Work& work);
 
 }  // namespace bringup::apply

@@ -128,13 +128,13 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return out;
 }
 
-// Niceness counts within a session alone where the kernel groups by session (sched(7), autogroup), so the
-// group is told as well; where there are no such groups, there is no such file.
+// The lowest priority. Niceness counts within a session alone where the kernel groups by session (sched(7),
+// autogroup), so the group is told as well; where there are no such groups, there is no such file.
 void give_way() {
-  (void)::setpriority(PRIO_PROCESS, 0, ::getpriority(PRIO_PROCESS, 0) + 10);
+  (void)::setpriority(PRIO_PROCESS, 0, 19);
   const int group = ::open("/proc/self/autogroup", O_WRONLY | O_CLOEXEC);
   if (group < 0) return;
-  [[maybe_unused]] const ssize_t told = ::write(group, "10", 2);
+  [[maybe_unused]] const ssize_t told = ::write(group, "19", 2);
   ::close(group);
 }
 

@@ -32,7 +32,7 @@ struct Command {
   bool finish_when_interrupted =
       false;  // package managers are not killed by Ctrl-C: half a transaction is worse than a late stop
   bool dies_with_us = false;  // it is killed when this process is: two programs must not write one file
-  bool gives_way = false;     // runs at a lower priority, in what others leave of the processors
+  bool gives_way = false;     // runs at the lowest priority, in what others leave of the processors
   const std::atomic<bool>* no_longer = nullptr;     // stopped (Errc::cancelled) as soon as this is true
   std::string input;                                // given on standard input; empty: /dev/null
   std::function<void(std::string_view)> on_output;  // sees out and err as they come (progress); may be empty

@@ -62,6 +62,15 @@ TEST_F(AheadTest, WithoutAModuleToBuildNothingIs) {
   EXPECT_EQ(the_one("--download-only"), "");
 }
 
+// Before that dpkg unpacks, and what another writes then it has to wait for.
+TEST_F(AheadTest, NothingIsBeforeAModulesPackageIsSetUp) {
+  machine.world.archive["driver"].builds_module = false;
+  machine.world.archive["dkms"] = {.version = "3"};
+  machine.world.archive["driver"].needs = {"dkms"};
+  ASSERT_FALSE(go({step_of("driver", apt("driver", {kKernel})), step_of("toolkit", apt("toolkit"))}));
+  EXPECT_EQ(the_one("--download-only"), "");
+}
+
 TEST_F(AheadTest, WithoutRoomForBothNothingIs) {
   machine.world.disks["/usr"] = {.free_bytes = 9 << 10, .total_bytes = 1 << 20};
   ASSERT_FALSE(go({step_of("driver", apt("driver", {kKernel})), step_of("toolkit", apt("toolkit"))}))
@@ -99,11 +108,12 @@ TEST_F(AheadTest, TheDriverItselfIsNotTakenFromThere) {
 }
 
 TEST_F(AheadTest, UndoGivesBackWhatAFailedRunHadFetched) {
-  machine.world.archive["driver"].builds_module = false;  // and so no module comes of it
+  machine.world.hooks_work = false;  // and so no module comes of it
   const auto tree = machine.tree();
   ASSERT_FALSE(go({step_of("driver", apt("driver", {kKernel})), step_of("toolkit", apt("toolkit"))}));
   fake::Silent silent;
   ASSERT_TRUE(undo("", machine, fake::kClock, machine.settings(), silent));
+  EXPECT_NE(the_one("--download-only"), "");
   EXPECT_FALSE(machine.view().exists(kPlace));
   EXPECT_EQ(fake::difference(machine.tree(), tree), "");
 }

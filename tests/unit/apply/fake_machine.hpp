@@ -159,6 +159,7 @@ class Machine final : public host::Control {
       world.ran.push_back(base::quoted(command.argv));
       world.input = command.input;
       world.environment = {command.environment.begin(), command.environment.end()};
+      world.says = command.on_output;
       return run_program(world, command.argv);
     });
   }

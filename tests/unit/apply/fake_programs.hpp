@@ -58,7 +58,8 @@ struct World {
   bool half = false;                  // the program that runs now is killed half way
   bool hooks_work = true;             // whether installing builds modules by itself
   std::vector<std::string> ran = {};  // each command, as one line
-  std::string input = {};             // what the program that runs now is given
+  std::function<void(std::string_view)> says = {};      // hears the program that runs now
+  std::string input = {};                               // what the program that runs now is given
   std::map<std::string, std::string> environment = {};  // and its own environment
   bool compiles = true;                                 // extensions
   std::string mokutil_says = {};                        // of a key, instead of what is so
@@ -168,7 +169,7 @@ class Packages {
   }
   void remove_file(const std::string& path) const {
     fs::path place = world_.at(path);
-    fs::remove(place);
+    if (!fs::remove(place)) return;
     for (place = place.parent_path(); place != world_.root && fs::is_empty(place);
          place = place.parent_path())
       fs::remove(place);
@@ -244,6 +245,9 @@ inline bool perform(World& world, Packages& packages, const Transaction& transac
   if (world.half) throw Died{};
   for (const std::string& name : transaction.installs) {
     if (name == world.hangs) return packages.half_configure(name);
+    const Offer& offer = world.archive.at(name);
+    if (world.says)
+      world.says("Setting up " + name + (offer.builds_module ? "-dkms (" : " (") + offer.version + ") ...");
     packages.configure(name);
   }
   fs::remove(updates / "0001");

@@ -31,6 +31,18 @@ steps::Plan plan(std::vector<steps::Step> list) {
   return {.machine = "", .goal = "", .made_at = "", .user = {}, .steps = std::move(list)};
 }
 
+steps::Step driver(std::vector<std::string> needs = {}) {
+  steps::Step step = step_of(
+      "driver",
+      steps::InstallPackages{
+          .manager = "apt", .packages = {"nvidia-open"}, .dnf_module = "", .builds_for = {"6.1.0-25-amd64"}});
+  step.needs = std::move(needs);
+  return step;
+}
+steps::Step wheels(std::string id) {
+  return step_of(id, steps::InstallWheels{.env = "/e/" + id, .packages = {"torch"}});
+}
+
 // What happened, in order: "+id" for a beginning, "-id" for an end.
 class Story {
  public:
@@ -58,7 +70,7 @@ class Story {
 TEST(Lanes, BothGoOnAtTheSameTime) {
   const steps::Plan both = plan({file("driver"), env("dl")});
   Story story;
-  const auto halt = side_by_side(both, [&](std::size_t i) -> Result<> {
+  const auto halt = side_by_side(both, [&](std::size_t i, const auto&) -> Result<> {
     story.add("+" + both.steps[i].id);
     const bool met = story.comes(i == 0 ? "+dl" : "+driver");
     return met ? ok : Result<>(Error(Errc::failed, "was alone"));
@@ -70,7 +82,7 @@ TEST(Lanes, KeepTheirOrderAndWaitForWhatAStepNeeds) {
   const steps::Plan mixed =
       plan({file("a"), env("b", {"a"}), file("c"), env("d"), file("e", {"d"}), env("f", {"c"})});
   Story story;
-  const auto halt = side_by_side(mixed, [&](std::size_t i) -> Result<> {
+  const auto halt = side_by_side(mixed, [&](std::size_t i, const auto&) -> Result<> {
     story.add("+" + mixed.steps[i].id);
     std::this_thread::sleep_for(2ms);
     story.add("-" + mixed.steps[i].id);
@@ -86,7 +98,7 @@ TEST(Lanes, KeepTheirOrderAndWaitForWhatAStepNeeds) {
 TEST(Lanes, AFailureLetsTheOtherEndItsStepAndBeginsNoMore) {
   const steps::Plan both = plan({file("driver"), file("toolkit"), env("dl"), env("more")});
   Story story;
-  const auto halt = side_by_side(both, [&](std::size_t i) -> Result<> {
+  const auto halt = side_by_side(both, [&](std::size_t i, const auto&) -> Result<> {
     story.add("+" + both.steps[i].id);
     if (both.steps[i].id == "dl") {
       EXPECT_TRUE(story.comes("+driver"));
@@ -108,7 +120,7 @@ TEST(Lanes, AFailureLetsTheOtherEndItsStepAndBeginsNoMore) {
 TEST(Lanes, WhatWaitsForAStepThatFailsDoesNotWaitForEver) {
   const steps::Plan both = plan({file("python"), env("dl", {"python"})});
   Story story;
-  const auto halt = side_by_side(both, [&](std::size_t i) -> Result<> {
+  const auto halt = side_by_side(both, [&](std::size_t i, const auto&) -> Result<> {
     story.add("+" + both.steps[i].id);
     std::this_thread::sleep_for(20ms);
     return Error(Errc::failed, "no");
@@ -123,7 +135,7 @@ TEST(Lanes, AnExceptionIsThrownWhenBothHaveEnded) {
     const steps::Plan both = plan({file("driver"), env("dl"), file("toolkit")});
     std::atomic<int> ended = 0;
     EXPECT_THROW(side_by_side(both,
-                              [&](std::size_t i) -> Result<> {
+                              [&](std::size_t i, const auto&) -> Result<> {
                                 if (i == thrower) throw std::runtime_error("died");
                                 std::this_thread::sleep_for(20ms);
                                 ++ended;
@@ -134,10 +146,51 @@ TEST(Lanes, AnExceptionIsThrownWhenBothHaveEnded) {
   }
 }
 
+TEST(Lanes, WheelsWaitUntilTheDriversPackagesAreUnpackedAndNotUntilItIsBuilt) {
+  const steps::Plan both = plan({file("before"), driver(), env("dl"), wheels("torch")});
+  Story story;
+  const auto halt = side_by_side(both, [&](std::size_t i, const auto& disk_is_free) -> Result<> {
+    story.add("+" + both.steps[i].id);
+    EXPECT_TRUE(both.steps[i].id != "before" || story.comes("+dl")) << "an empty environment writes little";
+    if (both.steps[i].id != "driver") return ok;
+    std::this_thread::sleep_for(50ms);
+    EXPECT_FALSE(story.has("+torch"));
+    disk_is_free();
+    disk_is_free();
+    EXPECT_TRUE(story.comes("+torch"));
+    return ok;
+  });
+  EXPECT_FALSE(halt);
+}
+
+TEST(Lanes, WheelsBeginWhenTheDriverIsOverAndHasToldNothing) {
+  const steps::Plan both = plan({driver(), wheels("torch"), file("toolkit")});
+  Story story;
+  const auto halt = side_by_side(both, [&](std::size_t i, const auto&) -> Result<> {
+    story.add("+" + both.steps[i].id);
+    EXPECT_TRUE(i != 2 || story.comes("+torch")) << "other packages are not waited for";
+    if (i == 0) std::this_thread::sleep_for(20ms);
+    story.add("-" + both.steps[i].id);
+    return ok;
+  });
+  EXPECT_FALSE(halt);
+  EXPECT_LT(story.place("-driver"), story.place("+torch"));
+}
+
+TEST(Lanes, ADriverThatWaitsForAnEnvironmentIsNotWaitedFor) {
+  const steps::Plan both = plan({driver({"torch"}), wheels("torch")});
+  Story story;
+  EXPECT_FALSE(side_by_side(both, [&](std::size_t i, const auto&) -> Result<> {
+    story.add("+" + both.steps[i].id);
+    return ok;
+  }));
+  EXPECT_EQ(story.all(), (std::vector<std::string>{"+torch", "+driver"}));
+}
+
 TEST(Lanes, OneLaneAloneStaysInItsThread) {
   const auto here = std::this_thread::get_id();
   const steps::Plan files = plan({file("a"), file("b")});
-  const auto halt = side_by_side(files, [&](std::size_t) -> Result<> {
+  const auto halt = side_by_side(files, [&](std::size_t, const auto&) -> Result<> {
     return std::this_thread::get_id() == here ? ok : Result<>(Error(Errc::failed, "another thread"));
   });
   EXPECT_FALSE(halt);
