@@ -12,7 +12,9 @@ namespace {
 constexpr auto kDeadline = std::chrono::minutes(5);
 
 Error no(const std::string& url, const Outcome& outcome) {
-  const auto lines = base::lines(outcome.err);
+  auto lines = base::lines(outcome.err);
+  // apt-helper's last word is this one; the cause stands above it.
+  std::erase(lines, "E: Download Failed");
   return {Errc::unreachable,
           fmt::format("{}: {}", url, lines.empty() ? describe(outcome) : base::harmless(lines.back()))};
 }

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 
 #include <support/home.hpp>
+#include <unistd.h>
 
 namespace bringup::host {
 namespace {
@@ -40,6 +41,42 @@ TEST_F(Download, IsBoundedInSizeTimeAndRedirectsAndStaysEncrypted) {
   EXPECT_EQ(after("--proto"), "=https");
   EXPECT_EQ(after("--proto-redir"), "=https") << "a login page over http would be followed";
   EXPECT_THAT(words, Not(Contains("--insecure")));
+}
+
+class FailingProgram : public Control {
+ public:
+  FailingProgram(const View& view, std::string says) : view_(view), says_(std::move(says)) {}
+  const View& view() const override { return view_; }
+  Result<Outcome> run(const Command&) override {
+    return Outcome{.how = Exited{100}, .out = "", .err = says_};
+  }
+  Result<> remove_file(const std::string&, std::optional<Owner>) override { return ok; }
+  Result<> write(const std::string&, std::string_view, std::uint32_t, std::optional<Owner>) override {
+    return ok;
+  }
+  Result<> append(const std::string&, std::string_view) override { return ok; }
+  Result<> move_file(const std::string&, const std::string&, std::optional<Owner>) override { return ok; }
+  Result<> make_directory(const std::string&, std::uint32_t, std::optional<Owner>) override { return ok; }
+  Result<> set_status(const std::string&, std::uint32_t, Owner) override { return ok; }
+  Result<> remove_empty_directory(const std::string&, std::optional<Owner>) override { return ok; }
+  Result<> remove_tree(const std::string&, std::optional<Owner>) override { return ok; }
+
+ private:
+  const View& view_;
+  std::string says_;
+};
+
+TEST_F(Download, SaysTheCauseAndNotThatItFailed) {
+  if (::geteuid() != 0) GTEST_SKIP() << "apt-helper is asked by root alone";
+  file("usr/lib/apt/apt-helper", "");
+  const auto view = real_view_below(home_);
+  for (const std::string cause : {"E: Failed to fetch https://a/k  Could not connect to a:443", "E: short"}) {
+    FailingProgram control(*view, cause + "\nE: Download Failed\n");
+    const auto got = download(control, "https://a/k", std::nullopt);
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().message(), "https://a/k: " + cause);
+    EXPECT_EQ(got.error().code(), Errc::unreachable);
+  }
 }
 
 }  // namespace
