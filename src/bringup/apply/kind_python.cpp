@@ -44,7 +44,8 @@ Result<> take_away(const std::string& path, const Json& before, const Hands& han
 }
 
 Result<> run_long(std::vector<std::string> argv, const Hands& hands) {
-  TRY(run_well(hands, {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = true}));
+  TRY(run_well(hands,
+               {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = hands.beside_a_build}));
   return ok;
 }
 

@@ -63,7 +63,8 @@ Result<> run_tool(const steps::InstallWheels& step, std::vector<std::string> arg
                   const std::vector<std::string>& packages, const Hands& hands) {
   if (argv.size() > 2 && argv[step.tool == "uv" ? 2 : 4] == "install") add_sources(step, argv);
   argv.insert(argv.end(), packages.begin(), packages.end());
-  TRY(run_well(hands, {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = true}));
+  TRY(run_well(hands,
+               {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = hands.beside_a_build}));
   return ok;
 }
 
@@ -80,15 +81,17 @@ Result<> install_lines(const steps::InstallWheels& step, std::vector<std::string
   argv.insert(argv.end(), {"--no-deps", "--require-hashes", "-r"});
   if (step.tool == "uv") {
     argv.emplace_back("-");
-    TRY(run_well(hands,
-                 {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = true, .input = lines}));
+    TRY(run_well(hands, {.argv = std::move(argv),
+                         .deadline = kWheelsDeadline,
+                         .gives_way = hands.beside_a_build,
+                         .input = lines}));
     return ok;
   }
   argv.push_back(step.env + "/bringup-requirements.txt");
   const std::string file = argv.back();
   TRY(hands.control->write(file, lines, 0644, hands.owner()));
-  const auto installed =
-      run_well(hands, {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = true});
+  const auto installed = run_well(
+      hands, {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = hands.beside_a_build});
   TRY(hands.control->remove_file(file, hands.owner()));
   return installed ? ok : Result<>(installed.error());
 }

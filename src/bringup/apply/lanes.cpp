@@ -12,11 +12,6 @@
 namespace bringup::apply {
 namespace {
 
-bool builds_a_module(const steps::Kind& kind) {
-  const auto* packages = std::get_if<steps::InstallPackages>(&kind);
-  return packages != nullptr && packages->manager == "apt" && !packages->builds_for.empty();
-}
-
 bool writes_much(const steps::Kind& kind) {
   return std::holds_alternative<steps::InstallWheels>(kind) ||
          std::holds_alternative<steps::FetchModelFile>(kind);
@@ -119,6 +114,11 @@ class Lanes {
 };
 
 }  // namespace
+
+bool builds_a_module(const steps::Kind& kind) {
+  const auto* packages = std::get_if<steps::InstallPackages>(&kind);
+  return packages != nullptr && packages->manager == "apt" && !packages->builds_for.empty();
+}
 
 Lane lane_of(const steps::Kind& kind) {
   return std::visit(

@@ -15,6 +15,10 @@ namespace bringup::apply {
 enum class Lane { machine, environment };
 Lane lane_of(const steps::Kind& kind);
 
+// A transaction of apt's in which DKMS builds a module: it unpacks first, and then takes the processors for
+// minutes.
+bool builds_a_module(const steps::Kind& kind);
+
 struct Halt {
   std::optional<std::size_t> step;  // that failed; none: stopped between two
   Error why;

@@ -71,6 +71,33 @@ TEST_F(AheadTest, NothingIsBeforeAModulesPackageIsSetUp) {
   EXPECT_EQ(the_one("--download-only"), "");
 }
 
+// On a machine that is busy with other things they would starve.
+TEST_F(AheadTest, WheelsGiveWayToTheBuildOfAModuleAlone) {
+  fake::put(machine.world.at("/usr/bin/python3"), "", fake::fs::perms(0755));
+  machine.world.index["numpy"] = {.version = "2.3"};
+  const auto environment = [] {
+    return std::vector{
+        step_of(
+            "dl",
+            steps::CreateEnv{
+                .path = "/home/somebody/dl", .tool = "venv", .manager = "", .python = "/usr/bin/python3"}),
+        step_of("wheels",
+                steps::InstallWheels{.env = "/home/somebody/dl", .tool = "pip", .packages = {"numpy"}})};
+  };
+  auto steps = environment();
+  const auto first = go(steps);
+  ASSERT_TRUE(first) << first.error().message();
+  EXPECT_TRUE(machine.world.gave_way.empty());
+  steps[1] = step_of(
+      "wheels", steps::InstallWheels{.env = "/home/somebody/dl", .tool = "pip", .packages = {"numpy==2.4"}});
+  machine.world.index["numpy"] = {.version = "2.4"};
+  steps.push_back(step_of("driver", apt("driver", {kKernel})));
+  const auto second = go(steps);
+  ASSERT_TRUE(second) << second.error().message();
+  ASSERT_EQ(machine.world.gave_way.size(), 1U);
+  EXPECT_TRUE(base::contains(machine.world.gave_way.front(), "numpy==2.4")) << machine.world.gave_way.front();
+}
+
 TEST_F(AheadTest, WithoutRoomForBothNothingIs) {
   machine.world.disks["/usr"] = {.free_bytes = 9 << 10, .total_bytes = 1 << 20};
   ASSERT_FALSE(go({step_of("driver", apt("driver", {kKernel})), step_of("toolkit", apt("toolkit"))}))

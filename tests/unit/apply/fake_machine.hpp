@@ -157,6 +157,7 @@ class Machine final : public host::Control {
   Result<host::Outcome> run(const host::Command& command) override {
     return change([&] {
       world.ran.push_back(base::quoted(command.argv));
+      if (command.gives_way) world.gave_way.push_back(world.ran.back());
       world.input = command.input;
       world.environment = {command.environment.begin(), command.environment.end()};
       world.says = command.on_output;

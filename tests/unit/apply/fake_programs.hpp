@@ -58,6 +58,7 @@ struct World {
   bool half = false;                  // the program that runs now is killed half way
   bool hooks_work = true;             // whether installing builds modules by itself
   std::vector<std::string> ran = {};  // each command, as one line
+  std::vector<std::string> gave_way = {};               // those of them that ran at the lowest priority
   std::function<void(std::string_view)> says = {};      // hears the program that runs now
   std::string input = {};                               // what the program that runs now is given
   std::map<std::string, std::string> environment = {};  // and its own environment
