@@ -23,7 +23,8 @@ std::string record_path(const Settings& settings) {
   return settings.state_directory + "/at-boot.json";
 }
 
-// A deadline above all deadlines of steps, and long enough at a shutdown for a package manager to end.
+// A deadline above all deadlines of steps, and long enough at a shutdown for a package manager to end. Not
+// "oneshot": that the boot is over, and what comes after it, would wait until a driver is built.
 std::string unit_text(const Settings& settings, int uid) {
   return fmt::format(
       "{}[Unit]\n"
@@ -32,14 +33,14 @@ std::string unit_text(const Settings& settings, int uid) {
       "Wants=network-online.target\n"
       "After=network-online.target dkms.service systemd-modules-load.service\n"
       "\n[Service]\n"
-      "Type=oneshot\n"
+      "Type=simple\n"
       "Environment=SUDO_UID={}\n"
       "ExecStart={} resume --at-boot --yes --state {}\n"
       "SuccessExitStatus=3\n"
       "StandardOutput=journal+console\n"
       "StandardError=journal+console\n"
       "KillMode=mixed\n"
-      "TimeoutStartSec=12h\n"
+      "RuntimeMaxSec=12h\n"
       "TimeoutStopSec=15min\n",
       kMark, record_path(settings), uid, kProgram, settings.state_directory);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Going on after a reboot or a power cut: a oneshot unit of systemd that runs `bringup resume --at-boot` from
+// Going on after a reboot or a power cut: a unit of systemd that runs `bringup resume --at-boot` from
 // a copy of this program, at three boots for one run at the most, and takes itself away.
 
 #include <bringup/apply/apply.hpp>

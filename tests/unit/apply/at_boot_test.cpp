@@ -78,6 +78,7 @@ TEST(AtBoot, ARunThatWaitsForADriverKeepsItsUnitUntilItIsTakenAway) {
   EXPECT_THAT(unit,
               HasSubstr("ConditionPathExists=" + machine.settings().state_directory + "/at-boot.json\n"));
   EXPECT_THAT(*machine.view().read(kWanted), HasSubstr("Wants=bringup-at-boot.service\n"));
+  EXPECT_THAT(unit, HasSubstr("Type=simple\n")) << "a boot would not be over before this is";
   EXPECT_EQ(*machine.view().read(kProgram), "an executable");
   EXPECT_EQ(machine.view().status(kProgram)->mode & 07777U, 0755U);
   const AtBoot what = record_of(machine);
