@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <filesystem>
 #include <unistd.h>
 
 namespace bringup::cli {
@@ -48,19 +49,33 @@ const apply::Run* standing(const std::vector<apply::Run>& runs) {
   return found == runs.end() ? nullptr : &*found;
 }
 
-// A plan is orders for root: one that somebody else wrote, or could write, is not followed.
-Result<steps::Plan> read_plan(const std::string& path, const host::View& view) {
+bool is_others(const host::FileStatus& status, const facts::User& user) {
+  if (status.uid != 0 && status.uid != user.uid) return true;
+  if (status.kind == host::FileStatus::Kind::link) return false;  // its mode means nothing
+  const bool by_group = (status.mode & 020U) != 0 && status.gid != 0 && status.gid != user.gid;
+  return by_group || (status.mode & 02U) != 0;
+}
+
+// A plan is orders for root: one that somebody else wrote, could write, or could lead elsewhere is not
+// followed.
+Result<> check_plans_owner(const std::string& named, const host::View& view) {
   const facts::User user = current_user();
-  const auto status = view.status(path);
-  if (user.root && status) {
-    const bool by_others = status->uid != 0 && status->uid != user.uid;
-    const bool by_group = (status->mode & 020U) != 0 && status->gid != 0 && status->gid != user.gid;
-    if (by_others || by_group || ((status->mode & 02U) != 0 && status->kind != host::FileStatus::Kind::link))
+  std::filesystem::path path = named;
+  for (int links = 0; user.root && links < 16; ++links) {
+    const auto status = view.status(path.native());
+    if (status && is_others(*status, user))
       return Error(Errc::refused,
                    fmt::format("{}: root does not follow a plan that others can write; make it again with "
                                "'bringup plan', or chown and chmod it",
-                               path));
+                               path.native()));
+    if (!status || status->kind != host::FileStatus::Kind::link) return ok;
+    path = path.parent_path() / TRY(view.link(path.native()));
   }
+  return ok;
+}
+
+Result<steps::Plan> read_plan(const std::string& path, const host::View& view) {
+  TRY(check_plans_owner(path, view));
   return TRY(steps::parse_plan(TRY(view.read(path))).within(path));
 }
 
