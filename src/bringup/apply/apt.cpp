@@ -33,6 +33,7 @@ void read_line(std::string_view line, Entry& entry) {
   if (status.size() != 3) return;
   entry.installed.held = status[0] == "hold";
   entry.installed.well = status[1] == "ok" && status[2] == "installed";
+  entry.installed.half_unpacked = status[1] == "reinstreq";
   entry.there = status[2] != "not-installed" && status[2] != "config-files";
 }
 
@@ -252,6 +253,31 @@ Result<> repair_dpkg(const Hands& hands) {
   return error.code() == Errc::failed ? ok : Result<>(std::move(error));
 }
 
+std::vector<std::string> half_unpacked(const Database& database) {
+  std::vector<std::string> names;
+  for (const auto& [name, package] : database) {
+    if (package.half_unpacked) names.push_back(name);
+  }
+  return names;
+}
+
+// --fix-broken does not do it: dpkg wants such a package unpacked again, and apt does that when it is named.
+Result<> unpack_again(const std::vector<std::string>& sources, const Hands& hands) {
+  const std::vector<std::string> names = half_unpacked(TRY(dpkg_database(hands.view)));
+  if (names.empty()) return ok;
+  std::vector<std::string> words{"install", "--reinstall", "--no-install-recommends", "--fix-broken"};
+  words.insert(words.end(), sources.begin(), sources.end());
+  words.insert(words.end(), names.begin(), names.end());
+  TRY(check_installation(TRY(simulate(words, hands, ""))).within("packages that are half unpacked"));
+  std::vector<std::string> argv = apt_get(words);
+  for (const char* word : {"-y", "--no-remove", "-o", "Dpkg::Options::=--force-confdef", "-o",
+                           "Dpkg::Options::=--force-confold", "-o", "APT::Keep-Downloaded-Packages=false"})
+    argv.emplace_back(word);
+  add_no_terminal(argv);
+  TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
+  return ok;
+}
+
 Result<> settle_dpkg(const Hands& hands) {
   if (!has_updates(hands.view)) return ok;
   // Setting no selection makes dpkg read its own notes and write its database; it runs nobody's script.
@@ -265,6 +291,7 @@ Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
   TRY(repair_dpkg(hands));
   const std::vector<std::string> sources = TRY(only_from(step.sources, hands));
   const std::string complaints = TRY(refresh_index(sources, hands));
+  TRY(unpack_again(sources, hands));
   std::vector<std::string> words{"install", "--no-install-recommends"};
   words.insert(words.end(), sources.begin(), sources.end());
   if (is_interrupted(hands.view, TRY(dpkg_database(hands.view)))) words.emplace_back("--fix-broken");
@@ -310,6 +337,9 @@ Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands
   std::vector<std::string> argv = apt_get(words);
   argv.emplace_back("-y");
   add_no_terminal(argv);
+  // nobody needs it whole who removes it
+  if (!half_unpacked(TRY(dpkg_database(hands.view))).empty())
+    argv.insert(argv.end(), {"-o", "Dpkg::Options::=--force-remove-reinstreq"});
   TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
   return ok;
 }

@@ -16,6 +16,8 @@ struct Installed {
   std::string version;
   bool held = false;
   bool well = true;  // unpacked and configured
+  bool half_unpacked =
+      false;         // dpkg died on it: it can neither be configured nor removed, only unpacked again
   std::string name;  // of rpm's, which stand once by name and once as "name-version-release.architecture"
 };
 // By name as the manager shows it: "libc6", "libc6:i386" for another architecture than the machine's own.

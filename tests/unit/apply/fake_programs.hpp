@@ -111,6 +111,7 @@ class Packages {
     std::string version;
     std::string want = "install";
     std::string state = "installed";
+    std::string flag = "ok";  // "reinstreq": dpkg died on it, and wants it unpacked again
   };
   explicit Packages(World& world, bool rpm) : world_(world), rpm_(rpm) { rpm ? read_rpm() : read_dpkg(); }
   std::map<std::string, Entry> all;
@@ -121,16 +122,17 @@ class Packages {
       if (rpm_)
         text += name + "\t" + entry.version + "\tx86_64\n";
       else
-        text += "Package: " + name + "\nStatus: " + entry.want + " ok " + entry.state +
+        text += "Package: " + name + "\nStatus: " + entry.want + " " + entry.flag + " " + entry.state +
                 "\nArchitecture: amd64\nVersion: " + entry.version + "\n\n";
     }
     put(world_.at(rpm_ ? "/var/lib/rpm/packages" : "/var/lib/dpkg/status"), text);
   }
-  void unpack(const std::string& name) {
+  void unpack(const std::string& name, bool half = false) {
     const Offer& offer = world_.archive.at(name);
     for (const auto& [path, text] : offer.files) put(world_.at(path), text);
     all[name].version = offer.version;
     all[name].state = "unpacked";
+    all[name].flag = half ? "reinstreq" : "ok";
     save();
   }
   void configure(const std::string& name) {
@@ -185,6 +187,7 @@ class Packages {
       if (words[0] == "Version:") all[name].version = std::string(words[1]);
       if (words[0] != "Status:") continue;
       all[name].want = std::string(words[1]);
+      all[name].flag = std::string(words[2]);
       all[name].state = std::string(words[3]);
     }
   }
@@ -206,8 +209,8 @@ struct Transaction {
   std::vector<std::string> downgrades;
   std::string unknown;
 };
-inline void plan_one(const World& world, const Packages& packages, const std::string& word,
-                     Transaction& out) {
+inline void plan_one(const World& world, const Packages& packages, const std::string& word, Transaction& out,
+                     bool again = false) {
   const std::string name = word.substr(0, word.find('='));
   for (const std::string& one : out.installs) {
     if (one == name) return;
@@ -223,7 +226,7 @@ inline void plan_one(const World& world, const Packages& packages, const std::st
   }
   const auto there = packages.all.find(name);
   if (there != packages.all.end() && there->second.version == offer.version &&
-      there->second.state == "installed")
+      (there->second.state == "installed" || there->second.flag == "reinstreq") && !again)
     return;
   if (there != packages.all.end() && there->second.version > offer.version) out.downgrades.push_back(name);
   for (const std::string& need : offer.needs) plan_one(world, packages, need, out);
@@ -241,7 +244,7 @@ inline bool perform(World& world, Packages& packages, const Transaction& transac
   std::size_t left = world.half ? transaction.installs.size() / 2 + 1 : transaction.installs.size();
   for (const std::string& name : transaction.installs) {
     if (left-- == 0) break;
-    packages.unpack(name);
+    packages.unpack(name, world.half && left == 0);
   }
   if (world.half) throw Died{};
   for (const std::string& name : transaction.installs) {
@@ -268,11 +271,15 @@ inline void mark(World& world, const std::vector<std::string>& names, bool autom
   put(file, text);
 }
 
+constexpr const char* kVeryBad =
+    ":\n package is in a very bad inconsistent state; you should\n reinstall it before attempting ";
+
 inline host::Outcome apt_install(World& world, const std::vector<std::string>& argv,
                                  const std::vector<std::string>& names) {
   Packages packages(world, false);
   Transaction transaction;
-  for (const std::string& name : names) plan_one(world, packages, name, transaction);
+  for (const std::string& name : names)
+    plan_one(world, packages, name, transaction, has_word(argv, "--reinstall"));
   if (!transaction.unknown.empty())
     return said(100, "", "E: Unable to locate package " + transaction.unknown);
   std::string out;
@@ -293,6 +300,10 @@ inline host::Outcome apt_install(World& world, const std::vector<std::string>& a
       if (world.half) throw Died{};
     }
     return said(0, out);
+  }
+  for (const auto& [name, entry] : packages.all) {
+    if (entry.flag == "reinstreq" && !has_word(transaction.installs, name))
+      return said(100, "", "dpkg: error processing package " + name + kVeryBad + "configuration");
   }
   std::vector<std::string> brought;
   for (const std::string& name : transaction.installs) {
@@ -320,6 +331,11 @@ inline host::Outcome apt_purge(World& world, const std::vector<std::string>& arg
   std::string out;
   for (const std::string& name : gone) out += "Purg " + name + " [1]\n";
   if (has_word(argv, "-s")) return said(0, out);
+  for (const std::string& name : gone) {
+    if (packages.all.contains(name) && packages.all.at(name).flag == "reinstreq" &&
+        !has_word(argv, "Dpkg::Options::=--force-remove-reinstreq"))
+      return said(100, "", "dpkg: error processing package " + name + kVeryBad + "a removal");
+  }
   std::size_t left = world.half ? gone.size() / 2 : gone.size();
   for (const std::string& name : gone) {
     if (left-- == 0) break;
@@ -413,14 +429,19 @@ inline host::Outcome dpkg(World& world, const std::vector<std::string>& argv) {
     return said(0, "");
   }
   Packages packages(world, false);
+  host::Outcome worst = said(0, "");
   for (const auto& [name, entry] : packages.all) {
     if (entry.state == "installed") continue;
+    if (entry.flag == "reinstreq") {
+      worst = said(1, "", "dpkg: error processing package " + name + kVeryBad + "configuration");
+      continue;
+    }
     if (name == world.hangs) return {.how = host::TimedOut{}, .out = "Setting up", .err = ""};
     packages.configure(name);
     if (world.half) throw Died{};
   }
   fs::remove(world.at("/var/lib/dpkg/updates/0001"));
-  return said(0, "");
+  return worst;
 }
 
 inline host::Outcome apt_mark(World& world, const std::vector<std::string>& argv) {

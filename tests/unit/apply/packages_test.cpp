@@ -78,6 +78,23 @@ TEST_F(PackagesTest, AnInterruptedDpkgIsFinishedFirst) {
   EXPECT_TRUE(holds(apt({"tool", "lib"}), hands()).value_or(false));
 }
 
+// apt's --fix-broken does nothing about it, and dpkg neither configures nor removes it.
+TEST_F(PackagesTest, ThatDpkgDiedOnAreUnpackedAgain) {
+  const auto step = apt({"tool"});
+  const auto tree = machine.tree();
+  const Json before = remember(step, hands()).value_or(Json::object());
+  fake::Packages(machine.world, false).unpack("lib", true);
+  ASSERT_TRUE(dpkg_database(machine.view()).value_or({}).at("lib").half_unpacked);
+  const auto performed = perform(step, hands());
+  ASSERT_TRUE(performed) << performed.error().message();
+  EXPECT_EQ(fake::Packages(machine.world, false).all.at("lib").flag, "ok");
+  EXPECT_TRUE(holds(apt({"tool", "lib"}), hands()).value_or(false));
+  fake::Packages(machine.world, false).unpack("tool", true);
+  const auto undone = undo(step, before, hands());
+  ASSERT_TRUE(undone) << undone.error().message();
+  EXPECT_EQ(fake::difference(machine.tree(), tree), "");
+}
+
 TEST_F(PackagesTest, WhoseScriptHangsAreEndedAndTakenBackWithoutIt) {
   const auto tree = machine.tree();
   machine.world.hangs = "tool";
