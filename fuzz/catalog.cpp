@@ -5,7 +5,27 @@
 #include <bringup/catalog/quick_toml.hpp>
 
 #include "fuzz.hpp"
+#include <algorithm>
 #include <iterator>
+
+namespace {
+
+using bringup::catalog::Cell;
+using bringup::catalog::Rows;
+
+bool same(const Rows& a, const Rows& b) {
+  const auto same_cell = [&](const Cell& left, const Cell& right) {
+    return left.key == right.key && left.kind == right.kind && left.text == right.text &&
+           left.number == right.number && left.line == right.line &&
+           std::ranges::equal(a.texts_of(left), b.texts_of(right));
+  };
+  return std::ranges::equal(a.entries, b.entries, [&](const Rows::Entry& left, const Rows::Entry& right) {
+    return left.table == right.table && left.line == right.line && left.kind == right.kind &&
+           std::ranges::equal(a.cells_of(left), b.cells_of(right), same_cell);
+  });
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace bringup;
@@ -18,10 +38,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (table->first == "gpus.tsv" || table->first == "branches.toml") {
     // Other tables name these rows: left whole they would only hide what is said of this one.
     files["first_driver.tsv"] = "# source: x\n# as_of: 2026-01-01\n# known: read\n# columns: device_id\n";
+    files["subsystems.tsv"] =
+        "# source: x\n# as_of: 2026-01-01\n# known: read\n# columns: device_id subsystem name\n";
   }
-  // The quick reader takes nothing that the whole one refuses.
-  if (catalog::quick_toml(table->second))
-    fuzz::require(static_cast<bool>(base::parse_toml(table->second, table->first)));
+  // The quick reader takes nothing that the whole one refuses, and makes the same of it.
+  if (const auto quick = catalog::quick_rows(table->second)) {
+    const auto rows = catalog::whole_rows(table->second, table->first);
+    fuzz::require(rows && same(*quick, *rows));
+  }
   const auto loaded = catalog::load(files);
   if (!loaded) {
     fuzz::require(!loaded.error().message().empty());

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace bringup::base {
 namespace {
@@ -47,6 +48,13 @@ std::size_t columns_of(char32_t point) {
                     (point >= 0xFFE0 && point <= 0xFFE6) || (point >= 0x1F300 && point <= 0x1FAFF) ||
                     (point >= 0x20000 && point <= 0x3FFFD);
   return wide ? 2 : 1;
+}
+
+// How many characters in front are ASCII that is shown as it stands, one column each.
+std::size_t plain_beginning(std::string_view text) {
+  std::size_t count = 0;
+  while (count < text.size() && text[count] >= ' ' && text[count] <= '~') ++count;
+  return count;
 }
 
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -128,11 +136,19 @@ std::optional<std::int64_t> to_integer(std::string_view text) {
   return value;
 }
 
+// Without from_chars: tables and sysfs are full of hexadecimal numbers, and all of them are short.
 std::optional<std::uint64_t> to_hex(std::string_view text) {
-  if (text.starts_with("0x") || text.starts_with("0X")) text.remove_prefix(2);
+  if (text.size() > 1 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) text.remove_prefix(2);
+  if (text.empty()) return std::nullopt;
   std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  for (const char c : text) {
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0 || value >> 60U != 0) return std::nullopt;
+    value = value << 4U | static_cast<std::uint64_t>(digit);
+  }
   return value;
 }
 
@@ -154,7 +170,8 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
 }
 
 std::size_t display_width(std::string_view text) {
-  std::size_t columns = 0;
+  std::size_t columns = plain_beginning(text);  // mostly all of it
+  text.remove_prefix(columns);
   while (!text.empty()) {
     const Decoded next = decode(text);
     columns += next.length == 0 ? 1 : columns_of(next.point);
@@ -190,13 +207,19 @@ std::vector<std::string> wrap(std::string_view text, std::size_t columns) {
   std::vector<std::string> out;
   for (const std::string_view paragraph : lines(text)) {
     std::string line;
+    std::size_t used = 0;
     for (const std::string_view word : words(paragraph)) {
-      if (!line.empty() && display_width(line) + 1 + display_width(word) > columns) {
-        out.push_back(std::move(line));
-        line.clear();
+      const std::size_t width = display_width(word);
+      if (!line.empty() && used + 1 + width > columns) {
+        out.push_back(std::exchange(line, ""));
+        used = 0;
       }
-      if (!line.empty()) line += ' ';
+      if (!line.empty()) {
+        line += ' ';
+        ++used;
+      }
       line += word;
+      used += width;
     }
     out.push_back(std::move(line));
   }
@@ -204,7 +227,8 @@ std::vector<std::string> wrap(std::string_view text, std::size_t columns) {
 }
 
 std::string harmless(std::string_view text) {
-  std::string out;
+  std::string out(text.substr(0, plain_beginning(text)));
+  text.remove_prefix(out.size());
   while (!text.empty()) {
     const Decoded next = decode(text);
     const bool control = next.length == 1 && (next.point < 0x20 || next.point == 0x7F);

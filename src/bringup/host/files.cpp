@@ -91,7 +91,7 @@ Error from_errno(int number, std::string_view path) {
           ? Errc::absent
       : number == EACCES || number == EPERM ? Errc::denied
                                             : Errc::io;
-  return {code, fmt::format("{}: {}", path, std::strerror(number))};
+  return {code, std::string(path).append(": ").append(std::strerror(number))};
 }
 
 Result<std::string> RootedFiles::target_of(const std::string& place) const {
@@ -111,19 +111,55 @@ std::optional<std::string> RootedFiles::target_in(const std::string& place, cons
   };
   if (!link_files_) return ask();
   const std::lock_guard<std::mutex> lock(mutex_);
-  auto known = links_.find(place);
-  if (known == links_.end()) known = links_.emplace(place, links_in(place)).first;
-  if (!known->second) return ask();
-  const auto link = known->second->find(name);
-  if (link == known->second->end()) return std::nullopt;
+  Links& links = links_of(place);
+  if (!links) return ask();
+  const auto link = links->find(name);
+  if (link == links->end()) return std::nullopt;
   if (!link->second) link->second = ask().value_or("");
   return link->second->empty() ? std::nullopt : link->second;
 }
 
+RootedFiles::Links& RootedFiles::links_of(const std::string& place) const {
+  auto known = links_.find(place);
+  if (known == links_.end()) known = links_.emplace(place, links_in(place)).first;
+  return known->second;
+}
+
+const RootedFiles::Directory* RootedFiles::known(std::string_view directory) const {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto at = directories_.find(directory);
+    if (at != directories_.end()) return &at->second;
+  }
+  auto place = walk(directory.empty() ? "/" : directory, true);
+  if (!place) return nullptr;
+  if (place->ends_with('/')) place->pop_back();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const Links& links = links_of(*place);
+  return &directories_.emplace(directory, Directory{.place = std::move(place).take(), .links = &links})
+              .first->second;
+}
+
+std::optional<std::string> RootedFiles::in_known(std::string_view path, bool follow_last) const {
+  const std::size_t slash = path.rfind('/');
+  const std::string_view last = path.substr(slash + 1);
+  if (last.empty() || last == "." || last == "..") return std::nullopt;
+  const Directory* directory = known(path.substr(0, slash));
+  if (directory == nullptr) return std::nullopt;
+  if (follow_last && (!*directory->links || (*directory->links)->contains(last))) return std::nullopt;
+  return std::string(directory->place).append("/").append(last);
+}
+
 Result<std::string> RootedFiles::locate(std::string_view path, bool follow_last) const {
   if (!path.starts_with('/')) return Error(Errc::malformed, fmt::format("{}: not an absolute path", path));
-  if (root_.empty() && follow_last) return std::string(path);  // the kernel follows links by itself
-  if (root_.empty()) return std::string(path);
+  if (root_.empty()) return std::string(path);  // the kernel follows links by itself
+  if (link_files_) {
+    if (auto place = in_known(path, follow_last)) return *std::move(place);
+  }
+  return walk(path, follow_last);
+}
+
+Result<std::string> RootedFiles::walk(std::string_view path, bool follow_last) const {
   std::string left(path);
   std::string place = root_;
   int links = 0;
@@ -165,16 +201,17 @@ Result<std::string> RootedFiles::read_part(std::string_view path, std::uint64_t 
   return read_fd(file.fd, path, offset, std::min<std::size_t>(size, kLargest));
 }
 
-Result<std::vector<std::string>> RootedFiles::list(std::string_view directory) const {
+Result<std::vector<std::string>> RootedFiles::list(std::string_view directory,
+                                                   std::initializer_list<std::string_view> beginnings) const {
   const std::string place = TRY(locate(directory, true));
   DIR* handle = ::opendir(place.c_str());
   if (handle == nullptr) return from_errno(errno, directory);
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(handle)) {  // NOLINT(concurrency-mt-unsafe): a handle of our own
-    std::string name(entry->d_name);
+    std::string_view name(entry->d_name);
     if (name == "." || name == ".." || (link_files_ && name == kKeptEmpty)) continue;
-    if (link_files_ && name.ends_with(kLinkSuffix)) name.resize(name.size() - kLinkSuffix.size());
-    names.push_back(std::move(name));
+    if (link_files_ && name.ends_with(kLinkSuffix)) name.remove_suffix(kLinkSuffix.size());
+    if (View::begins(name, beginnings)) names.emplace_back(name);
   }
   ::closedir(handle);
   std::ranges::sort(names);

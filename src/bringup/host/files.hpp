@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <unordered_map>
 
 namespace bringup::host {
 
@@ -20,7 +21,8 @@ class RootedFiles {
 
   Result<std::string> read(std::string_view path) const;
   Result<std::string> read_part(std::string_view path, std::uint64_t offset, std::size_t size) const;
-  Result<std::vector<std::string>> list(std::string_view directory) const;
+  Result<std::vector<std::string>> list(std::string_view directory,
+                                        std::initializer_list<std::string_view> beginnings = {}) const;
   Result<FileStatus> status(std::string_view path) const;
   Result<std::string> link(std::string_view path) const;
   Result<DiskSpace> space(std::string_view path) const;
@@ -34,12 +36,29 @@ class RootedFiles {
   // The same of `name` in the directory `place`, from what is known of it.
   std::optional<std::string> target_in(const std::string& place, const std::string& name) const;
 
+  // What may be a link in a directory, each with its target once that was asked for ("": it is none);
+  // nullopt: it cannot be listed.
+  using Links = std::optional<std::map<std::string, std::optional<std::string>, std::less<>>>;
+  // A directory by the path that it was asked for.
+  struct Directory {
+    std::string place;
+    const Links* links = nullptr;
+  };
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  // Part by part, through links.
+  Result<std::string> walk(std::string_view path, bool follow_last) const;
+  // The same where its directory is known, or comes to be, and it is no link itself; else nullopt.
+  std::optional<std::string> in_known(std::string_view path, bool follow_last) const;
+  const Directory* known(std::string_view directory) const;
+  Links& links_of(const std::string& place) const;  // mutex_ is held
+
   std::string root_;
   bool link_files_;
-  // What may be a link in a directory, each with its target once that was asked for ("": it is none).
-  using Links = std::map<std::string, std::optional<std::string>, std::less<>>;
   mutable std::mutex mutex_;
-  mutable std::map<std::string, std::optional<Links>, std::less<>> links_;  // nullopt: cannot be listed
+  mutable std::map<std::string, Links, std::less<>> links_;
+  mutable std::unordered_map<std::string, Directory, Hash, std::equal_to<>> directories_;
 };
 
 // An errno as an error, told for `path`.

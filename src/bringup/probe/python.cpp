@@ -199,11 +199,11 @@ std::string interpreter_version(const facts::Machine& machine, const std::string
 }
 
 void read_interpreters_in(const host::View& view, const std::string& root, facts::Machine& machine) {
-  const auto names = view.list(root + "/bin");
+  const auto names = view.list_of(root + "/bin", {"python3."});
   if (!names) return;
   for (const std::string& name : *names) {
     const std::string path = root + "/bin/" + name;
-    if (!name.starts_with("python3.") || !base::to_integer(name.substr(8)) || !view.exists(path)) continue;
+    if (!base::to_integer(name.substr(8)) || !view.exists(path)) continue;
     const auto has = [&view, &root, &name](const char* module) {
       return view.exists(root + "/lib/" + name + "/" + module) ||
              view.exists(root + "/lib64/" + name + "/" + module);
