@@ -57,19 +57,30 @@ std::size_t plain_beginning(std::string_view text) {
   return count;
 }
 
+// Letters to add, leave out or change, or neighbours to swap, until one is the other.
 std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1);  // the row above the last one
+  std::vector<std::size_t> last(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
+  std::iota(last.begin(), last.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t corner = row[0];
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = corner + (a[i - 1] == b[j - 1] ? 0 : 1);
-      corner = row[j];
-      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+      const std::size_t changed = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({changed, last[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
+    before.swap(last);
+    last.swap(row);
   }
-  return row.back();
+  return last.back();
+}
+
+std::size_t common_beginning(std::string_view a, std::string_view b) {
+  std::size_t count = 0;
+  while (count < std::min(a.size(), b.size()) && a[count] == b[count]) ++count;
+  return count;
 }
 
 }  // namespace
@@ -156,13 +167,18 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
   const std::string wanted = lower(word);
   std::optional<std::string> best;
   std::size_t least = std::max<std::size_t>(wanted.size() / 3, 1) + 1;
+  std::size_t beginning = 0;
   for (const std::string& candidate : candidates) {
     // As many steps at least as one is longer: a hostile word of megabytes is not compared at all.
     const std::size_t longer = std::max(wanted.size(), candidate.size());
     if (longer - std::min(wanted.size(), candidate.size()) >= least) continue;
-    const std::size_t steps = distance(wanted, lower(candidate));
-    if (steps < least) {
+    const std::string other = lower(candidate);
+    const std::size_t steps = distance(wanted, other);
+    // Of two that are as near, the one that begins more alike: words are mistyped at their ends.
+    const std::size_t alike = common_beginning(wanted, other);
+    if (steps < least || (best && steps == least && alike > beginning)) {
       least = steps;
+      beginning = alike;
       best = candidate;
     }
   }
