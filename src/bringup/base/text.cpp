@@ -171,7 +171,8 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
   for (const std::string& candidate : candidates) {
     // As many steps at least as one is longer: a hostile word of megabytes is not compared at all.
     const std::size_t longer = std::max(wanted.size(), candidate.size());
-    if (longer - std::min(wanted.size(), candidate.size()) >= least) continue;
+    const std::size_t gap = longer - std::min(wanted.size(), candidate.size());
+    if (gap > least || (gap == least && !best)) continue;
     const std::string other = lower(candidate);
     const std::size_t steps = distance(wanted, other);
     // Of two that are as near, the one that begins more alike: words are mistyped at their ends.
