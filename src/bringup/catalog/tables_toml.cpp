@@ -44,15 +44,14 @@ Result<> read_branch(Row& row, Catalog& catalog) {
 
 // What is wrong with the way from a branch to its successors, which must end; "" for nothing.
 std::string wrong_successor(const Branch& branch, const Catalog& catalog) {
-  std::string way = std::to_string(branch.number);
-  const Branch* at = &branch;
-  for (std::size_t steps = 0; at->successor; ++steps) {
-    const Branch* next = catalog.branch(*at->successor);
-    if (next == nullptr)
-      return fmt::format("the successor {} of {} is no branch", *at->successor, at->number);
-    way += fmt::format(" -> {}", next->number);
-    if (next == &branch || steps > catalog.branches.size())
-      return fmt::format("the successors lead in a ring: {}", way);
+  std::vector<int> way{branch.number};
+  for (const Branch* at = &branch; at->successor;) {
+    const int number = *at->successor;
+    const Branch* next = catalog.branch(number);
+    if (next == nullptr) return fmt::format("the successor {} of {} is no branch", number, at->number);
+    const bool again = std::ranges::find(way, number) != way.end();
+    way.push_back(number);
+    if (again) return fmt::format("the successors lead in a ring: {}", fmt::join(way, " -> "));
     at = next;
   }
   return "";

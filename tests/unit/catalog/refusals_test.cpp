@@ -88,6 +88,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "the successors lead in a ring: 470 -> 470"},
         Refusal{"SuccessorsInARing", kB, "number = 580\n", "number = 580\nsuccessor = 470\n",
                 "the successors lead in a ring: 470 -> 580 -> 470"},
+        Refusal{"SuccessorsInARingFurtherOn", kB, "number = 580\n", "number = 580\nsuccessor = 580\n",
+                "the successors lead in a ring: 470 -> 580 -> 580"},
         Refusal{"EndThatIsNoDate", kB, "eol = \"2024-07-20\"", "eol = \"July 2024\"",
                 "neither a day nor a month"},
         Refusal{"ReleaseInAMonth13", kB, "released = \"2021-07-19\"", "released = \"2021-13-19\"",
