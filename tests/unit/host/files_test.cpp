@@ -91,6 +91,24 @@ TEST_F(RecordedFiles, SayOfWhatIsNotThereThatItIsAbsent) {
   }
 }
 
+// A recording does not change while it is open.
+TEST_F(RecordedFiles, AreReadOnce) {
+  const RootedFiles tree = files();
+  EXPECT_EQ(tree.read("/usr/lib/one").value_or("?"), "1");
+  file("files/usr/lib/one", "2");
+  file("files/usr/lib/two", "2");
+  file("files/usr/lib/.keep", "");
+  EXPECT_EQ(tree.read("/lib/one").value_or("?"), "1");
+  EXPECT_EQ(tree.read("/lib/two").error().code(), Errc::absent);
+  EXPECT_EQ(tree.status("/usr/lib/two").error().code(), Errc::absent);
+  const RootedFiles later = files();
+  EXPECT_EQ(later.read("/lib/one").value_or("?"), "2");
+  EXPECT_EQ(later.list("/usr/lib").value_or({}), (std::vector<std::string>{"one", "two"}));
+  // What stands for a link, or for nothing, is not there itself.
+  for (const char* path : {"/lib.link", "/usr/lib/.keep"})
+    EXPECT_EQ(later.read(path).error().code(), Errc::absent) << path;
+}
+
 TEST_F(RecordedFiles, ReadWhatIsLargerThanOneRead) {
   std::string large(200'000, 'x');
   large[4096] = 'y';
