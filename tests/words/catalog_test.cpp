@@ -84,6 +84,29 @@ TEST_F(CatalogVerb, CheckRefusesABadRowOfAFolderByFileAndLine) {
   EXPECT_THAT(catalog({"check", at("tables")}).err, HasSubstr("did you mean 'sources.toml'?"));
 }
 
+// Whatever is wrong with a table, no part of it is taken, and file and line are said.
+TEST_F(CatalogVerb, CheckRefusesDamagedTables) {
+  const auto refused = [this](const std::string& name, const std::string& before, const std::string& after,
+                              const std::string& says) {
+    std::string text = slurp(fs::path(BRINGUP_SOURCE_DIR) / "data/catalog" / name);
+    const std::size_t found = text.find(before);
+    ASSERT_NE(found, std::string::npos) << before;
+    text.replace(found, before.size(), after);
+    const std::string path = file("tables/" + name, text);
+    const Ran ran = catalog({"check", at("tables"), "--json"});
+    EXPECT_EQ(ran.code, 1) << says;
+    EXPECT_THAT(ran.out, HasSubstr(says));
+    fs::remove(path);
+  };
+  refused("branches.toml", "number = 580\n", "number = 580\nsuccessor = 470\n",
+          "branches.toml:4: the successors lead in a ring: 470 -> 580 -> 470");
+  refused("branches.toml", "successor = 595", "successor = 999", "the successor 999 of 590 is no branch");
+  refused("gpus.tsv", "\n0fc1\t", "\n0fc0\t", "gpus.tsv:7: 0fc0 does not come after 0fc0");
+  refused("gpus.tsv", "GeForce GT 640 OEM", "GeForce \xe4", "gpus.tsv:6: byte 0xe4 has no place here");
+  refused("companions.toml", "works_with = [\"2.11.0\"", "works_with = [\"2.11.9\"",
+          "torch 2.11.9 is in no row of wheels.toml");
+}
+
 class SignedCatalog : public CatalogVerb {
  protected:
   void SetUp() override {
@@ -130,6 +153,23 @@ TEST_F(SignedCatalog, GivesTheRowsThatAreUsed) {
   ASSERT_EQ(catalog({"use", at("three"), "--key", key}).code, 0);
   const Ran shown = catalog({"show", "sources", "pypi"});
   EXPECT_THAT(shown.out, HasSubstr("https://pypi.example.org/simple/")) << shown.err;
+}
+
+// A good signature makes no good table: the one in use stays.
+TEST_F(SignedCatalog, WhoseTablesAreDamagedIsRefusedByFileAndLine) {
+  fs::create_directories(home_ / "tree/tools");
+  fs::create_directories(home_ / "tree/data");
+  fs::copy(BRINGUP_SOURCE_DIR "/tools/sign-catalog", home_ / "tree/tools/sign-catalog");
+  fs::copy(BRINGUP_SOURCE_DIR "/data/catalog", home_ / "tree/data/catalog");
+  const std::string branches = slurp(at("tree/data/catalog/branches.toml"));
+  std::string ring = branches;
+  ring.replace(ring.find("number = 580\n"), 13, "number = 580\nsuccessor = 470\n");
+  file("tree/data/catalog/branches.toml", ring);
+  const std::string key = keys(sign(3, "2099-01-01", "ring", at("tree")));
+  const Ran refused = catalog({"use", at("ring"), "--key", key});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("branches.toml:4: the successors lead in a ring"));
+  EXPECT_THAT(catalog({}).out, HasSubstr("compiled in"));
 }
 
 TEST_F(SignedCatalog, OlderThanTheOneInUseIsRefused) {

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace bringup::base {
 namespace {
@@ -49,19 +50,37 @@ std::size_t columns_of(char32_t point) {
   return wide ? 2 : 1;
 }
 
+// How many characters in front are ASCII that is shown as it stands, one column each.
+std::size_t plain_beginning(std::string_view text) {
+  std::size_t count = 0;
+  while (count < text.size() && text[count] >= ' ' && text[count] <= '~') ++count;
+  return count;
+}
+
+// Letters to add, leave out or change, or neighbours to swap, until one is the other.
 std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1);  // the row above the last one
+  std::vector<std::size_t> last(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
+  std::iota(last.begin(), last.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t corner = row[0];
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t changed = corner + (a[i - 1] == b[j - 1] ? 0 : 1);
-      corner = row[j];
-      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+      const std::size_t changed = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({changed, last[j] + 1, row[j - 1] + 1});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
+    before.swap(last);
+    last.swap(row);
   }
-  return row.back();
+  return last.back();
+}
+
+std::size_t common_beginning(std::string_view a, std::string_view b) {
+  std::size_t count = 0;
+  while (count < std::min(a.size(), b.size()) && a[count] == b[count]) ++count;
+  return count;
 }
 
 }  // namespace
@@ -128,11 +147,19 @@ std::optional<std::int64_t> to_integer(std::string_view text) {
   return value;
 }
 
+// Without from_chars: tables and sysfs are full of hexadecimal numbers, and all of them are short.
 std::optional<std::uint64_t> to_hex(std::string_view text) {
-  if (text.starts_with("0x") || text.starts_with("0X")) text.remove_prefix(2);
+  if (text.size() > 1 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) text.remove_prefix(2);
+  if (text.empty()) return std::nullopt;
   std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  for (const char c : text) {
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0 || value >> 60U != 0) return std::nullopt;
+    value = value << 4U | static_cast<std::uint64_t>(digit);
+  }
   return value;
 }
 
@@ -140,13 +167,19 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
   const std::string wanted = lower(word);
   std::optional<std::string> best;
   std::size_t least = std::max<std::size_t>(wanted.size() / 3, 1) + 1;
+  std::size_t beginning = 0;
   for (const std::string& candidate : candidates) {
     // As many steps at least as one is longer: a hostile word of megabytes is not compared at all.
     const std::size_t longer = std::max(wanted.size(), candidate.size());
-    if (longer - std::min(wanted.size(), candidate.size()) >= least) continue;
-    const std::size_t steps = distance(wanted, lower(candidate));
-    if (steps < least) {
+    const std::size_t gap = longer - std::min(wanted.size(), candidate.size());
+    if (gap > least || (gap == least && !best)) continue;
+    const std::string other = lower(candidate);
+    const std::size_t steps = distance(wanted, other);
+    // Of two that are as near, the one that begins more alike: words are mistyped at their ends.
+    const std::size_t alike = common_beginning(wanted, other);
+    if (steps < least || (best && steps == least && alike > beginning)) {
       least = steps;
+      beginning = alike;
       best = candidate;
     }
   }
@@ -154,7 +187,8 @@ std::optional<std::string> nearest(std::string_view word, std::span<const std::s
 }
 
 std::size_t display_width(std::string_view text) {
-  std::size_t columns = 0;
+  std::size_t columns = plain_beginning(text);  // mostly all of it
+  text.remove_prefix(columns);
   while (!text.empty()) {
     const Decoded next = decode(text);
     columns += next.length == 0 ? 1 : columns_of(next.point);
@@ -190,13 +224,19 @@ std::vector<std::string> wrap(std::string_view text, std::size_t columns) {
   std::vector<std::string> out;
   for (const std::string_view paragraph : lines(text)) {
     std::string line;
+    std::size_t used = 0;
     for (const std::string_view word : words(paragraph)) {
-      if (!line.empty() && display_width(line) + 1 + display_width(word) > columns) {
-        out.push_back(std::move(line));
-        line.clear();
+      const std::size_t width = display_width(word);
+      if (!line.empty() && used + 1 + width > columns) {
+        out.push_back(std::exchange(line, ""));
+        used = 0;
       }
-      if (!line.empty()) line += ' ';
+      if (!line.empty()) {
+        line += ' ';
+        ++used;
+      }
       line += word;
+      used += width;
     }
     out.push_back(std::move(line));
   }
@@ -204,7 +244,8 @@ std::vector<std::string> wrap(std::string_view text, std::size_t columns) {
 }
 
 std::string harmless(std::string_view text) {
-  std::string out;
+  std::string out(text.substr(0, plain_beginning(text)));
+  text.remove_prefix(out.size());
   while (!text.empty()) {
     const Decoded next = decode(text);
     const bool control = next.length == 1 && (next.point < 0x20 || next.point == 0x7F);

@@ -23,6 +23,7 @@ std::string_view run_of(std::string_view text) {
 std::optional<Version> Version::parse(std::string_view text) {
   text = trim(text);
   Version version{.parts = {}, .text = std::string(text)};
+  version.parts.reserve(4);
   while (!text.empty() && is_digit(text.front())) {
     const std::string_view digits = run_of(text);
     const auto number = to_integer(digits);

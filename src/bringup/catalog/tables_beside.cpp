@@ -26,6 +26,25 @@ Result<> check_requirements(const Row& row, const std::vector<std::string>& text
   return ok;
 }
 
+// A companion is neither its own company, nor refuses what must be installed with it.
+Result<> check_company(const Row& row, const Companion& one) {
+  for (const auto* list : {&one.also, &one.refuses}) {
+    for (const std::string& text : *list) {
+      if (requirement_of(text).package == one.package)
+        return row.bad(fmt::format("'{}' names {} itself", text, one.package));
+    }
+  }
+  for (const std::string& text : one.also) {
+    const Requirement with = requirement_of(text);
+    for (const std::string& refused : one.refuses) {
+      const Requirement without = requirement_of(refused);
+      if (without.package == with.package && (without.relation.empty() || speaks_of(without, with.version)))
+        return row.bad(fmt::format("'{}' must be there and '{}' must not", text, refused));
+    }
+  }
+  return ok;
+}
+
 // "exllamav2.ext": words of Python's with dots between them; "" for none.
 bool is_module(std::string_view text) {
   if (text.empty()) return true;
@@ -90,6 +109,7 @@ Result<> read_companions(std::string_view text, Catalog& catalog) {
                   .from = TRY(row.provenance())};
     TRY(check_requirements(row, one.also));
     TRY(check_requirements(row, one.refuses));
+    TRY(check_company(row, one));
     TRY(check_torches(row, catalog, one.works_with));
     TRY(check_torches(row, catalog, one.breaks_with));
     for (const std::string& torch : one.works_with) {

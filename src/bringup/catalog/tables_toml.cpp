@@ -42,6 +42,21 @@ Result<> read_branch(Row& row, Catalog& catalog) {
   return ok;
 }
 
+// What is wrong with the way from a branch to its successors, which must end; "" for nothing.
+std::string wrong_successor(const Branch& branch, const Catalog& catalog) {
+  std::vector<int> way{branch.number};
+  for (const Branch* at = &branch; at->successor;) {
+    const int number = *at->successor;
+    const Branch* next = catalog.branch(number);
+    if (next == nullptr) return fmt::format("the successor {} of {} is no branch", number, at->number);
+    const bool again = std::ranges::find(way, number) != way.end();
+    way.push_back(number);
+    if (again) return fmt::format("the successors lead in a ring: {}", fmt::join(way, " -> "));
+    at = next;
+  }
+  return "";
+}
+
 Result<> read_floor(Row& row, Catalog& catalog) {
   CudaFloor floor{.cuda_major = TRY(row.number("cuda_major", 10, 99)),
                   .driver = TRY(row.version("driver", 999)),
@@ -62,6 +77,15 @@ bool preferred(const WheelSet& a, const WheelSet& b) {
   return b.cuda.value_or(Version{}) < a.cuda.value_or(Version{});
 }
 
+// The rows are sorted: those of one torch are the last ones.
+bool stands_already(const WheelSet& set, const std::vector<WheelSet>& before) {
+  for (auto other = before.rbegin(); other != before.rend() && other->torch == set.torch; ++other) {
+    if (other->variant == set.variant && other->index == set.index && other->torchaudio == set.torchaudio)
+      return true;
+  }
+  return false;
+}
+
 Result<> read_wheel_set(Row& row, Catalog& catalog) {
   WheelSet set{.torch = TRY(row.version("torch", 9)),
                .torchvision = TRY(row.text("torchvision")),
@@ -70,18 +94,13 @@ Result<> read_wheel_set(Row& row, Catalog& catalog) {
                .cuda = std::nullopt,
                .index = TRY(row.text("index")),
                .pythons = TRY(row.texts("pythons", true)),
-               .sm = {},
+               .sm = TRY(row.computes("sm")),
                .ptx = std::nullopt,
                .glibc = TRY(row.version("glibc", 9)),
                .works = TRY(row.flag_or("works", true)),
                .note = TRY(row.text_or("note", "")),
                .from = TRY(row.provenance())};
   if (row.has("torchaudio")) set.torchaudio = TRY(row.text("torchaudio"));
-  for (const std::string& word : TRY(row.texts("sm", false))) {
-    const auto compute = ComputeCapability::parse(word);
-    if (!compute) return row.bad(fmt::format("sm holds '{}', which is no compute capability", word));
-    set.sm.push_back(*compute);
-  }
   if (row.has("ptx")) set.ptx = TRY(row.compute("ptx"));
   set.cuda = variant_cuda(set.variant);
   const auto& cuda = set.cuda;
@@ -95,11 +114,7 @@ Result<> read_wheel_set(Row& row, Catalog& catalog) {
   if (set.pythons.empty()) return row.bad("pythons is empty");
   if (!catalog.wheels.empty() && preferred(set, catalog.wheels.back()))
     return row.bad("wheels are sorted: newest torch, PyPI before the PyTorch index, newer CUDA, cpu last");
-  const bool twice = std::ranges::any_of(catalog.wheels, [&set](const WheelSet& other) {
-    return other.torch == set.torch && other.variant == set.variant && other.index == set.index &&
-           other.torchaudio == set.torchaudio;
-  });
-  if (twice)
+  if (stands_already(set, catalog.wheels))
     return row.bad(fmt::format("torch {} {} from {} stands twice", set.torch.text, set.variant, set.index));
   catalog.wheels.push_back(std::move(set));
   return ok;
@@ -155,18 +170,15 @@ Result<Known> parse_known(std::string_view word) {
 }
 
 Result<> read_branches(std::string_view text, Catalog& catalog) {
-  std::vector<std::pair<int, Error>> successors;  // with what is said when there is no such branch
+  std::vector<int> lines;  // of the branches, for what can be said of them only when all are there
   TRY(each(text, "branches.toml", {"branch", "floor"}, [&](std::string_view name, Row& row) -> Result<> {
     if (name == "floor") return read_floor(row, catalog);
-    TRY(read_branch(row, catalog));
-    const Branch& branch = catalog.branches.back();
-    if (branch.successor)
-      successors.emplace_back(*branch.successor, row.bad(fmt::format("the successor {} of {} is no branch",
-                                                                     *branch.successor, branch.number)));
-    return ok;
+    lines.push_back(row.line());
+    return read_branch(row, catalog);
   }));
-  for (const auto& [number, complaint] : successors) {
-    if (catalog.branch(number) == nullptr) return complaint;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (const std::string wrong = wrong_successor(catalog.branches[i], catalog); !wrong.empty())
+      return Error(Errc::malformed, fmt::format("branches.toml:{}: {}", lines[i], wrong));
   }
   return ok;
 }

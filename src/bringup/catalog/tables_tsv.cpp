@@ -186,6 +186,9 @@ Result<> read_subsystems(std::string_view text, Catalog& catalog) {
     const Subsystem one{.device_id = static_cast<std::uint16_t>(*device),
                         .id = static_cast<std::uint32_t>(*vendor << 16U | *subdevice),
                         .name = cells[2]};
+    const bool next = catalog.subsystems.empty() || catalog.subsystems.back().device_id != one.device_id;
+    if (next && catalog.gpu(one.device_id) == nullptr)
+      return table.bad(fmt::format("{} is no GPU of gpus.tsv", cells[0]));
     if (!catalog.subsystems.empty()) {
       const Subsystem& before = catalog.subsystems.back();
       if (std::pair(before.device_id, before.id) >= std::pair(one.device_id, one.id))

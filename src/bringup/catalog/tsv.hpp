@@ -25,13 +25,13 @@ class TsvTable {
       const std::string_view line = table.take_line();
       if (const std::size_t colon = line.find(": "); colon != std::string_view::npos && colon > 2)
         table.heads_.emplace_back(line.substr(2, colon - 2), base::trim(line.substr(colon + 2)));
-      table.head(line, "source", table.from_.source);
-      table.head(line, "as_of", table.from_.as_of);
+      head(line, "source", table.from_.source);
+      head(line, "as_of", table.from_.as_of);
       std::string known;
-      table.head(line, "known", known);
+      head(line, "known", known);
       if (!known.empty()) table.from_.known = TRY(parse_known(known).within(table.here()));
       std::string columns;
-      table.head(line, "columns", columns);
+      head(line, "columns", columns);
       for (const std::string_view column : base::words(columns)) table.columns_.emplace_back(column);
     }
     if (table.from_.source.empty()) return table.bad("source is missing");
@@ -72,9 +72,11 @@ class TsvTable {
     ++line_;
     return line;
   }
-  void head(std::string_view line, std::string_view key, std::string& into) const {
-    const std::string start = fmt::format("# {}: ", key);
-    if (line.starts_with(start)) into = std::string(base::trim(line.substr(start.size())));
+  static void head(std::string_view line, std::string_view key, std::string& into) {
+    if (!line.starts_with("# ")) return;
+    line.remove_prefix(2);
+    if (line.starts_with(key) && line.substr(key.size()).starts_with(": "))
+      into = std::string(base::trim(line.substr(key.size() + 2)));
   }
 
   std::string_view rest_;

@@ -84,6 +84,40 @@ std::string_view name_part(std::string_view package) {
   return package.substr(0, package.find("=="));
 }
 
+// One letter more, less or another, or two neighbours swapped.
+bool one_slip(std::string_view a, std::string_view b) {
+  while (!a.empty() && !b.empty() && a.front() == b.front()) {
+    a.remove_prefix(1);
+    b.remove_prefix(1);
+  }
+  while (!a.empty() && !b.empty() && a.back() == b.back()) {
+    a.remove_suffix(1);
+    b.remove_suffix(1);
+  }
+  if (a.size() == 2 && b.size() == 2) return a[0] == b[1] && a[1] == b[0];
+  return a.size() <= 1 && b.size() <= 1;
+}
+
+// Any package of PyPI may be asked for; but what is one slip away from a package that the catalog knows was
+// hardly meant, and names like it are where strangers lay their traps. With its version it is.
+Result<> check_slip(const Table& table, std::string_view package) {
+  const std::string_view name = name_part(package);
+  if (name.size() != package.size()) return ok;
+  std::vector<std::string_view> known{"torch", "torchvision", "torchaudio"};
+  for (const catalog::Companion& one : catalog::built_in().companions) known.emplace_back(one.package);
+  for (const catalog::Stack& stack : catalog::built_in().stacks) {
+    for (const std::string& one : stack.packages) known.push_back(name_part(one));
+  }
+  if (std::ranges::find(known, name) != known.end()) return ok;
+  const auto near = std::ranges::find_if(
+      known, [name](std::string_view one) { return one.size() > 4 && one_slip(name, one); });
+  if (near == known.end()) return ok;
+  return table.about("packages",
+                     fmt::format("the catalog knows no package '{}' (did you mean '{}'?); one that is "
+                                 "really called so is asked for with its version: \"{}==1.0\"",
+                                 name, *near, name));
+}
+
 Result<> check_path(const Table& table, std::string_view key, std::string_view path) {
   const bool clean =
       std::ranges::none_of(path, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
@@ -114,6 +148,7 @@ Result<EnvGoal> parse_env(const base::Toml& value, std::string_view file) {
       };
       if (std::ranges::any_of(env.packages, same))
         return table.about("packages", fmt::format("'{}' stands there twice", name_part(package)));
+      TRY(check_slip(table, package));
       env.packages.push_back(std::move(package));
     }
     if (env.packages.empty()) return table.about("packages", "expected at least one package, found none");

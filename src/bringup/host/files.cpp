@@ -65,24 +65,6 @@ Result<Opened> open_file(const std::string& place, std::string_view path) {
   return Opened{.fd = std::move(fd), .size = static_cast<std::uint64_t>(info.st_size)};
 }
 
-// Names in `place` that are links, or may be; nothing is in what is not there.
-std::optional<std::map<std::string, std::optional<std::string>, std::less<>>> links_in(
-    const std::string& place) {
-  DIR* handle = ::opendir(place.c_str());
-  if (handle == nullptr && errno != ENOENT && errno != ENOTDIR) return std::nullopt;
-  std::map<std::string, std::optional<std::string>, std::less<>> names;
-  if (handle == nullptr) return names;
-  while (const dirent* entry = ::readdir(handle)) {  // NOLINT(concurrency-mt-unsafe): a handle of our own
-    std::string_view name(entry->d_name);
-    const bool stands_for_one = name.ends_with(kLinkSuffix);
-    if (stands_for_one) name.remove_suffix(kLinkSuffix.size());
-    if (stands_for_one || entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN)
-      names.emplace(name, std::nullopt);
-  }
-  ::closedir(handle);
-  return names;
-}
-
 }  // namespace
 
 Error from_errno(int number, std::string_view path) {
@@ -91,7 +73,7 @@ Error from_errno(int number, std::string_view path) {
           ? Errc::absent
       : number == EACCES || number == EPERM ? Errc::denied
                                             : Errc::io;
-  return {code, fmt::format("{}: {}", path, std::strerror(number))};
+  return {code, std::string(path).append(": ").append(std::strerror(number))};
 }
 
 Result<std::string> RootedFiles::target_of(const std::string& place) const {
@@ -111,19 +93,87 @@ std::optional<std::string> RootedFiles::target_in(const std::string& place, cons
   };
   if (!link_files_) return ask();
   const std::lock_guard<std::mutex> lock(mutex_);
-  auto known = links_.find(place);
-  if (known == links_.end()) known = links_.emplace(place, links_in(place)).first;
-  if (!known->second) return ask();
-  const auto link = known->second->find(name);
-  if (link == known->second->end()) return std::nullopt;
+  Listed& all = listed(place);
+  if (!all) return ask();
+  const auto link = all->links.find(name);
+  if (link == all->links.end()) return std::nullopt;
   if (!link->second) link->second = ask().value_or("");
   return link->second->empty() ? std::nullopt : link->second;
 }
 
+RootedFiles::Listed RootedFiles::listing_of(const std::string& place) {
+  Listing out;
+  DIR* handle = ::opendir(place.c_str());
+  if (handle == nullptr && errno != ENOENT && errno != ENOTDIR) return std::nullopt;
+  if (handle == nullptr) {
+    out.error = errno;
+    return out;
+  }
+  while (const dirent* entry = ::readdir(handle)) {  // NOLINT(concurrency-mt-unsafe): a handle of our own
+    std::string_view name(entry->d_name);
+    if (name == "." || name == ".." || name == kKeptEmpty) continue;
+    const bool stands_for_one = name.ends_with(kLinkSuffix);
+    if (stands_for_one) name.remove_suffix(kLinkSuffix.size());
+    if (stands_for_one || entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN)
+      out.links.emplace(name, std::nullopt);
+    out.names.emplace_back(name);
+  }
+  ::closedir(handle);
+  std::ranges::sort(out.names);
+  out.names.erase(std::unique(out.names.begin(), out.names.end()), out.names.end());
+  return out;
+}
+
+RootedFiles::Listed& RootedFiles::listed(const std::string& place) const {
+  const auto known = listed_.find(place);
+  if (known != listed_.end()) return known->second;
+  // What the directory above does not hold needs no look.
+  const std::size_t slash = place.rfind('/');
+  const auto above = listed_.find(std::string_view(place).substr(0, slash));
+  const bool there = above == listed_.end() || !above->second ||
+                     std::ranges::binary_search(above->second->names,
+                                                std::string_view(place).substr(slash + 1), std::less<>{});
+  return listed_.emplace(place, there ? listing_of(place) : Listing{.error = ENOENT}).first->second;
+}
+
+const RootedFiles::Directory* RootedFiles::known(std::string_view directory) const {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto at = directories_.find(directory);
+    if (at != directories_.end()) return &at->second;
+  }
+  auto place = walk(directory.empty() ? "/" : directory, true);
+  if (!place) return nullptr;
+  if (place->ends_with('/')) place->pop_back();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const Listed& all = listed(*place);
+  return &directories_.emplace(directory, Directory{.place = std::move(place).take(), .listed = &all})
+              .first->second;
+}
+
+Result<std::optional<std::string>> RootedFiles::in_known(std::string_view path, bool follow_last) const {
+  const std::optional<std::string> unknown;
+  const std::size_t slash = path.rfind('/');
+  const std::string_view last = path.substr(slash + 1);
+  if (last.empty() || last == "." || last == "..") return unknown;
+  const Directory* directory = known(path.substr(0, slash));
+  if (directory == nullptr || !*directory->listed) return unknown;
+  const Listing& all = **directory->listed;
+  if (!std::ranges::binary_search(all.names, last, std::less<>{})) return from_errno(ENOENT, path);
+  if (follow_last && all.links.contains(last)) return unknown;
+  return std::optional(std::string(directory->place).append("/").append(last));
+}
+
 Result<std::string> RootedFiles::locate(std::string_view path, bool follow_last) const {
   if (!path.starts_with('/')) return Error(Errc::malformed, fmt::format("{}: not an absolute path", path));
-  if (root_.empty() && follow_last) return std::string(path);  // the kernel follows links by itself
-  if (root_.empty()) return std::string(path);
+  if (root_.empty()) return std::string(path);  // the kernel follows links by itself
+  if (link_files_) {
+    if (auto place = TRY(in_known(path, follow_last))) return *std::move(place);
+  }
+  return walk(path, follow_last);
+}
+
+Result<std::string> RootedFiles::walk(std::string_view path, bool follow_last) const {
   std::string left(path);
   std::string place = root_;
   int links = 0;
@@ -152,9 +202,17 @@ Result<std::string> RootedFiles::locate(std::string_view path, bool follow_last)
 
 Result<std::string> RootedFiles::read(std::string_view path) const {
   const std::string place = TRY(locate(path, true));
+  if (link_files_) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (const auto known = texts_.find(place); known != texts_.end()) return known->second;
+  }
   const Opened file = TRY(open_file(place, path));
   std::string text = TRY(read_fd(file.fd, path, 0, kLargest + 1, file.size));
   if (text.size() > kLargest) return Error(Errc::unsupported, fmt::format("{}: larger than 64 MiB", path));
+  if (link_files_ && text.size() <= kSmall) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    texts_.emplace(place, text);
+  }
   return text;
 }
 
@@ -165,16 +223,25 @@ Result<std::string> RootedFiles::read_part(std::string_view path, std::uint64_t 
   return read_fd(file.fd, path, offset, std::min<std::size_t>(size, kLargest));
 }
 
-Result<std::vector<std::string>> RootedFiles::list(std::string_view directory) const {
+Result<std::vector<std::string>> RootedFiles::list(std::string_view directory,
+                                                   std::initializer_list<std::string_view> beginnings) const {
   const std::string place = TRY(locate(directory, true));
+  std::vector<std::string> names;
+  if (link_files_) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (const Listed& all = listed(place.ends_with('/') ? place.substr(0, place.size() - 1) : place)) {
+      if (all->error != 0) return from_errno(all->error, directory);
+      for (const std::string& name : all->names) {
+        if (View::begins(name, beginnings)) names.push_back(name);
+      }
+      return names;
+    }
+  }
   DIR* handle = ::opendir(place.c_str());
   if (handle == nullptr) return from_errno(errno, directory);
-  std::vector<std::string> names;
   while (const dirent* entry = ::readdir(handle)) {  // NOLINT(concurrency-mt-unsafe): a handle of our own
-    std::string name(entry->d_name);
-    if (name == "." || name == ".." || (link_files_ && name == kKeptEmpty)) continue;
-    if (link_files_ && name.ends_with(kLinkSuffix)) name.resize(name.size() - kLinkSuffix.size());
-    names.push_back(std::move(name));
+    std::string_view name(entry->d_name);
+    if (name != "." && name != ".." && View::begins(name, beginnings)) names.emplace_back(name);
   }
   ::closedir(handle);
   std::ranges::sort(names);

@@ -20,6 +20,10 @@ class Recording final : public View {
   Result<std::vector<std::string>> list(std::string_view directory) const override {
     return files_.list(directory);
   }
+  Result<std::vector<std::string>> list_of(
+      std::string_view directory, std::initializer_list<std::string_view> beginnings) const override {
+    return files_.list(directory, beginnings);
+  }
   Result<FileStatus> status(std::string_view path) const override { return files_.status(path); }
   Result<std::string> link(std::string_view path) const override { return files_.link(path); }
   Result<DiskSpace> space(std::string_view path) const override {

@@ -5,7 +5,9 @@
 #include <bringup/base/result.hpp>
 #include <bringup/host/command.hpp>
 
+#include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -51,8 +53,24 @@ class View {
   virtual Result<Outcome> ask(const Command& question) const = 0;
   // True for a recording: nothing may be concluded about this very moment (time, network, load).
   virtual bool recorded() const = 0;
+  // Of the names in a directory those that begin in one of these ways: for directories of thousands of which
+  // few matter.
+  virtual Result<std::vector<std::string>> list_of(std::string_view directory,
+                                                   std::initializer_list<std::string_view> beginnings) const {
+    auto names = list(directory);
+    if (names)
+      std::erase_if(*names, [beginnings](const std::string& name) { return !begins(name, beginnings); });
+    return names;
+  }
 
   bool exists(std::string_view path) const { return static_cast<bool>(status(path)); }
+
+  // True when there are no beginnings.
+  static bool begins(std::string_view name, std::initializer_list<std::string_view> beginnings) {
+    return beginnings.size() == 0 ||
+           std::any_of(beginnings.begin(), beginnings.end(),
+                       [name](std::string_view one) { return name.starts_with(one); });
+  }
 };
 
 // This machine.

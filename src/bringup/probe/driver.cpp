@@ -31,7 +31,7 @@ std::optional<std::string> version_suffix(std::string_view name, std::string_vie
 }
 
 void add_libraries(const host::View& view, const std::string& directory, facts::Driver& driver) {
-  const auto names = view.list(directory);
+  const auto names = view.list_of(directory, {"libcuda.so.", "libnvidia-ml.so."});
   if (!names) return;
   for (const std::string& name : *names) {
     if (auto version = version_suffix(name, "libcuda.so."); version && view.exists(directory + "/" + name))

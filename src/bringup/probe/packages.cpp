@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <tuple>
 
 namespace bringup::probe {
@@ -42,7 +43,10 @@ constexpr std::array<std::string_view, 31> kOfInterest{"nvidia",
                                                        "ca-certificates"};
 
 bool of_interest(std::string_view name) {
-  return std::ranges::any_of(kOfInterest, [name](std::string_view start) { return name.starts_with(start); });
+  return std::ranges::any_of(kOfInterest, [name](std::string_view start) {
+    // Its last letter first: most names are nothing to us, and there are many.
+    return name.size() >= start.size() && name[start.size() - 1] == start.back() && name.starts_with(start);
+  });
 }
 
 // The value of "Key: value" when `line` has this key.
@@ -59,6 +63,39 @@ bool read_status(std::string_view status, facts::Package& package) {
   package.broken = words[2] == "half-installed" || words[2] == "half-configured" || words[2] == "unpacked" ||
                    words[1] != "ok";
   return words[2] != "not-installed" && words[2] != "config-files";
+}
+
+// Takes the lines up to an empty one off the front, and that one with them. By hand: the file has megabytes.
+std::string_view take_paragraph(std::string_view& text) {
+  std::size_t end = text.starts_with('\n') ? 0 : std::string_view::npos;
+  for (std::size_t at = 0; end == std::string_view::npos;) {
+    const void* found = std::memchr(text.data() + at, '\n', text.size() - at);
+    if (found == nullptr) break;
+    at = static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) + 1;
+    if (at == text.size()) break;
+    if (text[at] == '\n') end = at;
+  }
+  const std::string_view paragraph = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return paragraph;
+}
+
+// The package that a paragraph of dpkg's status file is about; nullopt when it is nothing to us, or not
+// there.
+std::optional<facts::Package> read_paragraph(std::string_view paragraph) {
+  facts::Package package;
+  std::string_view name;
+  std::string_view status;
+  for (const std::string_view line : base::lines(paragraph)) {
+    name = value_of(line, "Package").value_or(name);
+    status = value_of(line, "Status").value_or(status);
+    if (const auto version = value_of(line, "Version")) package.version = std::string(*version);
+    if (const auto architecture = value_of(line, "Architecture"))
+      package.architecture = std::string(*architecture);
+  }
+  if (!of_interest(name) || !read_status(status, package)) return std::nullopt;
+  package.name = std::string(name);
+  return package;
 }
 
 // One name can be there for several architectures, and rpm keeps several kernels under one name.
@@ -130,38 +167,14 @@ void read_apt_sources(const host::View& view, const facts::Os& os, facts::Packag
 
 std::vector<facts::Package> parse_dpkg_status(std::string_view text) {
   std::vector<facts::Package> packages;
-  std::string_view name;
-  std::string_view status;
-  std::string_view version;
-  std::string_view architecture;
-  // Most packages are nothing to us, and cost no copy.
-  const auto keep = [&] {
-    facts::Package package;
-    if (of_interest(name) && read_status(status, package)) {
-      package.name = std::string(name);
-      package.version = std::string(version);
-      package.architecture = std::string(architecture);
-      packages.push_back(std::move(package));
-    }
-    name = status = version = architecture = {};
-  };
-  // By hand and not with lines(): the file has megabytes, and most of its lines are nothing to us.
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.empty())
-      keep();
-    else if (line[0] == 'P')
-      name = value_of(line, "Package").value_or(name);
-    else if (line[0] == 'S')
-      status = value_of(line, "Status").value_or(status);
-    else if (line[0] == 'V')
-      version = value_of(line, "Version").value_or(version);
-    else if (line[0] == 'A')
-      architecture = value_of(line, "Architecture").value_or(architecture);
+    const std::string_view paragraph = take_paragraph(text);
+    // dpkg writes the name first. Most packages are nothing to us, and of those no other line is read.
+    const std::string_view first = paragraph.substr(0, paragraph.find('\n'));
+    const auto name = value_of(first, "Package");
+    if (name && !of_interest(*name)) continue;
+    if (auto package = read_paragraph(paragraph)) packages.push_back(*std::move(package));
   }
-  keep();
   std::ranges::sort(packages, by_name);
   return packages;
 }

@@ -28,14 +28,14 @@ class Writer {
     json["boot"] = boot();
     json["packages"] = packages();
     json["toolkits"] = toolkits();
-    json["pythons"] = pythons();
-    json["managers"] = managers();
+    json["pythons"] = value_of(machine_.pythons);
+    json["managers"] = value_of(machine_.managers);
     json["environments"] = environments();
     json["user_sites"] = user_sites();
     json["shells"] = {{"installed", machine_.shells.installed},
                       {"settings", settings(machine_.shells.settings)},
                       {"environment", settings(machine_.shells.environment)}};
-    json["disks"] = disks();
+    json["disks"] = value_of(machine_.disks);
     json["sources"] = sources();
     json["unknown"] = ordered_json::array();
     for (const Unknown& one : unknown_) json["unknown"].push_back({{"fact", one.fact}, {"why", one.why}});
@@ -75,12 +75,9 @@ class Writer {
   ordered_json boot();
   ordered_json packages();
   ordered_json toolkits() const;
-  ordered_json pythons() const;
-  ordered_json managers() const;
   ordered_json environments() const;
   ordered_json user_sites() const;
   static ordered_json settings(const std::vector<facts::ShellSetting>& settings);
-  ordered_json disks() const;
   ordered_json sources();
 
   const facts::Machine& machine_;
@@ -327,20 +324,6 @@ ordered_json Writer::toolkits() const {
   return json;
 }
 
-ordered_json Writer::pythons() const {
-  ordered_json json = ordered_json::array();
-  for (const facts::PythonInterpreter& one : machine_.pythons)
-    json.push_back({{"path", one.path}, {"version", text_or_null(one.version)}, {"venv", one.venv}});
-  return json;
-}
-
-ordered_json Writer::managers() const {
-  ordered_json json = ordered_json::array();
-  for (const facts::PythonManager& one : machine_.managers)
-    json.push_back({{"kind", one.kind}, {"path", one.path}, {"version", text_or_null(one.version)}});
-  return json;
-}
-
 ordered_json Writer::user_sites() const {
   ordered_json json = ordered_json::array();
   for (const facts::UserSite& one : machine_.user_sites) {
@@ -368,13 +351,6 @@ ordered_json Writer::settings(const std::vector<facts::ShellSetting>& settings) 
   ordered_json json = ordered_json::array();
   for (const facts::ShellSetting& one : settings)
     json.push_back({{"file", one.file}, {"line", one.line}, {"variable", one.variable}, {"text", one.text}});
-  return json;
-}
-
-ordered_json Writer::disks() const {
-  ordered_json json = ordered_json::array();
-  for (const facts::Disk& one : machine_.disks)
-    json.push_back({{"path", one.path}, {"free_bytes", one.free_bytes}, {"total_bytes", one.total_bytes}});
   return json;
 }
 

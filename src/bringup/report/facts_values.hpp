@@ -54,6 +54,15 @@ inline ordered_json value_of(const facts::Unattended& unattended) {
 inline ordered_json value_of(const facts::PythonPackage& package) {
   return {{"name", package.name}, {"version", package.version}};
 }
+inline ordered_json value_of(const facts::PythonInterpreter& python) {
+  return {{"path", python.path}, {"version", text_or_null(python.version)}, {"venv", python.venv}};
+}
+inline ordered_json value_of(const facts::PythonManager& manager) {
+  return {{"kind", manager.kind}, {"path", manager.path}, {"version", text_or_null(manager.version)}};
+}
+inline ordered_json value_of(const facts::Disk& disk) {
+  return {{"path", disk.path}, {"free_bytes", disk.free_bytes}, {"total_bytes", disk.total_bytes}};
+}
 inline ordered_json value_of(const facts::XidLine& xid) {
   return {{"pci", xid.pci}, {"number", xid.number}, {"times", xid.times}, {"text", xid.text}};
 }

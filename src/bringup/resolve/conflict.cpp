@@ -48,17 +48,51 @@ std::string why_no_driver(const Problem& problem) {
 
 namespace {
 
-// A pinned torch that no row of the catalog has.
-const std::string* unknown_pin(const Problem& problem) {
+// The version that a set has of one of torch's three packages.
+std::optional<std::string> version_in(const catalog::WheelSet& set, std::string_view package) {
+  if (package == "torch") return set.torch.text;
+  return package == "torchvision" ? std::optional(set.torchvision) : set.torchaudio;
+}
+
+const std::string& torch_pin(const WantedEnv& env) {
+  static const std::string none;
+  const auto torch = std::ranges::find(env.packages, "torch", &WantedPackage::name);
+  return torch == env.packages.end() || !torch->active ? none : torch->pin;
+}
+
+// What is said of a pin that no row of the catalog has, or none beside the torch that is pinned; "" when
+// there is one.
+std::string unknown_pin(const Problem& problem, const WantedEnv& env, const WantedPackage& package) {
+  std::string newest;
+  std::string beside;
+  bool known = false;
+  for (const catalog::WheelSet& set : problem.catalog->wheels) {
+    const auto version = version_in(set, package.name);
+    if (!version) continue;
+    if (newest.empty()) newest = *version;
+    const bool pinned = same_version(torch_pin(env), set.torch.text);
+    if (beside.empty() && pinned)
+      beside = fmt::format("{} {} goes with torch {}", package.name, *version, set.torch.text);
+    known = known || (pinned && same_version(package.pin, *version));
+  }
+  if (known) return "";
+  if (package.name != "torch" && !torch_pin(env).empty() && !beside.empty())
+    return fmt::format("{} {} does not go with torch {}: {}", package.name, package.pin, torch_pin(env),
+                       beside);
+  return fmt::format("the catalog knows no {} {}; its newest is {}", package.name, package.pin,
+                     newest.empty() ? "none" : newest);
+}
+
+std::string unknown_pin(const Problem& problem) {
   for (const WantedEnv& env : problem.envs) {
     for (const WantedPackage& package : env.packages) {
-      const bool known = std::ranges::any_of(
-          problem.catalog->wheels,
-          [&package](const catalog::WheelSet& set) { return same_version(package.pin, set.torch.text); });
-      if (package.active && package.name == "torch" && !known) return &package.pin;
+      const bool of_the_three =
+          package.name == "torch" || package.name == "torchvision" || package.name == "torchaudio";
+      if (!package.active || package.pin.empty() || !of_the_three) continue;
+      if (std::string text = unknown_pin(problem, env, package); !text.empty()) return text;
     }
   }
-  return nullptr;
+  return "";
 }
 
 }  // namespace
@@ -83,9 +117,7 @@ std::string why_no_wheels(const Problem& problem, const DriverCandidate& driver)
     }
   }
   if (!best.empty()) return best;
-  if (const std::string* pin = unknown_pin(problem))
-    return fmt::format("the catalog knows no torch {}; its newest is {}", *pin,
-                       problem.catalog->wheels.empty() ? "none" : problem.catalog->wheels.front().torch.text);
+  if (std::string text = unknown_pin(problem); !text.empty()) return text;
   return "no set of wheels that fits the rest can be had";
 }
 
@@ -192,15 +224,17 @@ void tell_outcomes(const Problem& problem, const std::vector<Constraint>& needed
   std::vector<std::string> futile;
   bool silent = false;
   for (const Constraint& constraint : needed) {
-    const Problem easier = without(problem, constraint);
+    const Problem easier = without_kind(problem, constraint);
     const auto other = search(easier);
-    const std::string what = what_of(problem, constraint);
+    const std::size_t more = others_like(problem, constraint);
+    const std::string what = fmt::format("'{}'{}", what_of(problem, constraint),
+                                         more > 0 ? fmt::format(" and {} like it", more) : "");
     silent = silent || constraint.kind == Constraint::Kind::place;
     if (other)
       conflict.reasons.push_back(
-          outcome(fmt::format("without '{}' the choice would be: {}", what, summary(easier, *other))));
+          outcome(fmt::format("without {} the choice would be: {}", what, summary(easier, *other))));
     else
-      futile.push_back(fmt::format("'{}'", what));
+      futile.push_back(what);
   }
   if (futile.empty()) return;
   conflict.reasons.push_back(

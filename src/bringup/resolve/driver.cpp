@@ -177,6 +177,7 @@ std::string dnf_module_of(const Problem& problem, const DriverCandidate& candida
 
 std::vector<DriverCandidate> driver_candidates(const Problem& problem) {
   std::vector<DriverCandidate> out;
+  out.reserve(4 * problem.catalog->branches.size() + 3);  // two flavours, from two places
   const auto loaded = loaded_version(*problem.machine);
   if (!problem.has_gpus() || problem.driver == "none") {
     DriverCandidate none;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
 #include <bringup/resolve/explain.hpp>
+#include <bringup/resolve/kernels.hpp>
 #include <bringup/resolve/present.hpp>
 
 #include <fmt/format.h>
@@ -12,44 +13,6 @@ namespace {
 
 bool made_here(const Solution& solution) {
   return solution.driver.origin == Origin::nvidia || solution.driver.origin == Origin::distro;
-}
-
-// Packages that pull in the newest kernel, by their names: "linux-image-amd64", "linux-generic",
-// "kernel-core"; not those of one release.
-bool kernel_puller(std::string_view name) {
-  if (name == "kernel" || name == "kernel-core" || name == "linux-generic" ||
-      name.starts_with("linux-generic-hwe"))
-    return true;
-  for (const std::string_view start : {"linux-image-", "linux-headers-"}) {
-    if (!name.starts_with(start)) continue;
-    const std::string_view rest = name.substr(start.size());
-    return !rest.empty() && (rest[0] < '0' || rest[0] > '9') && !rest.starts_with("unsigned-");
-  }
-  return false;
-}
-
-std::vector<std::string> kernels_to_hold(const facts::Machine& machine) {
-  std::vector<std::string> out;
-  if (!machine.packages.list) return out;
-  for (const facts::Package& package : *machine.packages.list) {
-    if (kernel_puller(package.name) && std::ranges::find(out, package.name) == out.end())
-      out.push_back(package.name);
-  }
-  return out;
-}
-
-std::vector<std::string> missing_headers(const Problem& problem, const std::vector<std::string>& kernels) {
-  const std::string pattern = problem.archive != nullptr && !problem.archive->headers_package.empty()
-                                  ? problem.archive->headers_package
-                              : problem.repo != nullptr ? problem.repo->headers_package
-                                                        : "";
-  std::vector<std::string> out;
-  if (pattern.empty()) return out;
-  for (const facts::InstalledKernel& kernel : problem.machine->kernel.installed) {
-    if (!kernel.headers && std::ranges::find(kernels, kernel.release) != kernels.end())
-      out.push_back(catalog::filled(pattern, "release", kernel.release));
-  }
-  return out;
 }
 
 WheelChoice wheel(std::string_view name, std::string version, const catalog::WheelSet& wheels) {

@@ -209,6 +209,31 @@ Problem without(Problem problem, const Constraint& constraint) {
   return problem;
 }
 
+namespace {
+
+bool alike(const Wanted& a, const Wanted& b) {
+  return a.active && b.active && a.device_id == b.device_id && a.name == b.name;
+}
+
+}  // namespace
+
+std::size_t others_like(const Problem& problem, const Constraint& constraint) {
+  if (constraint.kind != Constraint::Kind::gpu) return 0;
+  const Wanted& gpu = problem.gpus[constraint.first];
+  const auto all = std::ranges::count_if(problem.gpus, [&gpu](const Wanted& one) { return alike(gpu, one); });
+  return all > 1 ? static_cast<std::size_t>(all) - 1 : 0;
+}
+
+Problem without_kind(Problem problem, const Constraint& constraint) {
+  if (constraint.kind == Constraint::Kind::gpu) {
+    const Wanted gpu = problem.gpus[constraint.first];
+    for (Wanted& one : problem.gpus) {
+      if (alike(gpu, one)) one.active = false;
+    }
+  }
+  return without(std::move(problem), constraint);
+}
+
 std::string what_of(const Problem& problem, const Constraint& constraint) {
   using Kind = Constraint::Kind;
   switch (constraint.kind) {
@@ -255,6 +280,10 @@ std::string change_of(const Problem& problem, const Constraint& constraint) {
   using Kind = Constraint::Kind;
   switch (constraint.kind) {
     case Kind::gpu:
+      if (const std::size_t more = others_like(problem, constraint); more > 0)
+        return fmt::format("move the GPU at {} and the {} like it to another machine",
+                           problem.gpus[constraint.first].address,
+                           more == 1 ? "other one" : fmt::format("{} others", more));
       return fmt::format("move the GPU at {} to another machine", problem.gpus[constraint.first].address);
     case Kind::driver_pin:
       return "write driver = \"auto\" in the goal";

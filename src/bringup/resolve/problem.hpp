@@ -109,6 +109,9 @@ struct Constraint {
 std::vector<Constraint> constraints_of(const Problem& problem);
 // The same problem with the demand switched off.
 Problem without(Problem problem, const Constraint& constraint);
+// Of a GPU: with all that are the same product switched off, since one of several moved away helps nobody.
+Problem without_kind(Problem problem, const Constraint& constraint);
+std::size_t others_like(const Problem& problem, const Constraint& constraint);  // 0 for what is no GPU
 std::string what_of(const Problem& problem,
                     const Constraint& constraint);  // "GPU 0000:01:00.0 Tesla V100 (7.0)"
 std::string change_of(const Problem& problem,

@@ -86,13 +86,14 @@ bool known_version(const Problem& problem, std::string_view version) {
 
 class Candidates {
  public:
-  explicit Candidates(const Problem& problem) : problem_(problem), wanted_(wanted_python(problem)) {}
+  explicit Candidates(const Problem& problem)
+      : problem_(problem), wanted_(wanted_python(problem)), all_(ordered(problem, wanted_)) {}
 
   void with_uv() {
     constexpr std::array<std::string_view, 1> kUv{"uv"};
     const facts::PythonManager* uv = manager_of(*problem_.machine, kUv);
     if (uv == nullptr && !problem_.answers(Place::pypi)) return;  // uv itself comes from PyPI
-    for (const Interpreter& python : ordered(problem_, wanted_)) {
+    for (const Interpreter& python : all_) {
       if (uv != nullptr) {
         // An existing uv makes environments without the module venv.
         const bool bare = !python.packages.empty() && there(python);
@@ -104,7 +105,7 @@ class Candidates {
     downloaded_by_uv(uv);
   }
   void with_venv() {
-    for (const Interpreter& python : ordered(problem_, wanted_)) {
+    for (const Interpreter& python : all_) {
       if (python.venv) add("venv", "", python, python.packages);
     }
   }
@@ -131,9 +132,8 @@ class Candidates {
       one.choice.manager_path = uv->path;
       one.evidence = "this machine: " + uv->path;
     } else {
-      const std::vector<Interpreter> all = ordered(problem_, wanted_);
-      const auto helper = std::ranges::find_if(all, &Interpreter::venv);
-      if (helper == all.end()) return;
+      const auto helper = std::ranges::find_if(all_, &Interpreter::venv);
+      if (helper == all_.end()) return;
       one.choice.helper = helper->path;
       one.choice.packages = helper->packages;
     }
@@ -179,6 +179,7 @@ class Candidates {
 
   const Problem& problem_;
   std::string wanted_;
+  std::vector<Interpreter> all_;
   std::vector<PythonCandidate> out_;
 };
 

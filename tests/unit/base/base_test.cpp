@@ -50,6 +50,9 @@ TEST(Text, NearestFindsTheMistypedWordAndNothingElse) {
   EXPECT_EQ(base::nearest("Driver", keys), "driver");
   EXPECT_EQ(base::nearest("kernel", keys), std::nullopt);
   EXPECT_EQ(base::nearest("toolkitt", keys), "toolkit") << "one longer is still near";
+  const std::vector<std::string> gpus{"K2000", "tora", "torch", "H200"};
+  EXPECT_EQ(base::nearest("torhc", gpus), "torch") << "two letters that were swapped are one slip";
+  EXPECT_EQ(base::nearest("H2000", gpus), "H200") << "of two as near, the one that begins alike";
   // would take an hour if it were compared
   const std::vector<std::string> many(1000, std::string(100'000, 'x'));
   EXPECT_EQ(base::nearest(std::string(1'000'000, 'x'), many), std::nullopt);

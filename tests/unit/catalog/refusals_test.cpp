@@ -84,6 +84,12 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"OverAndWithoutSuccessor", kB, "successor = 580\n", "", "without successor"},
         Refusal{"SuccessorThatIsNone", kB, "successor = 580\n", "successor = 581\n",
                 "the successor 581 of 470"},
+        Refusal{"SuccessorThatIsItself", kB, "successor = 580\n", "successor = 470\n",
+                "the successors lead in a ring: 470 -> 470"},
+        Refusal{"SuccessorsInARing", kB, "number = 580\n", "number = 580\nsuccessor = 470\n",
+                "the successors lead in a ring: 470 -> 580 -> 470"},
+        Refusal{"SuccessorsInARingFurtherOn", kB, "number = 580\n", "number = 580\nsuccessor = 580\n",
+                "the successors lead in a ring: 470 -> 580 -> 580"},
         Refusal{"EndThatIsNoDate", kB, "eol = \"2024-07-20\"", "eol = \"July 2024\"",
                 "neither a day nor a month"},
         Refusal{"ReleaseInAMonth13", kB, "released = \"2021-07-19\"", "released = \"2021-13-19\"",
@@ -145,6 +151,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"FirstDriverTwice", kF, "\n1e04\t", "\n1e02\t", "stands twice"},
         Refusal{"ColumnOfNoBranch", kF, "device_id 515", "device_id 516", "is no driver branch"},
         Refusal{"SubsystemThatIsNone", "subsystems.tsv", "1028:129e", "1028", "no device and subsystem id"},
+        Refusal{"SubsystemOfNoGpu", "subsystems.tsv", "\n1e78\t", "\n1e79\t", "1e79 is no GPU of gpus.tsv"},
         Refusal{"SubsystemTwice", "subsystems.tsv", "103c:129e", "1028:129e", "stands twice"},
         Refusal{"SubsystemUnsorted", "subsystems.tsv", "103c:129e", "1027:129e", "not in its order"}),
     named);
@@ -196,6 +203,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "torch 2.11.9 is in no row"},
         Refusal{"RequirementThatIsNone", kC, "also = [\"torchao==0.15.0\"]", "also = [\"torchao=0.15.0\"]",
                 "is no package with or without a version"},
+        Refusal{"CompanionOfItself", kC, "also = [\"tokenizers\"]", "also = [\"exllamav2\"]",
+                "'exllamav2' names exllamav2 itself"},
+        Refusal{"CompanionThatRefusesItsCompany", kC, "refuses = [\"torchao>0.15.0\"]",
+                "refuses = [\"torchao>=0.15.0\"]",
+                "'torchao==0.15.0' must be there and 'torchao>=0.15.0' must not"},
         Refusal{"StackForAnotherUse", kS, "use = \"train\"", "use = \"play\"", "expected train or generate"},
         Refusal{"StackThatCompilesAndDoesNotSayHow", kS, "imports = \"exllamav2.ext\"\n", "",
                 "extension and imports stand together"},
@@ -266,6 +278,87 @@ TEST(Refuses, AFileThatEndsTooEarly) {
     ASSERT_FALSE(loaded) << name;
     EXPECT_THAT(loaded.error().message(), HasSubstr(name + ":"));
   }
+}
+
+struct Damage {
+  const char* name;
+  const char* file;
+  const char* before;
+  std::string after;
+  const char* error;
+};
+void PrintTo(const Damage& damage, std::ostream* out) {
+  *out << damage.name;
+}
+
+class RefusesBytes : public testing::TestWithParam<Damage> {};
+
+// What was saved in another encoding is said by line, whichever reader would have come to it.
+TEST_P(RefusesBytes, ByFileAndLine) {
+  const Damage& damage = GetParam();
+  Files files = compiled_in();
+  std::string& text = files[damage.file];
+  const std::size_t at = text.find(damage.before);
+  ASSERT_NE(at, std::string::npos);
+  const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+  text.replace(at, std::string_view(damage.before).size(), damage.after);
+  const auto loaded = load(files);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code(), Errc::malformed);
+  EXPECT_EQ(loaded.error().message(), fmt::format("{}:{}: {}", damage.file, line, damage.error));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Encodings, RefusesBytes,
+    testing::Values(Damage{"Latin1InATable", "gpus.tsv", "GeForce GT 640 OEM", "GeForce GT 640 \xdc",
+                           "byte 0xdc has no place here: expected UTF-8, and lines that end in LF"},
+                    Damage{"Latin1InANote", "wheels.toml", "torchaudio has no", "torchaudio h\xe4s no",
+                           "byte 0xe4 has no place here: expected UTF-8, and lines that end in LF"},
+                    Damage{"HalfACharacter", "subsystems.tsv", "Quadro RTX 8000", "Quadro \xe2\x82",
+                           "byte 0xe2 has no place here: expected UTF-8, and lines that end in LF"},
+                    Damage{"LongerThanItMustBe", "mirrors.toml", "ustc", "\xc0\xaf",
+                           "byte 0xc0 has no place here: expected UTF-8, and lines that end in LF"},
+                    Damage{"HalfAPairOfUtf16", "mirrors.toml", "ustc", "\xed\xa0\x80",
+                           "byte 0xed has no place here: expected UTF-8, and lines that end in LF"},
+                    Damage{"ALineOfDos", "gpus.tsv", "geforce\tread\n", "geforce\tread\r\n",
+                           "byte 0x0d has no place here: expected UTF-8, and lines that end in LF"},
+                    Damage{"WhatSteersATerminal", "xids.tsv", "GPU_HAS", "\x1b[2JGPU",
+                           "byte 0x1b has no place here: expected UTF-8, and lines that end in LF"},
+                    Damage{"AByteOfNothing", "first_driver.tsv", "515.48.07", std::string("515\0.07", 7),
+                           "byte 0x00 has no place here: expected UTF-8, and lines that end in LF"}),
+    [](const auto& tested) { return std::string(tested.param.name); });
+
+TEST(Refuses, ATableInUtf16) {
+  for (const char* name : {"gpus.tsv", "wheels.toml", "messages.tsv"}) {
+    Files files = compiled_in();
+    std::string wide = "\xff\xfe";
+    for (const char c : compiled_in().at(name)) wide += {c, '\0'};
+    files[name] = wide;
+    EXPECT_THAT(load(files).error().message(), HasSubstr(fmt::format("{}:1: byte 0xff", name)));
+  }
+}
+
+// A product's name that lost its end would still be a name.
+TEST(Refuses, ATableCutInItsLastLine) {
+  Files files = compiled_in();
+  std::string& text = files["subsystems.tsv"];
+  const auto lines = std::count(text.begin(), text.end(), '\n');
+  text.resize(text.size() - 3);
+  EXPECT_EQ(load(files).error().message(),
+            fmt::format("subsystems.tsv:{}: the last line has no end: the file was cut off", lines));
+}
+
+TEST(Loads, TomlWithTheLineEndsOfDosAndOtherAlphabets) {
+  Files files = compiled_in();
+  std::string& text = files["fabric.toml"];
+  for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 2))
+    text.insert(at, 1, '\r');
+  std::string& notes = files["wheels.toml"];
+  const std::string_view words = "torchaudio has no release";
+  notes.replace(notes.find(words), words.size(), "\u042f \u4f60 \U0001F600");
+  const auto loaded = load(files);
+  ASSERT_TRUE(loaded) << loaded.error().message();
+  EXPECT_THAT(loaded->wheels.front().note, HasSubstr("\u042f \u4f60 \U0001F600"));
 }
 
 // The line is that of the damaged row.

@@ -90,6 +90,29 @@ TEST(GoalStacks, RefuseWhatTheyCannotBe) {
   }
 }
 
+// A name that is one slip away from a known one is no package that anybody meant.
+TEST(GoalPackages, ThatAreASlipOfAKnownOneNameIt) {
+  for (const auto& [written, meant] : {std::pair("torhc", "torch"),
+                                       {"troch", "torch"},
+                                       {"tprch", "torch"},
+                                       {"torchh", "torch"},
+                                       {"orch", "torch"},
+                                       {"torchvison", "torchvision"},
+                                       {"TorchAduio", "torchaudio"},
+                                       {"exlamav2", "exllamav2"},
+                                       {"transfomers", "transformers"}}) {
+    const std::string said = refusal(std::string("\n[[env]]\npackages = [\"") + written + "\"]\n");
+    EXPECT_THAT(said, HasSubstr(std::string("(did you mean '") + meant + "'?)")) << written;
+    EXPECT_THAT(said, HasSubstr("bringup.toml:3: env.packages: the catalog knows no package")) << written;
+  }
+}
+
+TEST(GoalPackages, MayHaveAnyOtherName) {
+  for (const char* name :
+       {"torch", "torchao", "exllamav3", "numpy", "torchdata", "tprchh", "t", "torchx==0.7.0"})
+    EXPECT_EQ(refusal(std::string("[[env]]\npackages = [\"") + name + "\"]\n"), "accepted") << name;
+}
+
 TEST(GoalToolkit, MayComeFromARepositoryFile) {
   const auto goal =
       parse_goal("toolkit = { local = \"cuda-repo-ubuntu2204-12-1-local_12.1.0-1_amd64.deb\" }", "g");

@@ -46,6 +46,42 @@ TEST_F(RecordedFiles, TellALinkFromWhereItLeads) {
   EXPECT_FALSE(tree.link("/usr"));
 }
 
+TEST_F(RecordedFiles, ListThoseThatBeginAsAsked) {
+  const RootedFiles tree = files();
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(tree.list("/etc").value_or({}), (Names{"round", "there", "up"}));
+  EXPECT_EQ(tree.list("/etc", {"the", "up"}).value_or({}), (Names{"there", "up"}));
+  EXPECT_EQ(tree.list("/etc", {"rounds"}).value_or({"?"}), Names{});
+  EXPECT_EQ(tree.list("/nowhere", {"x"}).error().code(), Errc::absent);
+  // A link does not begin as the file that stands for it ends.
+  EXPECT_EQ(tree.list("/etc", {"up.link"}).value_or({"?"}), Names{});
+}
+
+TEST(Views, FilterByThemselvesWhatTheyList) {
+  class Three final : public View {
+   public:
+    Result<std::string> read(std::string_view) const override { return none(); }
+    Result<std::string> read_part(std::string_view, std::uint64_t, std::size_t) const override {
+      return none();
+    }
+    Result<std::vector<std::string>> list(std::string_view directory) const override {
+      if (directory != "/") return none();
+      return std::vector<std::string>{"a1", "a2", "b1"};
+    }
+    Result<FileStatus> status(std::string_view) const override { return none(); }
+    Result<std::string> link(std::string_view) const override { return none(); }
+    Result<DiskSpace> space(std::string_view) const override { return none(); }
+    Result<Outcome> ask(const Command&) const override { return none(); }
+    bool recorded() const override { return true; }
+
+   private:
+    static Error none() { return {Errc::absent, "not there"}; }
+  };
+  const Three view;
+  EXPECT_EQ(view.list_of("/", {"a2", "b"}).value_or({}), (std::vector<std::string>{"a2", "b1"}));
+  EXPECT_FALSE(view.list_of("/x", {"a"}));
+}
+
 TEST_F(RecordedFiles, SayOfWhatIsNotThereThatItIsAbsent) {
   const RootedFiles tree = files();
   for (const char* path : {"/nothing/below/it", "/usr/lib/one/below", "/etc/round", "/lib.link/x"}) {
@@ -53,6 +89,24 @@ TEST_F(RecordedFiles, SayOfWhatIsNotThereThatItIsAbsent) {
     ASSERT_FALSE(text) << path;
     EXPECT_EQ(text.error().code(), Errc::absent) << path;
   }
+}
+
+// A recording does not change while it is open.
+TEST_F(RecordedFiles, AreReadOnce) {
+  const RootedFiles tree = files();
+  EXPECT_EQ(tree.read("/usr/lib/one").value_or("?"), "1");
+  file("files/usr/lib/one", "2");
+  file("files/usr/lib/two", "2");
+  file("files/usr/lib/.keep", "");
+  EXPECT_EQ(tree.read("/lib/one").value_or("?"), "1");
+  EXPECT_EQ(tree.read("/lib/two").error().code(), Errc::absent);
+  EXPECT_EQ(tree.status("/usr/lib/two").error().code(), Errc::absent);
+  const RootedFiles later = files();
+  EXPECT_EQ(later.read("/lib/one").value_or("?"), "2");
+  EXPECT_EQ(later.list("/usr/lib").value_or({}), (std::vector<std::string>{"one", "two"}));
+  // What stands for a link, or for nothing, is not there itself.
+  for (const char* path : {"/lib.link", "/usr/lib/.keep"})
+    EXPECT_EQ(later.read(path).error().code(), Errc::absent) << path;
 }
 
 TEST_F(RecordedFiles, ReadWhatIsLargerThanOneRead) {

@@ -117,6 +117,37 @@ TEST(Conflict, APinThatNoTorchHasNamesTheNewest) {
   EXPECT_THAT(conflict.could_change, ElementsAre("drop the pin ==2.51.0 of torch in environment dl"));
 }
 
+TEST(Conflict, APinThatNoTorchvisionHasNamesWhatGoesWithTheTorch) {
+  const auto of = [](const std::string& packages) {
+    return told(conflict_of({"pin", "RTX 4090", "ubuntu-24.04", "all", "gcc = \"13\"",
+                             "[[env]]\npackages = [" + packages + "]", ""}));
+  };
+  EXPECT_THAT(
+      of("\"torch\", \"torchvision==0.1.0\""),
+      ElementsAre("environment dl: torchvision==0.1.0: the catalog knows no torchvision 0.1.0; its newest is "
+                  "0.29.2"));
+  // Each is known, and never beside the other.
+  EXPECT_THAT(of("\"torch==2.11.0\", \"torchvision==0.25.0\""),
+              Contains(HasSubstr(
+                  "torchvision 0.25.0 does not go with torch 2.11.0: torchvision 0.26.0 goes with torch "
+                  "2.11.0")));
+}
+
+TEST(Conflict, OfSeveralGpusAlikeAllAreToBeMoved) {
+  const resolve::Conflict conflict =
+      conflict_of({"mix", "4x V100 SXM2 32GB + 2x RTX 5090", "ubuntu-24.04", "all", "gcc = \"13\"", "", ""});
+  EXPECT_EQ(conflict.set.size(), 2U);
+  EXPECT_THAT(conflict.could_change,
+              ElementsAre("move the GPU at 0000:01:00.0 and the 3 others like it to another machine",
+                          "move the GPU at 0000:05:00.0 and the other one like it to another machine"));
+  std::vector<std::string> texts;
+  for (const resolve::Reason& reason : conflict.reasons) texts.push_back(reason.text);
+  EXPECT_THAT(texts,
+              ElementsAre(HasSubstr("without 'GPU 0000:01:00.0 Tesla V100 SXM2 32GB (7.0)' and 3 like it the "
+                                    "choice would be: driver branch 595"),
+                          HasSubstr("' and 1 like it the choice would be: driver branch 580")));
+}
+
 TEST(Conflict, APinnedTorchWithoutCodeForTheGpuSaysSo) {
   const resolve::Conflict conflict = conflict_of({"pin", "RTX 5090", "ubuntu-24.04", "all", "gcc = \"13\"",
                                                   "[[env]]\npackages = [\"torch==2.6.0\"]", ""});
