@@ -108,6 +108,7 @@ steps::Plan whole_plan(const Machine& machine) {
        step_of("enrol", steps::EnrolKey{.certificates = {"/var/lib/shim-signed/mok/MOK.der",
                                                          "/var/lib/dkms/mok.pub"}}),
        step_of("load", steps::LoadModule{.module = "nvidia"}),
+       step_of("service", steps::EnableService{.service = "nvidia-fabricmanager", .now = true}),
        step_of("uv", steps::InstallUv{.path = prefix + "/uv", .python = "/usr/bin/python3", .version = ""},
                true),
        step_of(
