@@ -74,6 +74,16 @@ std::vector<Case> settings() {
        "nvidia-persistenced",
        Severity::info,
        {kSecond}},
+      {"persistence-off",
+       "OfBothInOneFinding",
+       sick,
+       [](Setting& s) {
+         for (facts::NvmlGpu& gpu : s.machine.nvml->gpus) gpu.persistence = false;
+       },
+       "0000:0a:00.0: persistence mode is off",
+       "nvidia-persistenced",
+       Severity::info,
+       {kFirst, kSecond}},
       {"persistence-off", "ASingleConsumerCard", well,
        [](Setting& s) {
          s.machine.pci.pop_back();
