@@ -11,6 +11,7 @@ One function per machine at the end. Run it in any directory: it replaces what i
 import json
 import pathlib
 import shutil
+import struct
 
 HERE = pathlib.Path(__file__).parent
 OLD, NEW = "580.126.09", "580.159.04"
@@ -33,6 +34,22 @@ def module_file(version, licence="Dual MIT/GPL", signer=""):
         return file
     message = b"\x06\x03\x55\x04\x03\x0c" + bytes([len(signer)]) + signer.encode()
     return file + message + bytes(2) + b"\x02" + bytes(8) + bytes([len(message)]) + b"~Module signature appended~\n"
+
+
+def links_file(needs, search, first=False):
+    """A shared object with a dynamic section: which libraries it asks for, and where it says that they are."""
+    names, entries = b"\0", b""
+    for tag, text in [(1, need) for need in needs] + [(15 if first else 29, ":".join(search))]:
+        entries += struct.pack("<QQ", tag, len(names))
+        names += text.encode() + b"\0"
+    entries += struct.pack("<QQQQ", 5, 0x10000, 0, 0)
+    begin = 64 + 2 * 56
+
+    def part(kind, offset, address, size):
+        return struct.pack("<IIQQQQQQ", kind, 4, offset, address, address, size, size, 8)
+
+    head = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
+    return head + part(1, begin, 0x10000, len(names)) + part(2, begin + len(names), 0x10000 + len(names), len(entries)) + names + entries
 
 
 class Machine:
@@ -460,19 +477,26 @@ def runfile():
 
 
 def poisoned():
-    m = Machine("poisoned-ubuntu2204", """Two RTX A6000 that work, and a user's start file after years of advice from the web: an old CUDA and the toolkit's stubs in
-        LD_LIBRARY_PATH, CUDA_HOME of a toolkit that is gone, PYTHONPATH, and one GPU hidden for ever.""", "ubuntu2204", "5.15.0-160-generic")
+    m = Machine("poisoned-ubuntu2204", """Two RTX A6000 that work, and a user's start file after years of advice from the web: an old CUDA, another cuDNN and
+        the toolkit's stubs in LD_LIBRARY_PATH, CUDA_HOME of a toolkit that is gone, PYTHONPATH, and one GPU hidden for ever.""", "ubuntu2204", "5.15.0-160-generic")
     m.kernel_here("5.15.0-160-generic", module=NEW).grub("5.15.0-160-generic")
     for address, above in (("0000:01:00.0", "0000:00:01.1"), ("0000:41:00.0", "0000:40:01.1")):
         m.pci(address, 0x2230, above=(above,)).gpu(address, "NVIDIA RTX A6000", "8.6", 48 * GIB, bar=64 * GIB, ecc=True, ecc_uncorrected=0,
                                                     power_limit_watts=300.0, power_default_watts=300.0)
     m.runs(gpus=["0000:01:00.0", "0000:41:00.0"], cuda=1)
     m.file("home/user/.bashrc", "alias ll='ls -l'\nexport CUDA_HOME=/usr/local/cuda-11.8\nexport PATH=$CUDA_HOME/bin:$PATH\n"
-           "export LD_LIBRARY_PATH=/usr/local/cuda-11.8/lib64:/usr/local/cuda-11.8/lib64/stubs:$LD_LIBRARY_PATH\n"
+           "export LD_LIBRARY_PATH=/usr/local/cuda-11.8/lib64:/opt/cudnn-8.4/lib:/usr/local/cuda-11.8/lib64/stubs:$LD_LIBRARY_PATH\n"
            "export PYTHONPATH=/opt/old/site-packages\nexport CUDA_VISIBLE_DEVICES=0\n")
-    m.environment = ["LD_LIBRARY_PATH=/usr/local/cuda-11.8/lib64:/usr/local/cuda-11.8/lib64/stubs:", "CUDA_HOME=/usr/local/cuda-11.8",
+    m.environment = ["LD_LIBRARY_PATH=/usr/local/cuda-11.8/lib64:/opt/cudnn-8.4/lib:/usr/local/cuda-11.8/lib64/stubs:", "CUDA_HOME=/usr/local/cuda-11.8",
                      "CUDA_VISIBLE_DEVICES=0", "PYTHONPATH=/opt/old/site-packages"]
     m.env("home/user/dl", "3.10", torch="2.2.2+cu121", torchvision="0.17.2+cu121", torchaudio="2.2.2+cu121", numpy="2.2.6")
+    site, parts = "home/user/dl/lib/python3.10/site-packages", ("ops_infer", "cnn_infer")
+    m.file(f"{site}/torch/lib/libtorch_cuda.so", links_file(["libcublas.so.12", "libcudnn.so.8", "libnccl.so.2"],
+           ["$ORIGIN/../../nvidia/cublas/lib", "$ORIGIN/../../nvidia/cudnn/lib", "$ORIGIN/../../nvidia/nccl/lib", "$ORIGIN"]))
+    m.file(f"{site}/nvidia/cublas/lib/libcublas.so.12").file(f"{site}/nvidia/nccl/lib/libnccl.so.2")
+    for directory in (f"{site}/nvidia/cudnn/lib", "opt/cudnn-8.4/lib"):
+        for name in ("libcudnn.so.8", *(f"libcudnn_{part}.so.8" for part in parts)):
+            m.file(f"{directory}/{name}")
     dkms_packages(quiet(m)).file("etc/ld.so.conf.d/cuda-stubs.conf", "/usr/local/cuda/lib64/stubs\n").done()
 
 
@@ -527,7 +551,7 @@ def eight_h100():
         m.pci(f"0000:{bus:02x}:00.0", 0x22a3, kind=0x068000, driver="nvidia-nvswitch", above=("0000:00:01.1",), width=2, most=2)
     m.runs(gpus=addresses, cuda="cuInit: CUDA_ERROR_SYSTEM_NOT_READY (802)").service("nvidia-fabricmanager")
     m.file("run/systemd/timesync/.keep")
-    dkms_packages(quiet(m)).has(f"nvidia-fabricmanager-580={OLD}-1", held=True).done()
+    dkms_packages(quiet(m)).has(f"nvidia-fabricmanager-580={OLD}-1").done()
 
 
 def vgpu():
@@ -568,6 +592,56 @@ def automatic():
     quiet(m).has(f"kmod-nvidia-open-dkms={NEW}-1.el9", f"nvidia-driver-cuda={NEW}-1.el9", f"kernel-devel={release[:-7]}", f"kernel-core={release[:-7]}").done()
 
 
+def worn():
+    m = Machine("worn-a100x4-ubuntu2204", """A server that has run for years: four A100 SXM4 40GB, of which one has uncorrected memory errors and waits for a reset, one has no
+        spare rows left, one is hot, stands in an older slot and lost links. Nobody reset what a job had left on the first. InfiniBand without nvidia-peermem, too
+        little memory for a checkpoint, and firmware that does not tell where the cards are near.""", "ubuntu2204", "5.15.0-160-generic", cpus=64)
+    m.kernel_here("5.15.0-160-generic", module=NEW, licence="NVIDIA").grub("5.15.0-160-generic")
+    m.file("sys/devices/system/node/node1/.keep").file("proc/meminfo", "MemTotal:       32780288 kB\n").file("proc/swaps", "Filename\tType\tSize\tUsed\tPriority\n")
+    said = ({"memory_used_bytes": 21 * GIB}, {"ecc_uncorrected": 3, "row_remap_pending": True}, {"row_remap_failed": True},
+            {"temperature_celsius": 93.0, "nvlinks_active": 8, "link": {"generation": 1, "max_generation": 3, "width": 16, "max_width": 16}})
+    addresses = [f"0000:{bus:02x}:00.0" for bus in (0x07, 0x0f, 0x47, 0x4e)]
+    for address, more in zip(addresses, said):
+        m.pci(address, 0x20b0, kind=0x030200, above=(f"0000:{address[5:6]}0:01.1",), node=-1, iommu="identity")
+        m.gpu(address, "NVIDIA A100-SXM4-40GB", "8.0", 40 * GIB, **{"bar": 64 * GIB, "ecc": True, "ecc_uncorrected": 0, "mig": False, "row_remap_pending": False,
+              "row_remap_failed": False, "power_limit_watts": 400.0, "power_default_watts": 400.0, "power_watts": 55.0, "nvlinks_active": 12, "persistence": False, **more})
+    m.pci("0000:8b:00.0", 0x101b, kind=0x020700, driver="mlx5_core", vendor=0x15b3, above=("0000:80:01.1",), subsystem=(0x15b3, 0x0007))
+    m.runs(gpus=addresses, flavour="proprietary")
+    quiet(m).has("linux-generic=5.15.0.160.160", "linux-headers-generic=1", f"nvidia-dkms-580={NEW}-0ubuntu0.22.04.1", held=True).done()
+
+
+def crowded():
+    m = Machine("crowded-ubuntu2204", """One RTX 5090 and four environments that grew by 'pip install': a torchvision of another CUDA, a torch older than the card, two
+        exllamas in one with cuDNN and NumPy twice, torchtune. cuda-compat is searched, and the compiler is newer than the toolkit.""", "ubuntu2204", "6.8.0-87-generic")
+    m.kernel_here("6.8.0-87-generic", module=NEW).grub("6.8.0-87-generic")
+    m.pci("0000:01:00.0", 0x2b85, generation=5, above=("0000:00:01.1",))
+    m.gpu("0000:01:00.0", "NVIDIA GeForce RTX 5090", "12.0", 32 * GIB, bar=32 * GIB, power_limit_watts=575.0, power_default_watts=575.0,
+          link={"generation": 1, "max_generation": 5, "width": 16, "max_width": 16})
+    m.runs(gpus=["0000:01:00.0"]).file("etc/ld.so.conf.d/compat.conf", "/usr/local/cuda/compat\n")
+    m.file("usr/local/cuda-12.4/bin/nvcc").file("usr/bin/gcc-14").link("usr/bin/gcc", "gcc-14")
+    m.env("home/user/vision", "3.10", **{"torch": "2.14.1+cu130", "torchvision": "0.29.1+cu128"})
+    m.env("home/user/old", "3.10", torch="2.6.0+cu124", torchvision="0.21.0+cu124", torchaudio="2.6.0+cu124")
+    m.env("home/user/llama", "3.10", **{"torch": "2.11.0+cu130", "exllamav2": "0.3.2", "exllamav3": "1.6.5", "numpy": "1.26.4",
+                                        "nvidia_cudnn_cu12": "9.10.2.21", "nvidia_cudnn_cu13": "9.19.0.56"})
+    m.file("home/user/llama/lib/python3.10/site-packages/numpy-2.2.6.dist-info/.keep")
+    m.env("home/user/tune", "3.10", torch="2.11.0+cu130", torchtune="0.6.1", torchao="0.18.0")
+    dkms_packages(quiet(m)).has("cuda-toolkit-12-4=12.4.1-1", "gcc-14=14.2.0").done()
+
+
+def halfway():
+    m = Machine("halfway-ubuntu2204", """One RTX A5000 on which an upgrade of the driver was broken off: dpkg was interrupted, one package is unpacked alone, and the
+        others are of two versions. The distribution's toolkit stands beside NVIDIA's.""", "ubuntu2204", "5.15.0-160-generic")
+    m.kernel_here("5.15.0-160-generic", module=OLD).grub("5.15.0-160-generic")
+    m.pci("0000:41:00.0", 0x2231, above=("0000:40:01.1",))
+    m.gpu("0000:41:00.0", "NVIDIA RTX A5000", "8.6", 24 * GIB, bar=32 * GIB, ecc=True, ecc_uncorrected=0, power_limit_watts=230.0, power_default_watts=230.0)
+    m.runs(version=OLD, gpus=["0000:41:00.0"])
+    m.file("usr/bin/nvcc").file("usr/local/cuda-12.4/bin/nvcc").link("usr/bin/gcc", "gcc-11").file("usr/bin/gcc-11")
+    dkms_packages(quiet(m), version=OLD).has(f"libnvidia-compute-580={NEW}-0ubuntu0.22.04.1", "nvidia-cuda-toolkit=11.5.1-1ubuntu1", "cuda-toolkit-12-4=12.4.1-1").done()
+    m.file("var/lib/dpkg/updates/0001", "Package: nvidia-utils-580\n")
+    status = m.folder / "files/var/lib/dpkg/status"
+    status.write_text(status.read_text() + f"Package: nvidia-utils-580\nStatus: install ok unpacked\nArchitecture: amd64\nVersion: {NEW}-0ubuntu0.22.04.1\n\n")
+
+
 for make in (nouveau, fresh, mismatch, next_kernel, secure_boot, unconfirmed, four_3090, eight_a100, v100_beside_5090, fallen_off, laptop, wsl, one_of_eight, mig,
-             runfile, poisoned, cloud, rocky, eight_h100, vgpu, automatic):
+             runfile, poisoned, cloud, rocky, eight_h100, vgpu, automatic, worn, crowded, halfway):
     make()

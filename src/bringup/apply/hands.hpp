@@ -81,6 +81,11 @@ Result<bool> holds(const steps::LoadModule& step, const Hands& hands);
 Result<Json> remember(const steps::LoadModule& step, const Hands& hands);
 Result<> perform(const steps::LoadModule& step, const Hands& hands);
 Result<> undo(const steps::LoadModule& step, const Json& before, const Hands& hands);
+// kind_service.cpp
+Result<bool> holds(const steps::EnableService& step, const Hands& hands);
+Result<Json> remember(const steps::EnableService& step, const Hands& hands);
+Result<> perform(const steps::EnableService& step, const Hands& hands);
+Result<> undo(const steps::EnableService& step, const Json& before, const Hands& hands);
 // kind_repository_file.cpp
 Result<bool> holds(const steps::InstallFromRepositoryFile& step, const Hands& hands);
 Result<Json> remember(const steps::InstallFromRepositoryFile& step, const Hands& hands);

@@ -22,8 +22,9 @@ Result<Database> database_of(std::string_view manager, const host::View& view) {
   return manager == "apt" ? dpkg_database(view) : rpm_database(view);
 }
 
-// "580.65.06" fits "580.65.06", "580.65.06-1.el9" and "3:580.65.06-1".
+// "580.65.06", and "580.65.06-*", fit "580.65.06", "580.65.06-1.el9" and "3:580.65.06-1".
 bool fits(std::string_view wanted, std::string_view installed) {
+  if (wanted.ends_with("-*")) wanted.remove_suffix(2);
   const auto begins = [wanted](std::string_view version) {
     return version == wanted ||
            (version.starts_with(wanted) && version.size() > wanted.size() && version[wanted.size()] == '-');

@@ -29,8 +29,9 @@ constexpr std::array kForms{
     Form{"open-files", "count", 16, 1048576},
     Form{"power-limit", "percent", 50, 100},
     Form{"shared-memory", "MiB", 16, 1048576},
+    Form{"torch-behind", "count", 1, 50},
 };
-static_assert(kForms.size() == static_cast<std::size_t>(Limit::shared_memory) + 1, "a form for each Limit");
+static_assert(kForms.size() == static_cast<std::size_t>(Limit::torch_behind) + 1, "a form for each Limit");
 
 double scale_of(std::string_view unit) {
   return unit == "MB" ? 1e6 : unit == "MiB" ? 1048576.0 : 1.0;

@@ -19,6 +19,7 @@ enum class Limit {
   open_files,     // that a program may have open, for each GPU
   power_limit,    // in percent of the default
   shared_memory,  // of /dev/shm
+  torch_behind,   // minor releases of PyTorch that came after an environment's
 };
 
 struct Threshold {

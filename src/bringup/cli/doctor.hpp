@@ -34,5 +34,7 @@ Result<Watching> watching_of(const std::vector<std::string>& words);
 // What is found by what it is about; and what differs between two looks, as lines: "+ warn  ID: TITLE", "-
 // ID".
 std::vector<std::string> differences(const diagnose::Diagnosis& before, const diagnose::Diagnosis& after);
+// A line for a terminal of so many columns (0: none), cut at blanks; what follows stands `indent` further in.
+std::vector<std::string> folded(std::string_view line, std::size_t indent, std::size_t columns);
 
 }  // namespace bringup::cli

@@ -38,7 +38,10 @@ std::string time_of(const Doors& doors, bool terminal) {
 
 Result<> tell(const std::vector<std::string>& lines, const std::string& time, std::size_t columns) {
   if (columns > 0) draw("\r\x1b[K");
-  for (const std::string& line : lines) TRY(print(base::harmless(time + "  " + line) + "\n"));
+  for (const std::string& line : lines) {
+    for (const std::string& part : folded(base::harmless(time + "  " + line), time.size() + 10, columns))
+      TRY(print(part + "\n"));
+  }
   return ok;
 }
 
@@ -85,6 +88,20 @@ std::vector<std::string> differences(const diagnose::Diagnosis& before, const di
     if (!finding.evidence.empty())
       out.push_back(fmt::format("        {}: {}", finding.evidence[0].source, finding.evidence[0].text));
   }
+  return out;
+}
+
+std::vector<std::string> folded(std::string_view line, std::size_t indent, std::size_t columns) {
+  std::vector<std::string> out;
+  std::size_t margin = 0;
+  while (columns > indent + 10 && margin + base::display_width(line) > columns) {
+    const std::size_t blank = line.rfind(' ', columns - margin);
+    if (blank == std::string_view::npos || (margin == 0 && blank <= indent)) break;
+    out.push_back(std::string(margin, ' ').append(line.substr(0, blank)));
+    line = base::trim(line.substr(blank));
+    margin = indent;
+  }
+  out.push_back(std::string(margin, ' ').append(line));
   return out;
 }
 

@@ -2,6 +2,8 @@
 // Rules over an environment's own packages: one that is there twice, libraries of two CUDA versions, what
 // nobody maintains.
 #include <bringup/base/text.hpp>
+#include <bringup/base/version.hpp>
+#include <bringup/catalog/thresholds.hpp>
 #include <bringup/diagnose/looks_beside.hpp>
 
 #include <algorithm>
@@ -92,6 +94,31 @@ Looked look_stack_end_of_life(const Patient& patient) {
            .fix = {.summary = "what runs goes on running; for new work: 'bringup stack' lists others",
                    .steps = {}}});
     }
+  }
+  return out;
+}
+
+// By the releases that the catalog has wheels of: how many of PyTorch's came later is the number of its minor
+// ones.
+Looked look_torch_old(const Patient& patient) {
+  TRY(need_look(patient.machine, "its Python environments"));
+  const base::Version* newest = nullptr;
+  for (const catalog::WheelSet& wheels : patient.catalog.wheels) {
+    if (newest == nullptr || *newest < wheels.torch) newest = &wheels.torch;
+  }
+  Sightings out;
+  if (newest == nullptr) return out;
+  const auto most = static_cast<std::int64_t>(catalog::threshold(catalog::Limit::torch_behind));
+  for (const PythonEnv& env : patient.machine.envs) {
+    const auto torch = env.torch ? base::Version::parse(*env.torch) : std::nullopt;
+    if (!torch || (torch->major() == newest->major() && newest->minor() - torch->minor() < most) ||
+        torch->major() > newest->major())
+      continue;
+    out.push_back({.evidence = {seen(env.path, "torch " + *env.torch),
+                                seen("catalog: wheels", "the newest is torch " + newest->text)},
+                   .gpus = {},
+                   .fix = {.summary = "a newer torch for new work: bringup up; what runs goes on running",
+                           .steps = {}}});
   }
   return out;
 }

@@ -41,6 +41,13 @@ const facts::Package* fabric_manager(const Machine& machine) {
   return at == machine.packages.list->end() ? nullptr : &*at;
 }
 
+steps::Step start_fabric_manager() {
+  return {.id = "fabric-service",
+          .kind = steps::EnableService{.service = "nvidia-fabricmanager", .now = true},
+          .why = "the NVSwitches are set up anew at every boot, before CUDA is used",
+          .changes = "one service, now and at every boot"};
+}
+
 // The board, its manager's package, and an Error where they cannot be seen. Neither: nothing is to be said.
 Result<std::pair<const facts::PciFunction*, const facts::Package*>> fabric_of(const Machine& machine) {
   TRY(gpus_here(machine));
@@ -156,7 +163,8 @@ Looked look_fabric_manager_disabled(const Patient& patient) {
   return Sightings{{.evidence = {seen("/sys/bus/pci/devices", board->address + ": NVSwitch"),
                                  seen("/etc/systemd/system", "no target wants nvidia-fabricmanager.service")},
                     .gpus = {},
-                    .fix = {.summary = "sudo systemctl enable --now nvidia-fabricmanager", .steps = {}}}};
+                    .fix = {.summary = "sudo systemctl enable --now nvidia-fabricmanager",
+                            .steps = {start_fabric_manager()}}}};
 }
 
 Looked look_fabric_manager_version(const Patient& patient) {
@@ -167,13 +175,22 @@ Looked look_fabric_manager_version(const Patient& patient) {
   if (!present) return Sightings{};
   const std::string version = package->version.substr(0, package->version.find('-'));
   if (version == present->version) return Sightings{};
-  return Sightings{{.evidence = {present->evidence,
-                                 seen(packages_source(machine), package->name + " " + package->version)},
-                    .gpus = {},
-                    .fix = {.summary = fmt::format("install {} in version {}, then sudo systemctl restart "
-                                                   "nvidia-fabricmanager",
-                                                   package->name, present->version),
-                            .steps = {}}}};
+  return Sightings{
+      {.evidence = {present->evidence,
+                    seen(packages_source(machine), package->name + " " + package->version)},
+       .gpus = {},
+       .fix = {.summary = fmt::format("install {} in version {}, then sudo systemctl restart "
+                                      "nvidia-fabricmanager",
+                                      package->name, present->version),
+               .steps = {{.id = "fabric-packages",
+                          .kind = steps::InstallPackages{.manager = package_manager(machine),
+                                                         .packages = {fmt::format("{}={}-*", package->name,
+                                                                                  present->version)},
+                                                         .dnf_module = "",
+                                                         .builds_for = {}},
+                          .why = "it refuses every driver but its own",
+                          .changes = "one package in another version"},
+                         start_fabric_manager()}}}};
 }
 
 Looked look_boot_disk_low(const Patient& patient) {

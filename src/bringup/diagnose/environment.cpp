@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules over Python environments and what shells put in front of them.
 #include <bringup/base/text.hpp>
-#include <bringup/diagnose/looks.hpp>
+#include <bringup/diagnose/looks_beside.hpp>
 
 #include <algorithm>
 #include <array>
@@ -211,8 +211,10 @@ Looked look_ld_library_path_cuda(const Patient& patient) {
   for (const ShellSetting* setting : settings) {
     const auto place = cuda_directory(setting->text);
     if (!place) continue;
+    std::vector<Evidence> evidence{evidence_of(*setting)};
+    for (Evidence& one : taken_from(patient.machine, *setting)) evidence.push_back(std::move(one));
     out.push_back(
-        {.evidence = {evidence_of(*setting)},
+        {.evidence = std::move(evidence),
          .gpus = {},
          .fix = {.summary = fix_of(*setting) + "; programs find the driver without it, and torch brings "
                                                "its own CUDA libraries",

@@ -29,6 +29,7 @@ Looked look_toolkits_of_two_sources(const Patient& patient);
 Looked look_nvidia_packages_mixed(const Patient& patient);
 Looked look_package_twice(const Patient& patient);
 Looked look_stack_end_of_life(const Patient& patient);
+Looked look_torch_old(const Patient& patient);
 
 // field.cpp
 Looked look_clock_not_synchronised(const Patient& patient);
@@ -38,6 +39,11 @@ Looked look_pcie_corrected(const Patient& patient);
 Looked look_torch_loads_code(const Patient& patient);
 Looked look_user_site_first(const Patient& patient);
 Looked look_xid_errors(const Patient& patient);
+
+// loader.cpp
+// Which CUDA libraries each environment's torch gets by this line about LD_LIBRARY_PATH, and why; nothing
+// where that was not looked at.
+std::vector<Evidence> taken_from(const facts::Machine& machine, const facts::ShellSetting& setting);
 
 // system.cpp
 Looked look_host_memory_small(const Patient& patient);

@@ -142,10 +142,18 @@ Looked look_persistence_off(const Patient& patient) {
     TRY(gpus_here(patient.machine));
     if (patient.machine.nvml) return Sightings{};
   }
-  return each_gpu(patient.machine, &NvmlGpu::persistence, [](const NvmlGpu& gpu, bool on) -> Judged {
-    if (on) return Judged(std::nullopt);
-    return one_of(gpu, "persistence mode is off", "sudo systemctl enable --now nvidia-persistenced");
-  });
+  Sightings each =
+      TRY(each_gpu(patient.machine, &NvmlGpu::persistence, [](const NvmlGpu& gpu, bool on) -> Judged {
+        if (on) return Judged(std::nullopt);
+        return one_of(gpu, "persistence mode is off", "sudo systemctl enable --now nvidia-persistenced");
+      }));
+  // One service for all of them, and so one finding.
+  for (std::size_t i = 1; i < each.size(); ++i) {
+    std::ranges::move(each[i].evidence, std::back_inserter(each[0].evidence));
+    std::ranges::move(each[i].gpus, std::back_inserter(each[0].gpus));
+  }
+  if (each.size() > 1) each.resize(1);
+  return each;
 }
 
 Looked look_power_limit_reduced(const Patient& patient) {

@@ -106,10 +106,9 @@ inline constexpr std::array kRulesAToJ{
          .look = look_cuda_visible_devices_set},
     Rule{.id = "disk-low",
          .severity = Severity::warn,
-         .title = "too little free disk for a PyTorch environment",
+         .title = "too little free disk for the goal's environments and models",
          .why = "an environment with CUDA libraries takes about 8 GB, and an installation that runs out of "
-                "space is "
-                "undone",
+                "space is undone",
          .fix = "free some space, or put environments elsewhere with [python] prefix in bringup.toml",
          .look = look_disk_low},
     Rule{.id = "dnf-automatic-driver",

@@ -6,6 +6,7 @@
 #include <bringup/diagnose/looks_beside.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace bringup::diagnose {
 namespace {
@@ -30,6 +31,49 @@ const facts::Disk* disk_of(const Machine& machine, std::string_view path) {
     if (below(path, disk.path) && (best == nullptr || disk.path.size() > best->path.size())) best = &disk;
   }
   return best;
+}
+
+// What a model's files take, by what its name tells: "Llama-2-7b-hf" has 7 billion parameters, of two bytes
+// each where the name speaks of no quantisation, else of about half of one. 0: it does not tell.
+std::uint64_t size_by_name(std::string_view model) {
+  static constexpr std::array<std::string_view, 6> kQuantised{"exl2", "exl3", "gptq", "awq", "4bit", "int4"};
+  const std::string name = base::lower(model.substr(model.find_last_of('/') + 1));
+  const bool small =
+      std::ranges::any_of(kQuantised, [&name](std::string_view one) { return base::contains(name, one); });
+  for (std::size_t at = name.find('b', 1); at != std::string::npos; at = name.find('b', at + 1)) {
+    const bool ends = at + 1 == name.size() || name[at + 1] == '-' || name[at + 1] == '_';
+    std::size_t begin = at;
+    while (begin > 0 && ((name[begin - 1] >= '0' && name[begin - 1] <= '9') || name[begin - 1] == '.'))
+      --begin;
+    const bool starts = begin == 0 || name[begin - 1] == '-' || name[begin - 1] == '_';
+    const std::string_view digits = std::string_view(name).substr(begin, at - begin);
+    const std::size_t dot = std::min(digits.find('.'), digits.size());
+    const auto whole = base::to_integer(digits.substr(0, dot));
+    const auto tenths = base::to_integer(dot < digits.size() ? digits.substr(dot + 1, 1) : "0");
+    if (!ends || !starts || !whole || !tenths || *whole > 10000) continue;
+    const double billions = static_cast<double>(*whole) + static_cast<double>(*tenths) / 10;
+    return static_cast<std::uint64_t>(billions * (small ? 0.55e9 : 2e9));
+  }
+  return 0;
+}
+
+// Of the goal's stacks that are not there yet; a directory is there already, and costs nothing.
+std::uint64_t models_wanted(const Patient& patient, std::vector<Evidence>& wishes) {
+  std::uint64_t out = 0;
+  for (const goal::StackGoal& stack : patient.goal.stacks) {
+    const bool there = std::ranges::any_of(patient.machine.envs, [&stack](const facts::PythonEnv& env) {
+      return env.path.ends_with("/stack-" + stack.name);
+    });
+    const std::uint64_t size =
+        there || stack.model.starts_with("/") || stack.model.starts_with("~") || stack.model.starts_with(".")
+            ? 0
+            : size_by_name(stack.model);
+    if (size == 0) continue;
+    out += size;
+    wishes.push_back(seen(stack.where.empty() ? "the goal" : stack.where,
+                          fmt::format("{}: about {} by its name", stack.model, base::human_bytes(size))));
+  }
+  return out;
 }
 
 // root is not among "*" (limits.conf(5)).
@@ -158,20 +202,23 @@ Looked look_disk_low(const Patient& patient) {
   TRY(need_look(machine, "its disks"));
   const bool there =
       std::ranges::any_of(machine.envs, [](const facts::PythonEnv& env) { return env.torch.has_value(); });
-  if (patient.goal.envs.empty() || there) return Sightings{};
+  std::vector<Evidence> wishes;
+  std::uint64_t wanted = models_wanted(patient, wishes);
+  if (!patient.goal.envs.empty() && !there) wanted += catalog::threshold_bytes(Limit::environment);
+  if (wanted == 0) return Sightings{};
   const std::string place = environments_go(patient);
   const facts::Disk* disk = disk_of(machine, place);
   if (disk == nullptr) return Error(Errc::absent, fmt::format("the free space at {} was not read", place));
-  const std::uint64_t wanted = catalog::threshold_bytes(Limit::environment);
   if (disk->free_bytes >= wanted) return Sightings{};
-  return Sightings{
-      {.evidence = {seen(disk->path, fmt::format("{} free of {}", base::human_bytes(disk->free_bytes),
-                                                 base::human_bytes(disk->total_bytes)))},
-       .gpus = {},
-       .fix = {.summary = fmt::format("free {} there, or name another place in bringup.toml: "
-                                      "[python] prefix = \"...\"",
-                                      base::human_bytes(wanted - disk->free_bytes)),
-               .steps = {}}}};
+  Sighting sighting{.evidence = std::move(wishes), .gpus = {}, .fix = {}};
+  sighting.evidence.push_back(
+      seen(disk->path, fmt::format("{} free of {}", base::human_bytes(disk->free_bytes),
+                                   base::human_bytes(disk->total_bytes))));
+  sighting.fix.summary =
+      fmt::format("free {} there, or name another place in bringup.toml: [python] prefix = \"...\"{}",
+                  base::human_bytes(wanted - disk->free_bytes),
+                  sighting.evidence.size() > 1 ? "; 'bringup model plan' tells a model's exact size" : "");
+  return Sightings{std::move(sighting)};
 }
 
 }  // namespace bringup::diagnose

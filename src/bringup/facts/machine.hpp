@@ -91,6 +91,8 @@ struct Machine {
       Error(Errc::absent, "not looked at");  // versions below /lib/firmware/nvidia that hold gsp_*.bin
   Reading<std::vector<ConfigLine>> library_paths =
       Error(Errc::absent, "not looked at");  // lines of ld.so.conf.d about CUDA and NVIDIA
+  std::vector<LibraryDirectory>
+      library_directories;  // of LD_LIBRARY_PATH, ld.so.conf.d and torch's own search
   Reading<bool> clock_synchronized =
       Error(Errc::absent, "not looked at");  // a time service is there and has set the clock
   Reading<std::vector<XidLine>> xids = Error(Errc::absent, "not looked at");

@@ -119,6 +119,22 @@ struct HostCompiler {
   bool operator==(const HostCompiler&) const = default;
 };
 
+// How an environment's torch asks the loader for CUDA's libraries.
+struct TorchLinks {
+  std::string file;                 // ".../torch/lib/libtorch_cuda.so"
+  std::vector<std::string> needs;   // "libcublas.so.13"
+  std::vector<std::string> search;  // directories that it names itself, in their order
+  bool first = false;               // they come before LD_LIBRARY_PATH (RPATH), or after it (RUNPATH)
+  bool operator==(const TorchLinks&) const = default;
+};
+
+// CUDA's libraries in a directory that the loader may search.
+struct LibraryDirectory {
+  std::string path;
+  std::vector<std::string> libraries;  // "libcublas.so.13"
+  bool operator==(const LibraryDirectory&) const = default;
+};
+
 // A place that has a site-packages of its own: a venv, a conda environment, a system Python.
 struct PythonEnv {
   std::string path;     // its prefix
@@ -131,6 +147,7 @@ struct PythonEnv {
   std::optional<std::string> torch;    // "2.14.1+cu130"
   std::optional<std::string> variant;  // "cu130" or "cpu"
   std::vector<BuiltExtension> built;
+  Reading<TorchLinks> links = Error(Errc::absent, "not looked at");
   bool operator==(const PythonEnv&) const = default;
 };
 

@@ -52,4 +52,15 @@ inline const std::vector<std::string> kSourceSteps{"archive-component", "vendor-
 // The driver's packages, what keeps them and the kernel as they are, its key and its module (driver.cpp).
 void add_driver_steps(Builder& builder, const facts::Machine& machine, const resolve::Choice& choice);
 
+// What boards with NVSwitches need beside the driver (fabric.cpp); no service: nothing.
+struct FabricNeed {
+  std::vector<std::string> packages;  // to install; empty when what is there fits
+  std::string service;
+  bool from_vendor = false;  // out of NVIDIA's own repository
+};
+FabricNeed fabric_need(const facts::Machine& machine, const goal::Goal& goal, const catalog::Catalog& catalog,
+                       const resolve::Choice& choice);
+void add_fabric_steps(Builder& builder, const facts::Machine& machine, const FabricNeed& need,
+                      const resolve::Choice& choice);
+
 }  // namespace bringup::plan

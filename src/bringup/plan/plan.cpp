@@ -16,7 +16,7 @@ namespace {
 using resolve::Choice;
 
 void add_sources(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog,
-                 const Choice& choice) {
+                 const Choice& choice, bool fabric) {
   if (choice.needs_component) {
     if (auto file = component_source(machine, catalog)) {
       builder.add(
@@ -28,7 +28,7 @@ void add_sources(Builder& builder, const facts::Machine& machine, const catalog:
     }
   }
   const bool vendor = (to_do(choice.driver.action) && choice.driver.source == "nvidia") ||
-                      (to_do(choice.toolkit.action) && choice.toolkit.source == "nvidia");
+                      (to_do(choice.toolkit.action) && choice.toolkit.source == "nvidia") || fabric;
   if (!vendor || has_vendor_source(machine, catalog)) return;
   const catalog::VendorRepo* row = catalog.repo(resolve::os_key(machine.os));
   if (row == nullptr) return;
@@ -258,9 +258,11 @@ std::string default_prefix(const facts::User& user) {
 steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const catalog::Catalog& catalog,
                  const resolve::Choice& choice, std::string_view now) {
   Builder builder;
-  add_sources(builder, machine, catalog, choice);
+  const FabricNeed fabric = fabric_need(machine, goal, catalog, choice);
+  add_sources(builder, machine, catalog, choice, fabric.from_vendor);
   add_python_packages(builder, machine, choice);
   add_driver_steps(builder, machine, choice);
+  add_fabric_steps(builder, machine, fabric, choice);
   add_toolkit(builder, machine, choice);
   const bool wheels = !choice.toolkit.env.empty();
   if (!wheels) add_path(builder, machine, goal, choice);

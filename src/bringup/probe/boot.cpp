@@ -18,8 +18,8 @@ constexpr std::array<std::string_view, 2> kGrubDirectories{"/boot/grub", "/boot/
 // The vendor id of the variables that systemd-boot writes (systemd's Boot Loader Interface).
 constexpr std::string_view kLoaderVendor = "-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 
-// The first word behind `command` on a line, without its quotes.
-std::optional<std::string> argument_of(std::string_view line, std::string_view command) {
+// The first word behind `command` on a line, as it stands there with its quotes.
+std::optional<std::string_view> word_behind(std::string_view line, std::string_view command) {
   line = base::trim(line);
   if (!line.starts_with(command) || line.size() <= command.size()) return std::nullopt;
   line.remove_prefix(command.size());
@@ -28,9 +28,20 @@ std::optional<std::string> argument_of(std::string_view line, std::string_view c
   if (line.empty()) return std::nullopt;
   if (line[0] == '\'' || line[0] == '"') {
     const std::size_t end = line.find(line[0], 1);
-    return std::string(line.substr(1, end == std::string_view::npos ? end : end - 1));
+    return line.substr(0, end == std::string_view::npos ? end : end + 1);
   }
-  return std::string(line.substr(0, line.find_first_of(" \t")));
+  return base::trim(line.substr(0, line.find_first_of(" \t")));
+}
+
+// Without the quotes; of one that is not ended, what there is.
+std::string unquoted(std::string_view word) {
+  if (word[0] != '\'' && word[0] != '"') return std::string(word);
+  return std::string(word.substr(1, word.size() > 1 && word.back() == word[0] ? word.size() - 2 : word.npos));
+}
+
+std::optional<std::string> argument_of(std::string_view line, std::string_view command) {
+  const auto word = word_behind(line, command);
+  return word ? std::optional(unquoted(*word)) : std::nullopt;
 }
 
 // grub-mkconfig writes the id behind this name, quoted.
@@ -54,32 +65,50 @@ std::string release_of(std::string_view path) {
   return "";
 }
 
-// What a line loads as kernel: by GRUB's own command, or by those of other days and distributions.
-std::optional<std::string> kernel_path(std::string_view line) {
+// What a line of a menu does, and the word that says with what. What it does not name decides nothing here.
+struct GrubLine {
+  enum class Does { nothing, submenu, entry, block, end, kernel, setting };
+  Does does = Does::nothing;
+  std::string_view word = {};  // a title or a kernel's path, with its quotes
+};
+
+// The one reading of a line, for the menu and for what a recording keeps of it: one command a line, a block's
+// end on its own, as grub-mkconfig writes them. A kernel comes by GRUB's own command, or by those of other
+// days and distributions.
+GrubLine read_line(std::string_view text) {
+  using Does = GrubLine::Does;
   for (const std::string_view command : {"linux", "linuxefi", "linux16"}) {
-    if (auto path = argument_of(line, command)) return path;
+    if (const auto path = word_behind(text, command)) return {.does = Does::kernel, .word = *path};
   }
-  return std::nullopt;
+  if (text.ends_with("{")) {
+    if (const auto title = word_behind(text, "submenu")) return {.does = Does::submenu, .word = *title};
+    if (const auto title = word_behind(text, "menuentry")) return {.does = Does::entry, .word = *title};
+    return {.does = Does::block};  // "function load_video {"
+  }
+  if (text == "}") return {.does = Does::end};
+  const bool sets = text.starts_with("set default=") || text.starts_with("blscfg");
+  return {.does = sets ? Does::setting : Does::nothing};
 }
 
-// Reads menuentries and submenus as grub-mkconfig writes them: one command a line, a block's end on its own.
+// Reads menuentries and submenus.
 class GrubMenu {
  public:
   void line(std::string_view line) {
+    using Does = GrubLine::Does;
     const std::string_view text = base::trim(line);
-    if (const auto title = argument_of(text, "submenu"); title && text.ends_with("{")) {
-      open(text, *title, false);
-    } else if (const auto entry = argument_of(text, "menuentry"); entry && text.ends_with("{")) {
-      open(text, *entry, true);
-      entries.push_back(
-          {.id = blocks_.back().id, .title = blocks_.back().title, .number = place(), .release = ""});
-    } else if (text.ends_with("{")) {  // "function load_video {"
+    const GrubLine read = read_line(text);
+    if (read.does == Does::submenu || read.does == Does::entry) {
+      open(text, unquoted(read.word), read.does == Does::entry);
+      if (read.does == Does::entry)
+        entries.push_back(
+            {.id = blocks_.back().id, .title = blocks_.back().title, .number = place(), .release = ""});
+    } else if (read.does == Does::block) {
       blocks_.push_back({.title = "", .id = "", .entry = false, .menu = false, .next = 0});
-    } else if (text == "}" && !blocks_.empty()) {
+    } else if (read.does == Does::end && !blocks_.empty()) {
       blocks_.pop_back();
-    } else if (!entries.empty() && !blocks_.empty() && blocks_.back().entry &&
+    } else if (read.does == Does::kernel && !entries.empty() && !blocks_.empty() && blocks_.back().entry &&
                entries.back().release.empty()) {
-      if (const auto path = kernel_path(text)) entries.back().release = release_of(*path);
+      entries.back().release = release_of(unquoted(read.word));
     }
   }
   std::vector<BootEntry> entries;
@@ -256,15 +285,10 @@ std::string grub_menu_essence(std::string_view grub_cfg) {
   std::string out;
   for (const std::string_view line : base::lines(grub_cfg)) {
     const std::string_view text = base::trim(line);
-    const bool block = text.ends_with("{") || text == "}";
-    if (const auto path = kernel_path(text)) {
-      const bool blanks = path->find_first_of(" \t") != std::string::npos;
-      out += fmt::format("  linux {0}{1}{0}\n",
-                         !blanks                      ? ""
-                         : base::contains(*path, "'") ? "\""
-                                                      : "'",
-                         *path);
-    } else if (block || text.starts_with("set default=") || text.starts_with("blscfg"))
+    const GrubLine read = read_line(text);
+    if (read.does == GrubLine::Does::kernel)
+      out += fmt::format("  linux {}\n", read.word);
+    else if (read.does != GrubLine::Does::nothing)
       out += fmt::format("{}\n", text);
   }
   return out;

@@ -119,4 +119,12 @@ std::vector<facts::Toolkit> read_toolkits(const host::View& view, const facts::M
 std::vector<facts::ShellSetting> parse_settings(std::string_view text, const std::string& file);
 facts::Shells read_shells(const host::View& view, const Options& options);
 
+// links.cpp: whose CUDA libraries torch gets
+Result<facts::TorchLinks> read_links(const host::View& view, const std::string& path);
+// What LD_LIBRARY_PATH leads to and, where that is anything of CUDA's, what each environment's torch asks
+// for.
+void read_library_directories(const host::View& view, facts::Machine& machine);
+// A small valid ELF file that read_links reads so; for recordings and tests.
+std::string links_file(const facts::TorchLinks& links);
+
 }  // namespace bringup::probe

@@ -64,6 +64,7 @@ facts::Machine look(const host::View& view, const Options& options) {
   read_python(view, options, machine);
   machine.toolkits = read_toolkits(view, machine);
   machine.shells = read_shells(view, options);
+  read_library_directories(view, machine);
   read_disks(view, options, machine);
   machine.sources = options.sources;
   return machine;

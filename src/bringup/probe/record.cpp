@@ -133,6 +133,10 @@ class Witness final : public host::View {
       auto info = modules_.contains(path) ? Result<ModuleInfo>(Error(Errc::busy, "read already"))
                                           : read_module(view_, path);
       if (info) modules_[path] = std::move(info).take();
+    } else if (path.ends_with("/libtorch_cuda.so")) {
+      if (files_.contains(path)) return;
+      const auto links = read_links(view_, path);
+      if (links) files_[path] = links_file(*links);
     } else if (base::contains(path, "libc.so")) {
       if (const auto version = find_glibc_version(part))
         files_[path] = fmt::format("GNU C Library (recorded) release version {}.\n", *version);

@@ -59,6 +59,19 @@ bool replace_word(std::string& text, std::string_view word, std::string_view oth
   return any;
 }
 
+// Wherever it stands, in longer words too: no other text looks like it by chance. Each time turns a digit of
+// the text into a nought, so that it comes to an end.
+bool replace_id(std::string& text, std::string_view id) {
+  if (id.size() != kNoMachine.size() || id == kNoMachine) return false;
+  bool any = false;
+  for (std::size_t at = text.find(id); at != std::string::npos;
+       at = text.find(id, at < id.size() ? 0 : at - id.size())) {
+    text.replace(at, id.size(), kNoMachine);
+    any = true;
+  }
+  return any;
+}
+
 // "enx0123456789ab": what a network device is called after its MAC address.
 bool replace_mac_names(std::string& text) {
   constexpr std::size_t kDigits = 12;
@@ -82,8 +95,8 @@ bool drop_userinfo(std::string& text) {
   bool any = false;
   for (std::size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at + 3)) {
     const std::size_t end = text.find_first_of("/ \t\n\"'", at + 3);
-    const std::size_t sign = text.find('@', at + 3);
-    if (sign == std::string::npos || (end != std::string::npos && sign > end)) continue;
+    const std::size_t sign = std::string_view(text).substr(0, end).rfind('@');  // a password may hold one
+    if (sign == std::string::npos || sign < at + 3) continue;
     text.erase(at + 3, sign - at - 2);
     any = true;
   }
@@ -144,11 +157,6 @@ bool drop_tokens(std::string& text) {
     }
   }
   return any;
-}
-
-void append_number(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i)
-    out += static_cast<char>((value >> (8U * static_cast<unsigned>(i))) & 0xFFU);
 }
 
 std::string dpkg_essence(std::string_view content) {
@@ -260,15 +268,26 @@ bool is_start_file(std::string_view path) {
 Redactor::Redactor(std::string user, std::string home, std::string host, std::string machine)
     : user_(std::move(user)), home_(std::move(home)), host_(std::move(host)), machine_(std::move(machine)) {}
 
+// What is taken out may join what stood around it to something that has to go, too.
 std::string Redactor::text(std::string_view original) {
+  constexpr int kTimes = 8;
   std::string text(original);
+  for (int time = 0; time < kTimes; ++time) {
+    std::string again = text_once(text);
+    if (again == text) break;
+    text = std::move(again);
+  }
+  return text;
+}
+
+std::string Redactor::text_once(std::string text) {
   if (number_uuids(text)) done_.insert("UUIDs of GPUs and file systems");
   const bool named = replace_mac_names(text);
   if (replace_pattern(text, "xx:xx:xx:xx:xx:xx") || named) done_.insert("MAC addresses");
   if (drop_userinfo(text)) done_.insert("names and passwords in URLs");
   const bool values = drop_values(text);
   if (drop_tokens(text) || values) done_.insert("tokens and passwords");
-  if (replace_word(text, machine_, kNoMachine)) done_.insert("the machine's id");
+  if (replace_id(text, machine_)) done_.insert("the machine's id");
   if (replace_homes(text)) done_.insert("the names of home directories");
   if (!ordinary(user_) && replace_word(text, user_, "user")) done_.insert("the user's name");
   if (!ordinary(host_) && replace_word(text, host_, "host")) done_.insert("the host's name");
@@ -278,7 +297,7 @@ std::string Redactor::text(std::string_view original) {
 std::string Redactor::path(std::string_view path) const {
   std::string text(path);
   replace_mac_names(text);
-  replace_word(text, machine_, kNoMachine);
+  replace_id(text, machine_);
   replace_homes(text);
   if (!ordinary(user_)) replace_word(text, user_, "user");
   if (!ordinary(host_)) replace_word(text, host_, "host");
@@ -298,16 +317,19 @@ std::string Redactor::wide(std::string_view original) {
   return out;
 }
 
-// Each UUID becomes a number of its own, so that two GPUs stay two.
+// Each UUID becomes a number of its own, so that two GPUs stay two; one that is such a number stays.
 bool Redactor::number_uuids(std::string& text) {
   constexpr std::string_view kPattern = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  constexpr std::string_view kNumbered = "00000000-0000-0000-0000-";
   bool any = false;
   for (std::size_t at = 0; at + kPattern.size() <= text.size(); ++at) {
     if (!stands_at(text, at, kPattern)) continue;
-    const auto known =
-        uuids_.emplace(base::lower(text.substr(at, kPattern.size())), static_cast<int>(uuids_.size()) + 1)
-            .first;
-    text.replace(at, kPattern.size(), fmt::format("00000000-0000-0000-0000-{:012d}", known->second));
+    const std::string uuid = base::lower(text.substr(at, kPattern.size()));
+    const auto number = base::to_integer(uuid.substr(kNumbered.size()));
+    if (uuid.starts_with(kNumbered) && number && *number <= static_cast<std::int64_t>(uuids_.size()))
+      continue;
+    const auto known = uuids_.emplace(uuid, static_cast<int>(uuids_.size()) + 1).first;
+    text.replace(at, kPattern.size(), fmt::format("{}{:012d}", kNumbered, known->second));
     any = true;
   }
   return any;
@@ -319,7 +341,7 @@ bool Redactor::replace_homes(std::string& text) const {
   const auto ends_word = [&text](std::size_t at) {
     return at >= text.size() || (!is_word(text[at]) && text[at] != '-' && text[at] != '.');
   };
-  if (home_.size() > 1 && home_ != "/root" && home_ != "/home/user") {
+  if (home_.size() > 1 && home_ != "/root" && home_ != "/home" && home_ != "/home/user") {
     for (std::size_t at = text.find(home_); at != std::string::npos; at = text.find(home_, at + 1)) {
       if (!ends_word(at + home_.size())) continue;
       text.replace(at, home_.size(), "/home/user");
@@ -336,48 +358,6 @@ bool Redactor::replace_homes(std::string& text) const {
     any = true;
   }
   return any;
-}
-
-std::string module_file(std::string_view version, std::string_view license, std::string_view signer) {
-  using namespace std::string_literals;
-  const std::string info =
-      fmt::format("version={}", version) + '\0' + fmt::format("license={}", license) + '\0';
-  const std::string names = "\0.modinfo\0.shstrtab\0"s;
-  std::string file =
-      "\x7f"
-      "ELF\x02\x01\x01"s +
-      std::string(9, '\0');
-  append_number(file, 1, 2);   // relocatable
-  append_number(file, 62, 2);  // x86-64
-  append_number(file, 1, 4);
-  append_number(file, 0, 8);
-  append_number(file, 0, 8);
-  append_number(file, 64 + info.size() + names.size(), 8);  // section table
-  append_number(file, 0, 4);
-  for (const std::uint64_t number : {64U, 0U, 0U, 64U, 3U, 2U}) append_number(file, number, 2);
-  file += info + names;
-  const auto section = [&file](std::uint64_t name, std::uint64_t type, std::uint64_t offset,
-                               std::uint64_t size) {
-    append_number(file, name, 4);
-    append_number(file, type, 4);
-    append_number(file, 0, 8);
-    append_number(file, 0, 8);
-    append_number(file, offset, 8);
-    append_number(file, size, 8);
-    append_number(file, 0, 8);
-    append_number(file, 1, 8);
-    append_number(file, 0, 8);
-  };
-  section(0, 0, 0, 0);
-  section(1, 1, 64, info.size());
-  section(10, 3, 64 + info.size(), names.size());
-  if (signer.empty()) return file;
-  // Of the PKCS#7 message only the signer's common name, then the kernel's struct module_signature with the
-  // message's length, big-endian.
-  const std::string name(signer.substr(0, 127));
-  const std::string message = "\x06\x03\x55\x04\x03\x0c"s + static_cast<char>(name.size()) + name;
-  return file + message + "\0\0\2\0\0\0\0\0\0\0\0"s + static_cast<char>(message.size()) +
-         "~Module signature appended~\n";
 }
 
 std::string essence(std::string_view path, std::string content) {

@@ -26,6 +26,7 @@ class Redactor {
   std::vector<std::string> done() const { return {done_.begin(), done_.end()}; }
 
  private:
+  std::string text_once(std::string text);
   bool number_uuids(std::string& text);
   bool replace_homes(std::string& text) const;
 

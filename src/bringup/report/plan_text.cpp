@@ -201,6 +201,10 @@ std::string does(const steps::Kind& kind) {
             return "install packages out of the repository in " + plain(one.path);
           },
           [](const steps::LoadModule&) { return std::string("load a kernel module"); },
+          [](const steps::EnableService& one) {
+            return std::string(one.now ? "start a service, now and at each boot"
+                                       : "start a service at each boot");
+          },
           [](const steps::EnrolKey&) { return std::string("ask Secure Boot to trust a key"); },
           [](const steps::InstallUv&) { return std::string("install uv"); },
           [&](const steps::CreateEnv& one) { return "create a Python environment" + with(one.tool); },

@@ -17,10 +17,10 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kSchema = "bringup.plan-file/1";
 constexpr std::array<std::string_view, std::variant_size_v<Kind>> kNames{
-    "write-file",     "edit-block",       "fetch-file", "install-packages",
-    "hold-packages",  "load-module",      "install-uv", "create-env",
-    "install-wheels", "fetch-model-file", "enrol-key",  "install-from-repository-file",
-    "build-extension"};
+    "write-file",      "edit-block",       "fetch-file", "install-packages",
+    "hold-packages",   "load-module",      "install-uv", "create-env",
+    "install-wheels",  "fetch-model-file", "enrol-key",  "install-from-repository-file",
+    "build-extension", "enable-service"};
 
 // The fields of each kind with their keys, once: for writing and for reading. true: added later, and absent
 // in older plans and journals.
@@ -40,6 +40,7 @@ void fields(K& kind, F&& visit) {
   if constexpr (std::is_same_v<T, HoldPackages>)
     visit("manager", kind.manager), visit("packages", kind.packages), visit("plugin", kind.plugin, true);
   if constexpr (std::is_same_v<T, LoadModule>) visit("module", kind.module);
+  if constexpr (std::is_same_v<T, EnableService>) visit("service", kind.service), visit("now", kind.now);
   if constexpr (std::is_same_v<T, InstallFromRepositoryFile>)
     visit("path", kind.path), visit("sha256", kind.sha256), visit("packages", kind.packages);
   if constexpr (std::is_same_v<T, EnrolKey>) visit("certificates", kind.certificates);
@@ -217,6 +218,7 @@ std::string target(const Kind& kind) {
                  [](const HoldPackages& one) { return base::join(one.packages, " "); },
                  [](const InstallFromRepositoryFile& one) { return base::join(one.packages, " "); },
                  [](const LoadModule& one) { return one.module; },
+                 [](const EnableService& one) { return one.service; },
                  [](const EnrolKey& one) { return base::join(one.certificates, " or "); },
                  [](const InstallUv& one) { return one.path; }, [](const CreateEnv& one) { return one.path; },
                  [](const InstallWheels& one) { return without_hashes(one.packages); },

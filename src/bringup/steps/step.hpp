@@ -46,7 +46,7 @@ struct FetchFile {
 // be removed, downgraded or be a kernel, or the step is refused.
 struct InstallPackages {
   std::string manager;                // "apt" or "dnf"
-  std::vector<std::string> packages;  // "name" or "name=version"
+  std::vector<std::string> packages;  // "name", "name=version" or "name=version-*"
   std::string dnf_module;             // "nvidia-driver:595-open" to enable before; "" for none
   std::vector<std::string>
       builds_for;            // kernel releases for which DKMS must have built NVIDIA's module afterwards
@@ -76,6 +76,13 @@ struct HoldPackages {
 struct LoadModule {
   std::string module;  // "nvidia"
   bool operator==(const LoadModule&) const = default;
+};
+
+// A service of systemd's that starts at every boot from now on; `now`: and runs when the step is done.
+struct EnableService {
+  std::string service;  // "nvidia-fabricmanager"
+  bool now = false;
+  bool operator==(const EnableService&) const = default;
 };
 
 // Asks shim, which Secure Boot starts first, to trust the key that modules built here are signed with.
@@ -145,7 +152,7 @@ struct BuildExtension {
 
 using Kind = std::variant<WriteFile, EditBlock, FetchFile, InstallPackages, HoldPackages, LoadModule,
                           InstallUv, CreateEnv, InstallWheels, FetchModelFile, EnrolKey,
-                          InstallFromRepositoryFile, BuildExtension>;
+                          InstallFromRepositoryFile, BuildExtension, EnableService>;
 
 struct Step {
   std::string id;  // unique in its plan, stable between runs: "toolkit-packages"

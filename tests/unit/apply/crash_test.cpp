@@ -30,6 +30,9 @@ void furnish(Machine& machine) {
   fake::put(world.at("/proc/modules"), "ext4 1 0\n");
   fake::put(world.at(std::string("/lib/modules/") + kKernel + "/kernel/fs/ext4.ko"), "ext4");
   fake::put(world.at(std::string("/lib/modules/") + kKernel + "/build/Makefile"), "headers");
+  for (const char* directory : {"/etc/systemd/system/multi-user.target.wants",
+                                "/sys/fs/cgroup/system.slice/nvidia-fabricmanager.service"})
+    fake::fs::create_directories(world.at(directory));
   fake::put(world.at("/var/lib/dkms/mok.pub"), "certificate");
   fake::put(world.at("/root/repo.deb"), "4 cuda-repo-debian12-13-0-local");
   world.archive["cuda-toolkit-13-0"] = {.version = "13.0.2",
@@ -108,6 +111,7 @@ steps::Plan whole_plan(const Machine& machine) {
        step_of("enrol", steps::EnrolKey{.certificates = {"/var/lib/shim-signed/mok/MOK.der",
                                                          "/var/lib/dkms/mok.pub"}}),
        step_of("load", steps::LoadModule{.module = "nvidia"}),
+       step_of("service", steps::EnableService{.service = "nvidia-fabricmanager", .now = true}),
        step_of("uv", steps::InstallUv{.path = prefix + "/uv", .python = "/usr/bin/python3", .version = ""},
                true),
        step_of(

@@ -58,5 +58,32 @@ TEST_F(ModuleTest, IsUnloadedWithItsCompanionsUnlessItWasThere) {
   EXPECT_TRUE(holds(step, hands()).value_or(false));
 }
 
+struct ServiceTest : PackagesTest {};
+
+TEST_F(ServiceTest, StartsNowAndAtEachBootAndIsTakenBack) {
+  const steps::EnableService step{.service = "nvidia-fabricmanager", .now = true};
+  EXPECT_FALSE(holds(step, hands()).value_or(true));
+  const Json before = remember(step, hands()).value_or(Json::object());
+  ASSERT_TRUE(perform(step, hands()));
+  EXPECT_TRUE(holds(step, hands()).value_or(false));
+  EXPECT_EQ(ran("systemctl restart nvidia-fabricmanager.service"), 1U);
+  ASSERT_TRUE(undo(step, before, hands()));
+  EXPECT_FALSE(holds(step, hands()).value_or(true));
+  EXPECT_FALSE(holds(steps::EnableService{.service = step.service, .now = false}, hands()).value_or(true));
+  EXPECT_EQ(ran("systemctl stop nvidia-fabricmanager.service"), 1U);
+}
+
+TEST_F(ServiceTest, IsLeftAsItWasFound) {
+  const steps::EnableService step{.service = "nvidia-fabricmanager", .now = false};
+  ASSERT_TRUE(perform(step, hands()));
+  EXPECT_EQ(ran("systemctl restart nvidia-fabricmanager.service"), 0U);
+  EXPECT_TRUE(holds(step, hands()).value_or(false));
+  // enabled and not running: that it is to run now is not so yet
+  EXPECT_FALSE(holds(steps::EnableService{.service = step.service, .now = true}, hands()).value_or(true));
+  const Json before = remember(step, hands()).value_or(Json::object());
+  ASSERT_TRUE(undo(step, before, hands()));
+  EXPECT_TRUE(holds(step, hands()).value_or(false));
+}
+
 }  // namespace
 }  // namespace bringup::apply

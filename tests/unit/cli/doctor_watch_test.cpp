@@ -64,5 +64,17 @@ TEST(Watch, ReadsSecondsAndRules) {
   }
 }
 
+TEST(DoctorWatch, FoldsItsLinesAtATerminal) {
+  const std::string line =
+      "21:14:05Z  + info  stack-end-of-life: an environment has a package that nobody keeps";
+  EXPECT_THAT(folded(line, 19, 0), ElementsAre(line));
+  EXPECT_THAT(folded(line, 19, 120), ElementsAre(line));
+  EXPECT_THAT(folded(line, 19, 60), ElementsAre("21:14:05Z  + info  stack-end-of-life: an environment has a",
+                                                "                   package that nobody keeps"));
+  const std::string path =
+      "21:14:05Z          /a/path/without/any/blank/that/is/longer/than/the/terminal/has";
+  EXPECT_THAT(folded(path, 19, 60), ElementsAre(path));
+}
+
 }  // namespace
 }  // namespace bringup::cli

@@ -147,12 +147,18 @@ std::vector<Case> upgrades() {
 
 std::vector<Case> fabric() {
   return {
-      {"fabric-manager-disabled", "NobodyWantsIt", sick,
+      {"fabric-manager-disabled",
+       "NobodyWantsIt",
+       sick,
        [](Setting& s) {
          on_a_fabric(s);
          s.machine.boot.enabled->pop_back();
        },
-       "NVSwitch", "systemctl enable --now nvidia-fabricmanager", Severity::fail},
+       "NVSwitch",
+       "systemctl enable --now nvidia-fabricmanager",
+       Severity::fail,
+       {},
+       {"nvidia-fabricmanager"}},
       {"fabric-manager-disabled", "ItStarts", well, on_a_fabric},
       {"fabric-manager-disabled", "NoSwitches", well,
        [](Setting& s) { add_package(s, "nvidia-fabricmanager", "580.159.04-1"); }},
@@ -162,12 +168,18 @@ std::vector<Case> fabric() {
          s.machine.boot.enabled = Error(Errc::denied, "/etc/systemd: denied");
        },
        "/etc/systemd: denied"},
-      {"fabric-manager-version", "AnOlderOne", sick,
+      {"fabric-manager-version",
+       "AnOlderOne",
+       sick,
        [](Setting& s) {
          on_a_fabric(s);
          s.machine.packages.list->back().version = "580.126.09-1";
        },
-       "580.126.09-1", "in version 580.159.04", Severity::fail},
+       "580.126.09-1",
+       "in version 580.159.04",
+       Severity::fail,
+       {},
+       {"nvidia-fabricmanager=580.159.04-*", "nvidia-fabricmanager"}},
       {"fabric-manager-version", "TheSame", well, on_a_fabric},
       {"fabric-manager-version", "ItsHeadersAlone", well,
        [](Setting& s) {

@@ -19,6 +19,21 @@ void put_torch(Setting& setting, const std::string& torch, const std::string& va
   env.packages = {{.name = "torch", .version = torch}};
 }
 
+// A start file leads to a directory with these libraries; torch asks for two and has one of them itself.
+void searches(Setting& setting, bool first, std::vector<std::string> libraries) {
+  facts::Machine& machine = setting.machine;
+  const std::string own = machine.envs[0].site_packages + "/nvidia/curand/lib";
+  machine.shells.settings = {
+      in_file("LD_LIBRARY_PATH", "export LD_LIBRARY_PATH=/opt/cuda/lib/:$LD_LIBRARY_PATH")};
+  machine.library_directories = {{.path = "/opt/cuda/lib", .libraries = std::move(libraries)},
+                                 {.path = own, .libraries = {"libcurand.so.10"}}};
+  machine.envs[0].links =
+      facts::TorchLinks{.file = machine.envs[0].site_packages + "/torch/lib/libtorch_cuda.so",
+                        .needs = {"libcurand.so.10", "libnccl.so.2"},
+                        .search = {own},
+                        .first = first};
+}
+
 void run_old_driver(Setting& setting) {
   run_driver(setting, "550.163.01", facts::Flavour::open);
   setting.machine.counts.pytorch = {.gpus = Error(Errc::absent, "not asked"), .how = ""};
@@ -141,6 +156,25 @@ std::vector<Case> shells() {
              in_file("LD_LIBRARY_PATH", "export LD_LIBRARY_PATH=\"/usr/local/cuda/lib64:$LD_LIBRARY_PATH\"")};
        },
        "/usr/local/cuda/lib64", "take line 7 out of /home/user/.bashrc", Severity::warn},
+      {"ld-library-path-cuda", "ItsLibrariesAreTorchs", sick,
+       [](Setting& s) { searches(s, false, {"libcurand.so.10"}); },
+       "torch gets libcurand.so.10 from /opt/cuda/lib", "take line 7 out", Severity::warn},
+      {"ld-library-path-cuda", "TorchsOwnComeFirst", sick,
+       [](Setting& s) { searches(s, true, {"libcurand.so.10"}); },
+       "RPATH: its own directories come first, and have all", "take line 7 out", Severity::warn},
+      {"ld-library-path-cuda", "TorchsOwnComeFirstAndLackOne", sick,
+       [](Setting& s) { searches(s, true, {"libnccl.so.2"}); }, "torch gets libnccl.so.2 from /opt/cuda/lib",
+       "take line 7 out", Severity::warn},
+      {"ld-library-path-cuda", "TorchsOwnComeFirstAndNotForCudnnsParts", sick,
+       [](Setting& s) {
+         searches(s, true, {"libcudnn.so.9", "libcudnn_graph.so.9", "libcudnn_ops.so.9"});
+         s.machine.envs[0].links->needs = {"libcudnn.so.9"};
+         s.machine.library_directories[1].libraries = {"libcudnn.so.9"};
+       },
+       "torch gets libcudnn_*.so.9 from /opt/cuda/lib", "take line 7 out", Severity::warn},
+      {"ld-library-path-cuda", "ItsLibrariesAreOfAnotherRelease", sick,
+       [](Setting& s) { searches(s, false, {"libcublas.so.12"}); },
+       "RUNPATH: its own directories come after LD_LIBRARY_PATH", "take line 7 out", Severity::warn},
       {"ld-library-path-cuda", "InTheProcess", sick,
        [](Setting& s) {
          s.machine.shells.environment = {in_process("LD_LIBRARY_PATH", "/opt/nccl/lib:/opt/other")};

@@ -74,6 +74,16 @@ std::vector<Case> settings() {
        "nvidia-persistenced",
        Severity::info,
        {kSecond}},
+      {"persistence-off",
+       "OfBothInOneFinding",
+       sick,
+       [](Setting& s) {
+         for (facts::NvmlGpu& gpu : s.machine.nvml->gpus) gpu.persistence = false;
+       },
+       "0000:0a:00.0: persistence mode is off",
+       "nvidia-persistenced",
+       Severity::info,
+       {kFirst, kSecond}},
       {"persistence-off", "ASingleConsumerCard", well,
        [](Setting& s) {
          s.machine.pci.pop_back();
@@ -200,6 +210,33 @@ std::vector<Case> system_cases() {
          s.machine.envs.clear();
          s.machine.disks = {{.path = "/", .free_bytes = 500'000'000'000, .total_bytes = 500'000'000'000},
                             {.path = "/home/use", .free_bytes = 1, .total_bytes = 1}};
+       }},
+      {"disk-low", "AModelWouldNotFit", sick,
+       [](Setting& s) {
+         s.goal.stacks = {{.name = "exllamav2", .model = "org/Llama-2-70b-hf", .where = "bringup.toml:3"}};
+         s.machine.disks[0].free_bytes = 130'000'000'000;
+       },
+       "org/Llama-2-70b-hf: about 130 GiB by its name", "bringup model plan", Severity::warn},
+      {"disk-low", "AQuantisedModelFits", well,
+       [](Setting& s) {
+         s.goal.stacks = {{.name = "exllamav2", .model = "org/Llama-2-70B-exl2", .where = ""}};
+         s.machine.disks[0].free_bytes = 130'000'000'000;
+       }},
+      {"disk-low", "ItsNameTellsNothing", well,
+       [](Setting& s) {
+         s.goal.stacks = {{.name = "exllamav2", .model = "org/b-1x7b-phi-2bc", .where = ""}};
+         s.machine.disks[0].free_bytes = 3'000'000'000;
+       }},
+      {"disk-low", "TheModelIsADirectory", well,
+       [](Setting& s) {
+         s.goal.stacks = {{.name = "exllamav2", .model = "/data/llama-70b", .where = ""}};
+         s.machine.disks[0].free_bytes = 3'000'000'000;
+       }},
+      {"disk-low", "TheStackIsThereWithItsModel", well,
+       [](Setting& s) {
+         s.goal.stacks = {{.name = "exllamav2", .model = "org/llama-70b", .where = ""}};
+         s.machine.envs[0].path = "/home/user/.local/share/bringup/envs/stack-exllamav2";
+         s.machine.disks[0].free_bytes = 3'000'000'000;
        }},
       {"disk-low", "NobodyAskedThere", blind,
        [](Setting& s) {

@@ -97,6 +97,28 @@ TEST(GrubMenu, KeepsTheKernelsOfEveryCommand) {
   }
 }
 
+// A line that looks like two things is one and the same for the menu and for what is kept of it.
+TEST(GrubMenu, ReadsALineOnceForBoth) {
+  const std::string carriage = "linux /vmlinuz-6.1\r quiet";
+  for (const std::string& line :
+       {std::string("linuxefi /vmlinuz-6.1 'A' $m C {"), std::string("linux /vmlinuz-6.1{"),
+        std::string("linux \"/vmlinuz-6.1 'b'"), std::string("linux '"), std::string("linux ''"), carriage,
+        std::string("set default=1 {"), std::string("blscfg {"), std::string("linux {"),
+        std::string("menuentry {"), std::string("submenu \"a {")}) {
+    const std::string menu =
+        "menuentry 'A' {\n" + line + "\n}\nmenuentry 'B' {\nlinux /vmlinuz-5\n}\n}\nmenuentry 'C' {\n}\n";
+    const std::string kept = probe::grub_menu_essence(menu);
+    EXPECT_EQ(probe::parse_grub_menu(kept), probe::parse_grub_menu(menu)) << line;
+    EXPECT_EQ(probe::parse_grub_default(kept), probe::parse_grub_default(menu)) << line;
+    EXPECT_EQ(probe::grub_menu_essence(kept), kept) << line;
+  }
+  const auto both =
+      probe::parse_grub_menu("menuentry 'A' {\nlinux /vmlinuz-6.1 a {\n}\nmenuentry 'B' {\n}\n");
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_EQ(both[0].release, "6.1");
+  EXPECT_EQ(both[1].number, "1");
+}
+
 TEST(LoaderEntry, TellsItsKernelByItsFileOrItsVersion) {
   const auto red_hat = probe::parse_loader_entry(
       "title Rocky Linux (5.14.0-570.el9.x86_64) 9.6\nversion 5.14.0-570.el9.x86_64\nlinux "
@@ -244,13 +266,6 @@ TEST(Boot, IsRecordedWithoutTheMachinesId) {
   EXPECT_EQ(replayed.saved, Result<std::string>(id));
   ASSERT_TRUE(replayed.entries);
   EXPECT_THAT(*replayed.entries, ElementsAre(Field(&facts::BootEntry::id, id)));
-}
-
-TEST(Redactor, LooksIntoWideText) {
-  probe::Redactor redactor("zaphod", "/home/zaphod", "beeblebrox");
-  const std::string wide("\7\0\0\0z\0a\0p\0h\0o\0d\0", 16);
-  EXPECT_EQ(redactor.wide(wide), std::string("\7\0\0\0u\0s\0e\0r\0", 12));
-  EXPECT_EQ(redactor.wide("ab"), "ab");
 }
 
 TEST(Limits, AreReadByName) {

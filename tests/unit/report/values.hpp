@@ -174,6 +174,7 @@ inline std::vector<steps::Step> every_kind_of_step(const std::string& words) {
           .manager = words, .packages = {words, words}, .dnf_module = words, .builds_for = {words}},
       steps::HoldPackages{.manager = words, .packages = {words}},
       steps::LoadModule{.module = words},
+      steps::EnableService{.service = words, .now = true},
       steps::EnrolKey{.certificates = {words, words}},
       steps::InstallFromRepositoryFile{
           .path = words, .sha256 = std::string(64, 'a'), .packages = {words, words}},

@@ -53,6 +53,7 @@ Plan whole() {
                                          .sha256 = std::string(64, 'a'),
                                          .packages = {"cuda-toolkit-13-0"}}},
       {.id = "load", .kind = LoadModule{.module = "nvidia"}},
+      {.id = "fabric", .kind = EnableService{.service = "nvidia-fabricmanager", .now = true}},
       {.id = "uv", .kind = InstallUv{.path = "/p/uv", .python = "/usr/bin/python3", .version = "0.13.8"}},
       {.id = "env",
        .kind = CreateEnv{.path = "/p/dl", .tool = "uv", .manager = "/p/uv/bin/uv", .python = "3.11"}},
@@ -224,7 +225,9 @@ TEST(Target, IsWhatAStepActsOn) {
   EXPECT_EQ(target(plan.steps[5].kind), "/a.der or /b.pub");
   EXPECT_EQ(target(plan.steps[6].kind), "cuda-toolkit-13-0");
   EXPECT_EQ(target(plan.steps[7].kind), "nvidia");
-  EXPECT_EQ(kind_name(plan.steps[10].kind), "install-wheels");
+  EXPECT_EQ(target(plan.steps[8].kind), "nvidia-fabricmanager");
+  EXPECT_EQ(kind_name(plan.steps[8].kind), "enable-service");
+  EXPECT_EQ(kind_name(plan.steps[11].kind), "install-wheels");
 }
 
 }  // namespace
