@@ -190,6 +190,11 @@ const VendorRepo* Catalog::repo(std::string_view os) const {
 const Source* Catalog::source(std::string_view name) const {
   return found(sources, name, &Source::name);
 }
+const Installer* Catalog::installer(std::string_view name, std::string_view arch) const {
+  const auto at = std::ranges::find_if(
+      installers, [&](const Installer& one) { return one.name == name && one.arch == arch; });
+  return at == installers.end() ? nullptr : &*at;
+}
 
 Result<const Gpu*> Catalog::find_gpu(std::string_view words) const {
   std::string_view id = base::trim(words);
@@ -334,7 +339,7 @@ std::vector<base::EmbeddedFile> kept_texts(const Files& files, Catalog& catalog)
 
 Result<> load_choices(Texts files, Catalog& catalog) {
   // In an order in which each file's references are there already.
-  static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 14>
+  static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 15>
       kReaders{{{"branches.toml", read_branches},
                 {"gpus.tsv", read_gpus},
                 {"first_driver.tsv", read_first_drivers},
@@ -347,6 +352,7 @@ Result<> load_choices(Texts files, Catalog& catalog) {
                 {"keys.toml", read_keys},
                 {"repos.toml", read_repos},
                 {"sources.toml", read_sources},
+                {"installers.toml", read_installers},
                 {"fabric.toml", read_fabric},
                 {"mirrors.toml", read_mirrors}}};
   for (const auto& [name, read] : kReaders) {
