@@ -92,9 +92,9 @@ Lane lane_of(const steps::Kind& kind) {
       [](const auto& step) {
         using Step = std::remove_cvref_t<decltype(step)>;
         const bool environment =
-            std::is_same_v<Step, steps::InstallUv> || std::is_same_v<Step, steps::CreateEnv> ||
-            std::is_same_v<Step, steps::InstallWheels> || std::is_same_v<Step, steps::FetchModelFile> ||
-            std::is_same_v<Step, steps::BuildExtension>;
+            std::is_same_v<Step, steps::InstallUv> || std::is_same_v<Step, steps::InstallConda> ||
+            std::is_same_v<Step, steps::CreateEnv> || std::is_same_v<Step, steps::InstallWheels> ||
+            std::is_same_v<Step, steps::FetchModelFile> || std::is_same_v<Step, steps::BuildExtension>;
         return environment ? Lane::environment : Lane::machine;
       },
       kind);
