@@ -28,10 +28,15 @@ constexpr std::string_view kFull =
 constexpr std::string_view kReadOnly = "the file system can only be read: mount it for writing, then go on";
 constexpr std::string_view kBroken = "the disk gives errors: look at 'dmesg' before anything else";
 constexpr std::string_view kBusy = "another package manager is at work: wait for its end";
+constexpr std::string_view kTerms =
+    "Anaconda's own channels want their terms accepted, which is not done for you: read them, 'conda tos "
+    "accept', then 'bringup resume'; or leave out channels = \"defaults\"";
 constexpr std::string_view kHash =
     "a file is not the one whose hash was written down: it was changed since, or the lock was";
 constexpr std::array kTroubles{
-    Trouble{"hash mismatch", Errc::failed, kHash}, Trouble{"do not match the hashes", Errc::failed, kHash},
+    Trouble{"condatosnoninteractiveerror", Errc::refused, kTerms},
+    Trouble{"condahttperror", Errc::unreachable, kRefused}, Trouble{"hash mismatch", Errc::failed, kHash},
+    Trouble{"do not match the hashes", Errc::failed, kHash},
     Trouble{"no space left on device", Errc::io, kFull}, Trouble{"disk quota exceeded", Errc::io, kFull},
     Trouble{"you don't have enough free space", Errc::io, kFull},
     Trouble{"read-only file system", Errc::io, kReadOnly}, Trouble{"input/output error", Errc::io, kBroken},

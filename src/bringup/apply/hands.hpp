@@ -109,6 +109,11 @@ Result<bool> holds(const steps::InstallWheels& step, const Hands& hands);
 Result<Json> remember(const steps::InstallWheels& step, const Hands& hands);
 Result<> perform(const steps::InstallWheels& step, const Hands& hands);
 Result<> undo(const steps::InstallWheels& step, const Json& before, const Hands& hands);
+// kind_conda.cpp
+Result<bool> holds(const steps::InstallConda& step, const Hands& hands);
+Result<Json> remember(const steps::InstallConda& step, const Hands& hands);
+Result<> perform(const steps::InstallConda& step, const Hands& hands);
+Result<> undo(const steps::InstallConda& step, const Json& before, const Hands& hands);
 // kind_model.cpp
 Result<bool> holds(const steps::FetchModelFile& step, const Hands& hands);
 Result<Json> remember(const steps::FetchModelFile& step, const Hands& hands);
@@ -127,6 +132,7 @@ Result<> settle(const S& /*step*/, const Hands& /*hands*/) {
   return ok;
 }
 Result<> settle(const steps::InstallPackages& step, const Hands& hands);
+Result<> settle(const steps::InstallConda& step, const Hands& hands);
 
 template <typename V>
 inline constexpr bool all_kinds_known = false;

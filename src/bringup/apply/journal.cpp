@@ -153,6 +153,7 @@ steps::Plan without_secrets(steps::Plan plan) {
   for (steps::Step& step : plan.steps) {
     if (auto* fetch = std::get_if<steps::FetchFile>(&step.kind)) fetch->url = without_secrets(fetch->url);
     if (auto* uv = std::get_if<steps::InstallUv>(&step.kind)) uv->index_url = without_secrets(uv->index_url);
+    if (auto* conda = std::get_if<steps::InstallConda>(&step.kind)) conda->url = without_secrets(conda->url);
     if (auto* wheels = std::get_if<steps::InstallWheels>(&step.kind)) {
       wheels->index_url = without_secrets(wheels->index_url);
       wheels->find_links = without_secrets(wheels->find_links);

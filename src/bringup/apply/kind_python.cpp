@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kinds of step that make a directory of Python's: uv in a venv of its own, an environment.
+#include <bringup/apply/conda.hpp>
 #include <bringup/apply/python_env.hpp>
 #include <bringup/base/text.hpp>
 
@@ -8,8 +9,26 @@
 namespace bringup::apply {
 namespace {
 
-// What stands at the path of a directory that is to be made: nothing, or an empty directory.
-Result<Json> place_of(const std::string& path, const Hands& hands) {
+Result<> run_long(std::vector<std::string> argv, const Hands& hands) {
+  TRY(run_well(hands,
+               {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = hands.beside_a_build}));
+  return ok;
+}
+
+Result<> create_by_conda(const steps::CreateEnv& step, const Hands& hands) {
+  std::vector<std::string> argv{step.manager, "create", "--yes", "--quiet", "--prefix", step.path};
+  if (!step.channel.empty()) argv.insert(argv.end(), {"--override-channels", "--channel", step.channel});
+  argv.insert(argv.end(), {"python=" + step.python, "pip"});
+  TRY(run_well(hands, {.argv = std::move(argv),
+                       .deadline = kWheelsDeadline,
+                       .dies_with_us = true,
+                       .gives_way = hands.beside_a_build}));
+  return ok;
+}
+
+}  // namespace
+
+Result<Json> directory_before(const std::string& path, const Hands& hands) {
   Json before = {{"existed", false}, {"made", missing_parents(path, hands.view)}};
   const auto status = hands.view.status(path);
   if (!status && status.error().code() == Errc::absent) return before;
@@ -27,14 +46,12 @@ Result<Json> place_of(const std::string& path, const Hands& hands) {
   return before;
 }
 
-// A half-made directory of an attempt that was killed goes first: remember saw to it that there was nothing
-// else at this path.
-Result<> clear_place(const std::string& path, const Hands& hands) {
+Result<> clear_directory(const std::string& path, const Hands& hands) {
   if (hands.again) TRY(hands.control->remove_tree(path, hands.owner()));
   return make_parents(path, hands);
 }
 
-Result<> take_away(const std::string& path, const Json& before, const Hands& hands) {
+Result<> take_directory_away(const std::string& path, const Json& before, const Hands& hands) {
   if (!before.contains("existed"))
     return Error(Errc::refused, path + ": what was there before is not known; it stays");
   TRY(hands.control->remove_tree(path, hands.owner()));
@@ -42,14 +59,6 @@ Result<> take_away(const std::string& path, const Json& before, const Hands& han
     return hands.control->make_directory(path, before.value("mode", 0755U), hands.owner());
   return remove_parents(before.value("made", Json::array()), hands);
 }
-
-Result<> run_long(std::vector<std::string> argv, const Hands& hands) {
-  TRY(run_well(hands,
-               {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = hands.beside_a_build}));
-  return ok;
-}
-
-}  // namespace
 
 // Looking cannot tell a venv that is whole from one whose making was killed, so an attempt that did not end
 // is made anew.
@@ -60,10 +69,10 @@ Result<bool> holds(const steps::InstallUv& step, const Hands& hands) {
   return uv != packages.end() && (step.version.empty() || is_version(step.version, uv->second));
 }
 Result<Json> remember(const steps::InstallUv& step, const Hands& hands) {
-  return place_of(step.path, hands);
+  return directory_before(step.path, hands);
 }
 Result<> perform(const steps::InstallUv& step, const Hands& hands) {
-  TRY(clear_place(step.path, hands));
+  TRY(clear_directory(step.path, hands));
   TRY(run_long({step.python, "-I", "-m", "venv", step.path}, hands));
   std::vector<std::string> argv{step.path + "/bin/python",     "-I",        "-m", "pip", "install",
                                 "--disable-pip-version-check", "--no-input"};
@@ -75,7 +84,7 @@ Result<> perform(const steps::InstallUv& step, const Hands& hands) {
   return run_long(std::move(argv), hands);
 }
 Result<> undo(const steps::InstallUv& step, const Json& before, const Hands& hands) {
-  return take_away(step.path, before, hands);
+  return take_directory_away(step.path, before, hands);
 }
 
 Result<bool> holds(const steps::CreateEnv& step, const Hands& hands) {
@@ -86,21 +95,23 @@ Result<bool> holds(const steps::CreateEnv& step, const Hands& hands) {
   return site && hands.view.exists(step.path + mark);
 }
 Result<Json> remember(const steps::CreateEnv& step, const Hands& hands) {
-  return place_of(step.path, hands);
+  Json before = TRY(directory_before(step.path, hands));
+  if (step.tool == "conda") before["conda"] = conda_list_before(hands);
+  return before;
 }
 Result<> perform(const steps::CreateEnv& step, const Hands& hands) {
-  TRY(clear_place(step.path, hands));
+  if (hands.again && step.tool == "conda") TRY(wait_for_others(step.path, hands));
+  TRY(clear_directory(step.path, hands));
   if (step.tool == "uv")
     return run_long({step.manager, "venv", "--no-project", "--python", step.python, step.path}, hands);
   if (step.tool == "venv") return run_long({step.python, "-I", "-m", "venv", step.path}, hands);
-  if (step.tool == "conda")
-    return run_long(
-        {step.manager, "create", "--yes", "--quiet", "--prefix", step.path, "python=" + step.python}, hands);
+  if (step.tool == "conda") return create_by_conda(step, hands);
   return Error(Errc::unsupported,
                fmt::format("environments by '{}': expected uv, venv or conda", base::harmless(step.tool)));
 }
 Result<> undo(const steps::CreateEnv& step, const Json& before, const Hands& hands) {
-  return take_away(step.path, before, hands);
+  if (step.tool == "conda") TRY(leave_conda_list(step.path, before.value("conda", Json::object()), hands));
+  return take_directory_away(step.path, before, hands);
 }
 
 }  // namespace bringup::apply

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace bringup::apply {
 namespace {
@@ -96,10 +97,20 @@ Result<> install_lines(const steps::InstallWheels& step, std::vector<std::string
   return installed ? ok : Result<>(installed.error());
 }
 
+// Nothing but what comes with an environment that conda or venv makes.
+bool is_bare(const Json& packages) {
+  constexpr std::array<std::string_view, 4> kTools{"packaging", "pip", "setuptools", "wheel"};
+  if (!packages.is_object()) return false;
+  for (const auto& [name, version] : packages.items()) {
+    if (std::ranges::find(kTools, std::string_view(name)) == kTools.end()) return false;
+  }
+  return true;
+}
+
 // An environment that this step fills is written down: what uv resolves is what is installed, by its hashes.
 bool is_to_be_locked(const steps::InstallWheels& step, const Hands& hands) {
   return step.tool == "uv" && hands.before != nullptr && hands.before->contains("packages") &&
-         (*hands.before)["packages"].empty();
+         is_bare((*hands.before)["packages"]);
 }
 
 std::string lock_of(const steps::InstallWheels& step) {
@@ -186,7 +197,7 @@ Result<> undo(const steps::InstallWheels& step, const Json& before, const Hands&
     if (step.tool == "pip") argv.emplace_back("--yes");
     TRY(run_tool(step, std::move(argv), brought, hands));
   }
-  if (old.empty()) TRY(hands.control->remove_file(lock_of(step), hands.owner()));
+  if (is_bare(old)) TRY(hands.control->remove_file(lock_of(step), hands.owner()));
   return changed.empty() ? ok : run_tool(step, tool_of(step, "install"), changed, hands);
 }
 

@@ -13,8 +13,10 @@ namespace bringup::apply {
 namespace {
 
 bool writes_much(const steps::Kind& kind) {
+  const auto* env = std::get_if<steps::CreateEnv>(&kind);
   return std::holds_alternative<steps::InstallWheels>(kind) ||
-         std::holds_alternative<steps::FetchModelFile>(kind);
+         std::holds_alternative<steps::FetchModelFile>(kind) ||
+         std::holds_alternative<steps::InstallConda>(kind) || (env != nullptr && env->tool == "conda");
 }
 
 class Lanes {
@@ -125,9 +127,9 @@ Lane lane_of(const steps::Kind& kind) {
       [](const auto& step) {
         using Step = std::remove_cvref_t<decltype(step)>;
         const bool environment =
-            std::is_same_v<Step, steps::InstallUv> || std::is_same_v<Step, steps::CreateEnv> ||
-            std::is_same_v<Step, steps::InstallWheels> || std::is_same_v<Step, steps::FetchModelFile> ||
-            std::is_same_v<Step, steps::BuildExtension>;
+            std::is_same_v<Step, steps::InstallUv> || std::is_same_v<Step, steps::InstallConda> ||
+            std::is_same_v<Step, steps::CreateEnv> || std::is_same_v<Step, steps::InstallWheels> ||
+            std::is_same_v<Step, steps::FetchModelFile> || std::is_same_v<Step, steps::BuildExtension>;
         return environment ? Lane::environment : Lane::machine;
       },
       kind);

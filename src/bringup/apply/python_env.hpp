@@ -33,6 +33,14 @@ bool is_version(std::string_view wanted, std::string_view installed);
 // "cu130" or "cpu" from the text of torch/version.py; "" when it tells neither.
 std::string variant_in(std::string_view version_py);
 
+// What stands at the path of a directory that is to be made: nothing, or an empty directory; all else is
+// refused (kind_python.cpp).
+Result<Json> directory_before(const std::string& path, const Hands& hands);
+// A half-made directory of an attempt that was killed goes: there was nothing else at this path. What it lies
+// in is made.
+Result<> clear_directory(const std::string& path, const Hands& hands);
+Result<> take_directory_away(const std::string& path, const Json& before, const Hands& hands);
+
 bool is_program(const std::string& path, const host::View& view);
 
 // Downloads of several gigabytes over a slow line.

@@ -90,6 +90,11 @@ const VendorRepo* Catalog::repo(std::string_view os) const {
 const Source* Catalog::source(std::string_view name) const {
   return found(sources, name, &Source::name);
 }
+const Installer* Catalog::installer(std::string_view name, std::string_view arch) const {
+  const auto at = std::ranges::find_if(
+      installers, [&](const Installer& one) { return one.name == name && one.arch == arch; });
+  return at == installers.end() ? nullptr : &*at;
+}
 
 const PypiToolkit* Catalog::pypi_toolkit(const Version& version) const {
   const auto at = std::ranges::find_if(pypi_toolkits, [&version](const PypiToolkit& one) {

@@ -194,8 +194,20 @@ struct VendorRepo {
 
 // A place that software comes from and that can be asked whether it answers.
 struct Source {
-  std::string name;  // "nvidia", "pypi", "pytorch", "huggingface", "miniconda", "miniforge"
+  std::string name;  // "pypi", "pytorch", "huggingface", "miniconda", "miniforge", "conda-forge"
   std::string url;   // to ask, and to use
+  Provenance from;
+};
+
+// An installer of conda, whose bytes are known beforehand.
+struct Installer {
+  std::string name;     // "miniconda", "miniforge": the source that has it
+  std::string arch;     // "x86_64"
+  std::string version;  // of conda: "26.3.2"
+  std::string file;     // below the source's address
+  std::string sha256;   // of its bytes, hexadecimal
+  int size = 0;         // in bytes; 0: not known
+  std::string terms;    // what somebody who runs it agrees to; "" for nothing
   Provenance from;
 };
 
@@ -278,6 +290,7 @@ struct Catalog {
   std::vector<Archive> archives;  // by os
   std::vector<VendorRepo> repos;  // by os
   std::vector<Source> sources;
+  std::vector<Installer> installers;       // by name and arch
   std::vector<Companion> companions;       // by package, newest first
   std::vector<Stack> stacks;               // by name
   std::vector<PypiToolkit> pypi_toolkits;  // newest first
@@ -298,6 +311,7 @@ struct Catalog {
   const Archive* archive(std::string_view os) const;  // "debian-12"
   const VendorRepo* repo(std::string_view os) const;
   const Source* source(std::string_view name) const;
+  const Installer* installer(std::string_view name, std::string_view arch) const;
   const PypiToolkit* pypi_toolkit(
       const Version& version) const;  // one that works, of the same major and minor
 

@@ -52,7 +52,7 @@ std::vector<base::EmbeddedFile> kept_texts(const Files& files, Catalog& catalog)
 
 Result<> load_choices(Texts files, Catalog& catalog) {
   // In an order in which each file's references are there already.
-  static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 14>
+  static constexpr std::array<std::pair<std::string_view, Result<> (*)(std::string_view, Catalog&)>, 15>
       kReaders{{{"branches.toml", read_branches},
                 {"gpus.tsv", read_gpus},
                 {"first_driver.tsv", read_first_drivers},
@@ -65,6 +65,7 @@ Result<> load_choices(Texts files, Catalog& catalog) {
                 {"keys.toml", read_keys},
                 {"repos.toml", read_repos},
                 {"sources.toml", read_sources},
+                {"installers.toml", read_installers},
                 {"fabric.toml", read_fabric},
                 {"mirrors.toml", read_mirrors}}};
   for (const auto& [name, read] : kReaders) {

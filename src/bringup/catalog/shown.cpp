@@ -265,6 +265,17 @@ constexpr std::array kTables{
               return Shown{.key = one.name, .fields = {{"url", one.url}}, .from = {}};
             });
           }},
+    Table{"installers", "installers of conda, by their hash",
+          [](const Catalog& catalog) {
+            return each_row(catalog.installers, [](const Installer& one) {
+              return Shown{.key = one.name + "/" + one.arch,
+                           .fields = {{"version", one.version},
+                                      {"file", one.file},
+                                      {"sha256", one.sha256},
+                                      {"terms", one.terms}},
+                           .from = {}};
+            });
+          }},
     Table{"fabric", "services that NVLink fabrics need beside the driver",
           [](const Catalog& catalog) { return each_row(catalog.fabric, shown_fabric); }},
     Table{"keys", "keys that sign NVIDIA's repositories",

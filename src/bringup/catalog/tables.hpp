@@ -20,11 +20,12 @@ Result<> read_archives(std::string_view text, Catalog& catalog);
 Result<> read_repos(std::string_view text, Catalog& catalog);
 Result<> read_sources(std::string_view text, Catalog& catalog);
 
-// companions.toml, stacks.toml, fabric.toml, keys.toml, mirrors.toml, and [[pypi]] of toolkits.toml
-// (tables_beside.cpp)
+// companions.toml, stacks.toml, fabric.toml, installers.toml, keys.toml, mirrors.toml, and [[pypi]] of
+// toolkits.toml (tables_beside.cpp)
 Result<> read_companions(std::string_view text, Catalog& catalog);
 Result<> read_stacks(std::string_view text, Catalog& catalog);
 Result<> read_fabric(std::string_view text, Catalog& catalog);
+Result<> read_installers(std::string_view text, Catalog& catalog);
 Result<> read_keys(std::string_view text, Catalog& catalog);
 Result<> read_mirrors(std::string_view text, Catalog& catalog);
 

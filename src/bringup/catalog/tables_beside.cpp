@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tables beside the chain itself: companions of torch, stacks, the toolkit on PyPI, services of NVLink
-// fabrics, keys and mirrors.
+// fabrics, installers of conda, keys and mirrors.
 #include <bringup/base/text.hpp>
 #include <bringup/catalog/row.hpp>
 
@@ -185,6 +185,32 @@ Result<> read_fabric(std::string_view text, Catalog& catalog) {
     if (!catalog.fabric.empty() && catalog.fabric.back().name >= one.name)
       return row.bad("services are sorted by name and unique");
     catalog.fabric.push_back(std::move(one));
+    return ok;
+  });
+}
+
+Result<> read_installers(std::string_view text, Catalog& catalog) {
+  return each(text, "installers.toml", {"installer"}, [&catalog](std::string_view, Row& row) -> Result<> {
+    constexpr int kLargest = 2'000'000'000;
+    Installer one{.name = TRY(row.text("name")),
+                  .arch = TRY(row.text("arch")),
+                  .version = TRY(row.version("version", 99)).text,
+                  .file = TRY(row.text("file")),
+                  .sha256 = TRY(row.text("sha256")),
+                  .terms = TRY(row.text_or("terms", "")),
+                  .from = TRY(row.provenance())};
+    if (row.has("size")) one.size = TRY(row.number("size", 10'000'000, kLargest));
+    const bool hex = std::ranges::all_of(
+        one.sha256, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+    if (one.sha256.size() != 64 || !hex) return row.bad("sha256 is not 64 lower-case hexadecimal digits");
+    if (catalog.source(one.name) == nullptr)
+      return row.bad(fmt::format("{} is no source of sources.toml", one.name));
+    if (!one.file.ends_with(".sh")) return row.bad(fmt::format("file {} does not end in .sh", one.file));
+    if (!catalog.installers.empty() &&
+        std::pair(catalog.installers.back().name, catalog.installers.back().arch) >=
+            std::pair(one.name, one.arch))
+      return row.bad("installers are sorted by name and arch, and unique");
+    catalog.installers.push_back(std::move(one));
     return ok;
   });
 }

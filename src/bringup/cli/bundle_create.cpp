@@ -7,6 +7,7 @@
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/locks.hpp>
+#include <bringup/resolve/conda.hpp>
 #include <bringup/steps/lock.hpp>
 
 #include <fmt/format.h>
@@ -259,6 +260,11 @@ Result<DecidedFor> decide_for(const Options& options, const Doors& doors) {
   looked.machine.hypothetical = true;
   looked.here = false;
   LockedGoal locked = TRY(with_locks(TRY(read_goal(options, doors.view)), options, doors.view));
+  if (resolve::is_conda(locked.goal.python_manager))
+    return Error(Errc::refused,
+                 fmt::format("a bundle carries wheels and the distribution's packages, and neither {} nor "
+                             "the packages of its channel: write manager = \"auto\" below [python]",
+                             locked.goal.python_manager));
   Decided followed = TRY(decide(options, doors, std::move(looked), {locked.goal}));
   const steps::Plan plan = followed.plan;
   TRY(follow_locks(locked.locks, options, followed));

@@ -106,28 +106,57 @@ struct Way {
   std::string command;
 };
 
+std::string quoted(const std::vector<std::string>& words) {
+  return base::quoted(words);
+}
+
+// The directory of the conda that knows the environment; else of the first that is here; "" for none.
+std::string conda_of(const PythonEnv& env, const facts::Machine& machine) {
+  constexpr std::string_view kProgram = "/bin/conda";
+  std::string first;
+  for (const facts::PythonManager& manager : machine.managers) {
+    if (!manager.path.ends_with(kProgram)) continue;
+    const std::string root = manager.path.substr(0, manager.path.size() - kProgram.size());
+    if (env.path == root || env.path.starts_with(root + "/")) return root;
+    if (first.empty()) first = root;
+  }
+  return first;
+}
+
+// Whether new windows of this shell know the conda, by our block or by what 'conda init' wrote.
+bool knows_conda(const std::string& start_file, const std::string& root, const host::View& view) {
+  const auto text = view.read(start_file);
+  return text && (base::contains(*text, root + "/etc/profile.d/conda.sh") ||
+                  base::contains(*text, root + "/bin/conda"));
+}
+
+std::vector<Way> ways_by_conda(const PythonEnv& env, const facts::Machine& machine, const host::View& view) {
+  const std::string root = conda_of(env, machine);
+  std::vector<Way> out;
+  if (root.empty()) return out;
+  const bool by_name = env.path.starts_with(root + "/envs/");
+  const std::vector<std::string> plain{"conda", "activate",
+                                       by_name ? env.path.substr(root.size() + 6) : env.path};
+  for (const auto& [shell, file] : {std::pair{"bash", "/.bashrc"}, std::pair{"zsh", "/.zshrc"}}) {
+    if (knows_conda(machine.user.home + file, root, view))
+      out.push_back({shell, quoted(plain)});
+    else if (view.exists(root + "/bin/activate"))
+      out.push_back({shell, quoted({"source", root + "/bin/activate", env.path})});
+  }
+  if (out.size() == 2 && out[0].command == out[1].command)
+    out = {{out[0].shell + ", " + out[1].shell, out[0].command}};
+  return out;
+}
+
 // How each shell activates it. A conda environment is activated by its conda, where that is known.
 std::vector<Way> ways_of(const PythonEnv& env, const facts::Machine& machine, const host::View& view) {
-  const auto source = [](const std::string& file, const std::string& word = "") {
-    std::vector<std::string> words{"source", file};
-    if (!word.empty()) words.push_back(word);
-    return base::quoted(words);
-  };
   std::vector<Way> out;
-  if (env.kind == "conda") {
-    for (const facts::PythonManager& manager : machine.managers) {
-      if (!manager.path.ends_with("/bin/conda")) continue;
-      const std::string root = manager.path.substr(0, manager.path.size() - 6);
-      if (view.exists(root + "/activate")) out.push_back({"bash, zsh", source(root + "/activate", env.path)});
-      break;
-    }
-    return out;
-  }
+  if (env.kind == "conda") return ways_by_conda(env, machine, view);
   constexpr std::array<std::array<const char*, 2>, 3> kFiles{
       {{"bash, zsh", ""}, {"fish", ".fish"}, {"csh", ".csh"}}};
   for (const auto& [shell, end] : kFiles) {
     const std::string file = fmt::format("{}/bin/activate{}", env.path, end);
-    if (view.exists(file)) out.push_back({shell, source(file)});
+    if (view.exists(file)) out.push_back({shell, quoted({"source", file})});
   }
   return out;
 }

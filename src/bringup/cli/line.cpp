@@ -8,6 +8,7 @@
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/measure/measure.hpp>
 #include <bringup/plan/extension.hpp>
+#include <bringup/resolve/conda.hpp>
 #include <bringup/resolve/mirrors.hpp>
 #include <bringup/stacks/stack.hpp>
 
@@ -91,6 +92,18 @@ void ask_with_mirrors(facts::Machine& machine, const goal::Goal& goal) {
   machine.sources = resolve::settled({machine.sources.begin(), first}, {first, machine.sources.end()}, goal);
 }
 
+// What a conda comes from is no place of every machine. It answers like the rest until it is asked.
+void add_conda_sources(Looked& looked, const goal::Goal& goal) {
+  for (facts::Source& source : resolve::conda_sources(looked.machine, goal, catalog::built_in())) {
+    auto& sources = looked.machine.sources;
+    const auto named = std::ranges::find(sources, source.name, &facts::Source::name);
+    if (named == sources.end())
+      sources.push_back(std::move(source));
+    else
+      named->url = std::move(source.url);
+  }
+}
+
 // Nobody is asked: a mirror that is wished for answers where the place itself is taken to.
 void take_mirrors(facts::Machine& machine, const goal::Goal& goal) {
   auto mirrors = resolve::mirrors_of(machine.sources, goal, catalog::built_in());
@@ -138,8 +151,10 @@ Result<Decided> decide(const Options& options, const Doors& doors, Looked looked
   if (looked.recording && looked.machine.sources.empty()) {
     say(options, "the recording does not say which software sources answer: all are taken to");
     looked.machine.sources = sources_for(looked.machine);
+    add_conda_sources(looked, goals.front());
     for (facts::Source& source : looked.machine.sources) source.answered_seconds = 0.0;
   }
+  add_conda_sources(looked, goals.front());
   // When nothing is to be done even if every source answered, none needs to be asked: a settled machine is
   // judged without the network.
   bool asked = !looked.here || options.offline;

@@ -14,15 +14,17 @@ namespace {
 
 constexpr std::array<std::string_view, 8> kTop{"driver", "env",   "mirrors", "policy",
                                                "python", "shell", "stack",   "toolkit"};
-constexpr std::array<std::string_view, 3> kPython{"manager", "prefix", "version"};
+constexpr std::array<std::string_view, 4> kPython{"channels", "manager", "prefix", "version"};
 constexpr std::array<std::string_view, 2> kEnv{"name", "packages"};
 constexpr std::array<std::string_view, 2> kStack{"model", "name"};
 constexpr std::array<std::string_view, 3> kPolicy{"kernel", "reboot", "remove"};
 constexpr std::array<std::string_view, 1> kShell{"ld_library_path"};
 constexpr std::array<std::string_view, 1> kMirrors{"profile"};
-constexpr std::array<std::string_view, 4> kMirrored{"cuda", "huggingface", "pypi", "pytorch"};
+constexpr std::array<std::string_view, 6> kMirrored{"conda",     "cuda", "huggingface",
+                                                    "miniforge", "pypi", "pytorch"};
 
 constexpr std::array<std::string_view, 5> kManagers{"auto", "miniconda", "miniforge", "uv", "venv"};
+constexpr std::array<std::string_view, 2> kChannels{"conda-forge", "defaults"};
 constexpr std::array<std::string_view, 2> kKernels{"hold", "free"};
 constexpr std::array<std::string_view, 3> kReboots{"ask", "auto", "never"};
 constexpr std::array<std::string_view, 1> kRemoves{"never"};
@@ -247,6 +249,11 @@ Result<> read_python(const base::Toml& value, std::string_view file, Goal& goal)
   const Table table = TRY(Table::open(value, file, "python."));
   TRY(table.only(kPython));
   if (auto manager = TRY(table.word("manager", kManagers))) goal.python_manager = std::move(*manager);
+  if (auto channels = TRY(table.word("channels", kChannels))) {
+    const bool conda = goal.python_manager == "miniconda" || goal.python_manager == "miniforge";
+    if (!conda) return table.about("channels", "channels belong to manager = \"miniconda\" or \"miniforge\"");
+    goal.channels = std::move(*channels);
+  }
   if (auto version = TRY(table.text("version"))) {
     if (!is_major_minor(*version) || !version->starts_with("3."))
       return table.about("version", fmt::format("expected a version such as \"3.11\", found \"{}\"",
@@ -336,6 +343,7 @@ std::string canonical(const Goal& goal) {
   add("toolkit", goal.toolkit);
   if (!goal.toolkit_file.empty()) add("toolkit.local", goal.toolkit_file);
   add("python.manager", goal.python_manager);
+  if (goal.channels != Goal{}.channels) add("python.channels", goal.channels);
   add("python.version", goal.python_version);
   add("python.prefix", goal.python_prefix);
   for (const EnvGoal& env : goal.envs) {

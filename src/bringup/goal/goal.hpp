@@ -37,7 +37,8 @@ struct StackGoal {
   bool operator==(const StackGoal& other) const { return name == other.name && model == other.model; }
 };
 
-// A mirror of one's own: what it is of ("pypi", "pytorch", "cuda", "huggingface"), and where.
+// A mirror of one's own: what it is of ("conda", "cuda", "huggingface", "miniforge", "pypi", "pytorch"), and
+// where.
 struct MirrorUrl {
   std::string what;
   std::string url;
@@ -45,11 +46,12 @@ struct MirrorUrl {
 };
 
 struct Goal {
-  std::string driver = "auto";          // "auto", "none" or a branch: "580"
-  std::string toolkit = "auto";         // "auto", "none" or a version: "13.0"
-  std::string toolkit_file;             // a repository as one package, to take it from; "" for none
-  std::string python_manager = "auto";  // "auto", "miniconda", "miniforge", "uv", "venv"
-  std::string python_version;           // "3.11"; "" when not asked for, and then 3.11 is preferred
+  std::string driver = "auto";           // "auto", "none" or a branch: "580"
+  std::string toolkit = "auto";          // "auto", "none" or a version: "13.0"
+  std::string toolkit_file;              // a repository as one package, to take it from; "" for none
+  std::string python_manager = "auto";   // "auto", "miniconda", "miniforge", "uv", "venv"
+  std::string channels = "conda-forge";  // of a conda: "conda-forge" or "defaults", which are Anaconda's
+  std::string python_version;            // "3.11"; "" when not asked for, and then 3.11 is preferred
   std::string python_prefix;  // where managers and environments go; "" for the default in the user's home
   std::vector<EnvGoal> envs{EnvGoal{}};
   std::vector<StackGoal> stacks;

@@ -2,6 +2,7 @@
 #include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/plan/builder.hpp>
+#include <bringup/plan/conda.hpp>
 #include <bringup/plan/extension.hpp>
 #include <bringup/plan/plan.hpp>
 #include <bringup/plan/sources.hpp>
@@ -95,13 +96,8 @@ void add_path(Builder& builder, const facts::Machine& machine, const goal::Goal&
   });
 }
 
-struct Tool {
-  std::string name;     // "uv", "venv", "conda"
-  std::string manager;  // path of uv or conda
-};
-
 Tool add_manager(Builder& builder, const facts::Machine& machine, const goal::Goal& goal,
-                 const Choice& choice) {
+                 const catalog::Catalog& catalog, const Choice& choice) {
   const resolve::PythonChoice& python = choice.python;
   const std::string prefix = prefix_of(machine, goal);
   if (python.manager == "uv") {
@@ -118,7 +114,8 @@ Tool add_manager(Builder& builder, const facts::Machine& machine, const goal::Go
         {"python-packages"});
     return {.name = "uv", .manager = prefix + "/uv/bin/uv"};
   }
-  if (!python.manager_path.empty()) return {.name = "conda", .manager = python.manager_path};
+  if (!python.manager_path.empty() || !python.conda.empty())
+    return add_conda(builder, machine, goal, catalog, python, prefix);
   return {.name = "venv", .manager = ""};
 }
 
@@ -131,19 +128,24 @@ void add_env(Builder& builder, const facts::Machine& machine, const Choice& choi
       choice.python.interpreter.empty() ? choice.python.version : choice.python.interpreter;
   builder.add(
       {.id = id,
-       .kind = steps::CreateEnv{.path = path, .tool = tool.name, .manager = tool.manager, .python = python},
+       .kind = steps::CreateEnv{.path = path,
+                                .tool = tool.name,
+                                .manager = tool.manager,
+                                .python = python,
+                                .channel = tool.channel},
        .why = fmt::format("an environment of its own with Python {}, so that nothing else can break it",
                           choice.python.version),
        .changes = "a new directory",
        .as_user = true},
-      {"python-packages", "uv"});
+      {"python-packages", tool.name == "conda" ? "conda" : "uv"});
 }
 
-// Into an environment by the tool that made it.
+// Into an environment by uv, or by its own pip.
 steps::InstallWheels wheels_into(const std::string& env, const Tool& tool, const std::string& index_url) {
+  const std::string& uv = tool.name == "uv" ? tool.manager : tool.uv;
   return {.env = env,
-          .tool = tool.name == "uv" ? "uv" : "pip",
-          .manager = tool.name == "uv" ? tool.manager : "",
+          .tool = uv.empty() ? "pip" : "uv",
+          .manager = uv,
           .packages = {},
           .index_url = index_url,
           .variant = ""};
@@ -219,7 +221,9 @@ void add_python_packages(Builder& builder, const facts::Machine& machine, const 
                                       .packages = choice.python.packages,
                                       .dnf_module = "",
                                       .builds_for = {}},
-       .why = fmt::format("Python {} with venv, to make environments with", choice.python.version),
+       .why = choice.python.conda.empty()
+                  ? fmt::format("Python {} with venv, to make environments with", choice.python.version)
+                  : "the installer of conda is fetched with it",
        .changes = fmt::format("{} and what they need", counted(choice.python.packages.size(), "package"))},
       kSourceSteps);
 }
@@ -227,13 +231,14 @@ void add_python_packages(Builder& builder, const facts::Machine& machine, const 
 void add_python(Builder& builder, const facts::Machine& machine, const goal::Goal& goal,
                 const catalog::Catalog& catalog, const Choice& choice) {
   if (!makes_environments(choice)) return;
-  const Tool tool = add_manager(builder, machine, goal, choice);
+  const Tool tool = add_manager(builder, machine, goal, catalog, choice);
   if (makes_toolkit_env(choice)) add_toolkit_wheels(builder, machine, choice, tool);
   for (const resolve::EnvChoice& env : choice.envs) {
     if (!to_do(env.action)) continue;
     add_env(builder, machine, choice, "env-" + env.name, env.path, tool);
     add_wheels(builder, machine, catalog, env, tool);
   }
+  add_conda_shells(builder, machine, choice.python);
 }
 
 // What cannot be compiled is an error of extensions_of, which whoever asks for a plan looks at.

@@ -36,15 +36,6 @@ steps::Step path_file(std::string_view bin) {
               "one file; LD_LIBRARY_PATH is left alone, because it makes PyTorch load the wrong libraries"};
 }
 
-// For a shell: as it stands where that is safe, else between quotes.
-std::string for_shell(std::string_view text) {
-  constexpr std::string_view kSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-@,";
-  if (text.find_first_not_of(kSafe) == std::string_view::npos) return std::string(text);
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 steps::Step path_block(std::string_view bin, const std::string& home, std::string_view shell,
                        std::string_view file) {
   constexpr std::string_view kWheels = "/site-packages/nvidia/";
@@ -71,6 +62,14 @@ const facts::Source* mirror_of(const facts::Machine& machine, std::string_view p
 }
 
 }  // namespace
+
+std::string for_shell(std::string_view text) {
+  constexpr std::string_view kSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-@,";
+  if (text.find_first_not_of(kSafe) == std::string_view::npos) return std::string(text);
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
 
 std::optional<steps::WriteFile> component_source(const facts::Machine& machine,
                                                  const catalog::Catalog& catalog) {

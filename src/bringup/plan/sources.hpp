@@ -35,6 +35,9 @@ bool has_vendor_source(const facts::Machine& machine, const catalog::Catalog& ca
 void add_path_steps(const facts::Machine& machine, std::string_view bin, bool own,
                     const std::function<void(steps::Step)>& add);
 
+// A text as a word of a shell's: as it stands where that is safe, else between quotes.
+std::string for_shell(std::string_view text);
+
 // PyPI's index or its mirror's; "" for PyPI, which the user's own configuration may name otherwise.
 std::string pypi_url(const facts::Machine& machine);
 // Where the wheels of one environment come from: PyTorch's own index when the choice says so.

@@ -151,7 +151,7 @@ class Finder {
     }
   }
   void conda(const std::string& prefix) {
-    if (!view_.exists(prefix + "/conda-meta")) return;
+    if (!view_.exists(prefix + "/conda-meta") || is_half_made(prefix)) return;
     const std::string last = prefix.substr(prefix.find_last_of('/') + 1);
     const std::string kind = base::contains(last, "miniforge") || base::contains(last, "mambaforge")
                                  ? "miniforge"
@@ -185,6 +185,15 @@ class Finder {
   }
 
  private:
+  // An installer that bringup runs lies beside what it makes until it has ended well.
+  bool is_half_made(const std::string& prefix) const {
+    const std::size_t slash = prefix.find_last_of('/');
+    const auto names = view_.list(prefix.substr(0, slash));
+    return names && std::ranges::any_of(*names, [&](const std::string& name) {
+             return name.starts_with("." + prefix.substr(slash + 1) + "-") && name.ends_with(".sh");
+           });
+  }
+
   const host::View& view_;
   Names wanted_;
   facts::Machine& machine_;

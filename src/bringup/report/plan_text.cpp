@@ -207,6 +207,7 @@ std::string does(const steps::Kind& kind) {
           },
           [](const steps::EnrolKey&) { return std::string("ask Secure Boot to trust a key"); },
           [](const steps::InstallUv&) { return std::string("install uv"); },
+          [](const steps::InstallConda& one) { return "download and run " + plain(one.url); },
           [&](const steps::CreateEnv& one) { return "create a Python environment" + with(one.tool); },
           [&](const steps::InstallWheels& one) {
             return fmt::format("install wheels{} into {}", with(one.tool), plain(one.env));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
+#include <bringup/resolve/conda.hpp>
 #include <bringup/resolve/search.hpp>
 
 #include <fmt/format.h>
@@ -175,12 +176,13 @@ std::string python_objection(const Problem& problem, const Solution& solution) {
   if (!problem.python_version.empty() && problem.python_version != choice.version)
     return fmt::format("the goal asks for Python {}, and this is {}", problem.python_version, choice.version);
   const std::string& manager = problem.python_manager;
-  const bool conda = manager == "miniconda" || manager == "miniforge";
-  if (conda && conda_asked_for(*problem.machine, manager) == nullptr)
-    return fmt::format(
-        "no {} is here, and bringup does not install it: run its installer with -b -p {}, "
-        "and it is used",
-        manager, problem.machine->user.root ? "/opt/" + manager : "~/" + manager);
+  if (is_conda(manager)) {
+    const bool here = conda_asked_for(*problem.machine, manager) != nullptr;
+    std::string text = here ? "" : conda_objection(problem);
+    if (here && !problem.answers(Place::channel))
+      text = fmt::format("conda-forge does not answer: {}", problem.silence(Place::channel));
+    if (!text.empty()) return text;
+  }
   return fmt::format("Python {} with {} cannot be had here", wanted_python(problem),
                      manager == "auto" ? choice.manager : manager);
 }

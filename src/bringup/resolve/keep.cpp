@@ -97,7 +97,8 @@ std::optional<Kept> judged(const Problem& problem, const DriverCandidate& driver
 }  // namespace
 
 std::string own_path(const Problem& problem, const WantedEnv& env) {
-  return problem.prefix + "/envs/" + env.name;
+  const bool by_name = !problem.conda_root.empty() && !env.own;  // a stack is found by its path alone
+  return fmt::format("{}/envs/{}", by_name ? problem.conda_root : problem.prefix, env.name);
 }
 
 // What stands at the place of an environment that is not shared.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/resolve/conda.hpp>
 #include <bringup/resolve/mirrors.hpp>
 
 #include <algorithm>
@@ -8,13 +9,19 @@ namespace {
 
 constexpr std::string_view kRepos = "/repos/";
 
-// What the catalog and the goal call a copy of NVIDIA's repositories.
-std::string_view place_of(std::string_view what) {
-  return what == "cuda" ? "nvidia" : what;
+// What the catalog and the goal call a copy of a place.
+std::string_view copy_of(std::string_view place) {
+  if (place == "nvidia") return "cuda";
+  return place == "miniconda" || place == "conda-forge" ? "conda" : place;
 }
 
-// A mirror of NVIDIA's repositories begins where those for the distributions do.
+// A mirror of NVIDIA's repositories begins where those for the distributions do; one of Anaconda's server has
+// installers and channels; a file is asked for by its own name.
 std::string address(const facts::Source& place, const std::string& url) {
+  const std::string file = place.url.substr(place.url.rfind('/') + 1);
+  if (place.name == "miniconda") return url + "miniconda/" + file;
+  if (place.name == "miniforge") return url + file;
+  if (place.name == "conda-forge") return url + "cloud/conda-forge/" + std::string(kChannelIndex);
   if (place.name != "nvidia") return url;
   const std::size_t at = place.url.find(kRepos);
   return at == std::string::npos ? "" : url + place.url.substr(at + kRepos.size());
@@ -22,11 +29,12 @@ std::string address(const facts::Source& place, const std::string& url) {
 
 void add(const std::vector<facts::Source>& places, std::string_view what, const std::string& url,
          const std::string& profile, bool links, std::vector<facts::Source>& out) {
-  const auto place = std::ranges::find(places, place_of(what), &facts::Source::name);
-  if (place == places.end()) return;
-  std::string whole = address(*place, url);
-  if (!whole.empty())
-    out.push_back({.name = place->name, .url = std::move(whole), .mirror = profile, .links = links});
+  for (const facts::Source& place : places) {
+    if (copy_of(place.name) != what) continue;
+    std::string whole = address(place, url);
+    if (!whole.empty())
+      out.push_back({.name = place.name, .url = std::move(whole), .mirror = profile, .links = links});
+  }
 }
 
 bool better(const facts::Source& one, const facts::Source& than) {

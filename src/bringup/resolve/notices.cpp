@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the user should know about a choice.
 #include <bringup/base/text.hpp>
+#include <bringup/resolve/conda.hpp>
 #include <bringup/resolve/explain.hpp>
 #include <bringup/resolve/present.hpp>
 
@@ -139,6 +140,17 @@ void about_python(const Problem& problem, const Solution& solution, Notices& out
                        solution.python.choice.version)});
 }
 
+void about_conda(const Problem& problem, const Solution& solution, Notices& out) {
+  const PythonChoice& python = solution.python.choice;
+  if (python.conda.empty()) return;
+  const catalog::Installer& row = *problem.catalog->installer(python.manager, problem.machine->arch);
+  if (!row.terms.empty())
+    out.push_back({.id = "conda-terms",
+                   .text = fmt::format("{}: {}; packages come from conda-forge, unless the goal names "
+                                       "Anaconda's channels, whose own terms are never accepted for you",
+                                       python.manager, row.terms)});
+}
+
 void about_env(const Problem& problem, const EnvSolution& env, const std::string& name, Notices& out) {
   if (env.kept && env.kept->env->path != own_path(problem, WantedEnv{.name = name, .packages = {}}))
     out.push_back({.id = "environment-adopted",
@@ -186,17 +198,21 @@ void about_silence(const Problem& problem, const Solution& solution, Notices& ou
   }
 }
 
+std::string_view held_against(std::string_view source) {
+  if (source == place_name(Place::nvidia)) return "NVIDIA's own key signs it there, too";
+  if (is_conda(source)) return "it is held against the hash of the catalog";
+  return "it is held against the hashes of that mirror's index";
+}
+
 // What comes from somewhere else than one would think.
 void about_mirrors(const Problem& problem, Notices& out) {
   for (const facts::Source& source : problem.machine->sources) {
     if (source.mirror.empty() || !source.answered_seconds) continue;
     const bool signed_there = source.name == place_name(Place::nvidia);
-    out.push_back(
-        {.id = "mirror-" + source.name,
-         .text = fmt::format("what comes from {} comes by way of the mirror {} ({}); {}",
-                             signed_there ? "NVIDIA's repository" : source.name, source.mirror, source.url,
-                             signed_there ? "NVIDIA's own key signs it there, too"
-                                          : "it is held against the hashes of that mirror's index")});
+    out.push_back({.id = "mirror-" + source.name,
+                   .text = fmt::format("what comes from {} comes by way of the mirror {} ({}); {}",
+                                       signed_there ? "NVIDIA's repository" : source.name, source.mirror,
+                                       source.url, held_against(source.name))});
   }
 }
 
@@ -233,6 +249,7 @@ std::vector<Notice> notices_of(const Problem& problem, const Solution& solution)
   about_driver_place(problem, solution, out);
   if (!solution.toolkit.caveat.empty()) out.push_back({.id = "toolkit", .text = solution.toolkit.caveat});
   about_python(problem, solution, out);
+  about_conda(problem, solution, out);
   for (std::size_t i = 0; i < solution.envs.size(); ++i)
     about_env(problem, solution.envs[i], problem.envs[i].name, out);
   about_silence(problem, solution, out);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
+#include <bringup/resolve/conda.hpp>
 #include <bringup/resolve/present.hpp>
 #include <bringup/resolve/problem.hpp>
 
@@ -78,6 +79,19 @@ Reach reach_of(const facts::Machine& machine, Place place) {
   return {.answers = false, .why = "not asked"};
 }
 
+// A goal without a conda, or with one that is here, asks nothing of its places.
+Reach reach_of_conda(const facts::Machine& machine, const goal::Goal& goal, const catalog::Catalog& catalog,
+                     Place place) {
+  const std::string name = place == Place::conda ? goal.python_manager : std::string(place_name(place));
+  const auto needed = conda_sources(machine, goal, catalog);
+  if (std::ranges::find(needed, name, &facts::Source::name) == needed.end())
+    return {.answers = true, .why = ""};
+  const auto named = std::ranges::find(machine.sources, name, &facts::Source::name);
+  if (named == machine.sources.end()) return {.answers = false, .why = "not asked"};
+  return {.answers = static_cast<bool>(named->answered_seconds),
+          .why = named->answered_seconds ? "" : named->answered_seconds.error().message()};
+}
+
 const std::string& pin_of(const Problem& problem, const Constraint& constraint) {
   return problem.envs[constraint.first].packages[constraint.second].pin;
 }
@@ -85,13 +99,15 @@ const std::string& pin_of(const Problem& problem, const Constraint& constraint) 
 }  // namespace
 
 std::string_view place_name(Place place) {
-  constexpr std::array<std::string_view, 4> kNames{"nvidia", "distro", "pypi", "pytorch"};
+  constexpr std::array<std::string_view, kPlaces.size()> kNames{"nvidia",  "distro", "pypi",
+                                                                "pytorch", "conda",  "conda-forge"};
   return kNames[static_cast<std::size_t>(place)];
 }
 
 std::string_view place_title(Place place) {
-  constexpr std::array<std::string_view, 4> kTitles{"NVIDIA's repository", "the distribution's archive",
-                                                    "PyPI", "the PyTorch index"};
+  constexpr std::array<std::string_view, kPlaces.size()> kTitles{
+      "NVIDIA's repository", "the distribution's archive",     "PyPI",
+      "the PyTorch index",   "the place of conda's installer", "the channel conda-forge"};
   return kTitles[static_cast<std::size_t>(place)];
 }
 
@@ -123,7 +139,13 @@ Problem make_problem(const facts::Machine& machine, const goal::Goal& goal, cons
     problem.repository_file = &*machine.repository_file;
     problem.toolkit = machine.repository_file->toolkit;
   }
-  for (const Place place : kPlaces) problem.reach[static_cast<std::size_t>(place)] = reach_of(machine, place);
+  if (is_conda(goal.python_manager)) problem.conda = conda_prefix(machine, goal);
+  problem.conda_root = conda_root(machine, goal);
+  for (const Place place : kPlaces) {
+    const bool of_conda = place == Place::conda || place == Place::channel;
+    problem.reach[static_cast<std::size_t>(place)] =
+        of_conda ? reach_of_conda(machine, goal, catalog, place) : reach_of(machine, place);
+  }
   if (machine.glibc) problem.glibc = Version::parse(*machine.glibc);
   if (const auto gcc = machine.gcc ? Version::parse(*machine.gcc) : std::nullopt) problem.gcc = gcc->major();
   return problem;

@@ -40,8 +40,9 @@ struct WantedEnv {
   bool own = false;  // as of the goal
 };
 
-enum class Place { nvidia, distro, pypi, pytorch };
-inline constexpr std::array<Place, 4> kPlaces{Place::nvidia, Place::distro, Place::pypi, Place::pytorch};
+enum class Place { nvidia, distro, pypi, pytorch, conda, channel };
+inline constexpr std::array<Place, 6> kPlaces{Place::nvidia,  Place::distro, Place::pypi,
+                                              Place::pytorch, Place::conda,  Place::channel};
 std::string_view place_name(Place place);   // "nvidia"
 std::string_view place_title(Place place);  // "NVIDIA's repository"
 
@@ -62,6 +63,8 @@ struct Problem {
   std::vector<Wanted> gpus;
   std::string driver, toolkit, python_version, python_manager;  // as in the goal
   std::string prefix;                                           // of environments that are made
+  std::string conda;       // where a conda goes that is installed; "" when the goal asks for none
+  std::string conda_root;  // of the conda whose environments they are; "" for none
   std::vector<WantedEnv> envs;
   std::array<Reach, kPlaces.size()> reach;
   std::optional<Version> glibc;  // nullopt: not known, or not asked

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
+#include <bringup/resolve/conda.hpp>
 #include <bringup/resolve/python.hpp>
 
 #include <fmt/format.h>
@@ -116,7 +117,8 @@ class Candidates {
   }
   void with_conda_of(const std::string& kind) {
     const facts::PythonManager* conda = conda_asked_for(*problem_.machine, kind);
-    if (conda != nullptr) brought("conda", conda->path, "conda brings it");
+    if (conda == nullptr) return installed_conda(kind);
+    if (problem_.answers(Place::channel)) brought("conda", conda->path, "conda brings it");
   }
   std::vector<PythonCandidate> take() { return std::move(out_); }
 
@@ -138,6 +140,20 @@ class Candidates {
       one.choice.packages = helper->packages;
     }
     out_.push_back(std::move(one));
+  }
+  void installed_conda(const std::string& kind) {
+    if (!known_version(problem_, wanted_) || !conda_objection(problem_).empty()) return;
+    const catalog::Installer& row = *problem_.catalog->installer(kind, problem_.machine->arch);
+    out_.push_back(
+        {.choice = {.manager = kind,
+                    .version = wanted_,
+                    .packages = conda_packages(problem_),
+                    .conda = problem_.conda},
+         .reason = fmt::format("Python {}: the goal asks for {}, which is not here: {} {} comes by its own "
+                               "installer and brings it",
+                               wanted_, kind, kind, row.version),
+         .evidence = row.from.source,
+         .known = row.from.known});
   }
   bool there(const Interpreter& python) const {
     return std::ranges::find(problem_.machine->pythons, python.path, &facts::PythonInterpreter::path) !=
@@ -185,13 +201,6 @@ class Candidates {
 
 }  // namespace
 
-const facts::PythonManager* conda_asked_for(const facts::Machine& machine, std::string_view kind) {
-  const std::array<std::string_view, 1> exact{kind};
-  constexpr std::array<std::string_view, 1> kNameless{"conda"};
-  const facts::PythonManager* found = manager_of(machine, exact);
-  return found != nullptr ? found : manager_of(machine, kNameless);
-}
-
 std::string wanted_python(const Problem& problem) {
   return problem.python_version.empty() ? std::string(kPreferred) : problem.python_version;
 }
@@ -202,7 +211,7 @@ std::vector<PythonCandidate> python_candidates(const Problem& problem) {
   if (manager == "auto" || manager == "uv") candidates.with_uv();
   if (manager == "auto") candidates.with_conda();
   if (manager == "auto" || manager == "venv") candidates.with_venv();
-  if (manager == "miniconda" || manager == "miniforge") candidates.with_conda_of(manager);
+  if (is_conda(manager)) candidates.with_conda_of(manager);
   std::vector<PythonCandidate> out = candidates.take();
   // The version comes before the manager: a Python that is wanted beats a manager that is liked. What must
   // wait for root comes last where nobody is root.

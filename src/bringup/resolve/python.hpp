@@ -17,9 +17,6 @@ struct PythonCandidate {
 
 // "3.11" unless the goal says otherwise.
 std::string wanted_python(const Problem& problem);
-// The conda that does for `kind` ("miniconda", "miniforge"): that one, else one whose folder does not tell
-// what it is ("/opt/conda"). nullptr: none is here.
-const facts::PythonManager* conda_asked_for(const facts::Machine& machine, std::string_view kind);
 std::vector<PythonCandidate> python_candidates(const Problem& problem);
 
 }  // namespace bringup::resolve

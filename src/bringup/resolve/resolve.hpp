@@ -52,6 +52,7 @@ struct PythonChoice {
   std::string
       helper;  // path of another Python that makes uv's own environment, when uv then brings the wanted one
   std::vector<std::string> packages;  // distribution packages needed first: "python3", "python3-venv"
+  std::string conda = {};             // where "miniconda" or "miniforge" is to be installed
   bool operator==(const PythonChoice&) const = default;
 };
 

@@ -17,10 +17,10 @@ using nlohmann::ordered_json;
 
 constexpr std::string_view kSchema = "bringup.plan-file/1";
 constexpr std::array<std::string_view, std::variant_size_v<Kind>> kNames{
-    "write-file",      "edit-block",       "fetch-file", "install-packages",
-    "hold-packages",   "load-module",      "install-uv", "create-env",
-    "install-wheels",  "fetch-model-file", "enrol-key",  "install-from-repository-file",
-    "build-extension", "enable-service"};
+    "write-file",      "edit-block",       "fetch-file",   "install-packages",
+    "hold-packages",   "load-module",      "install-uv",   "create-env",
+    "install-wheels",  "fetch-model-file", "enrol-key",    "install-from-repository-file",
+    "build-extension", "enable-service",   "install-conda"};
 
 // The fields of each kind with their keys, once: for writing and for reading. true: added later, and absent
 // in older plans and journals.
@@ -49,7 +49,10 @@ void fields(K& kind, F&& visit) {
         visit("index_url", kind.index_url, true);
   if constexpr (std::is_same_v<T, CreateEnv>)
     visit("path", kind.path), visit("tool", kind.tool), visit("manager", kind.manager),
-        visit("python", kind.python);
+        visit("python", kind.python), visit("channel", kind.channel, true);
+  if constexpr (std::is_same_v<T, InstallConda>)
+    visit("path", kind.path), visit("url", kind.url), visit("sha256", kind.sha256), visit("size", kind.size),
+        visit("config", kind.config);
   if constexpr (std::is_same_v<T, InstallWheels>)
     visit("env", kind.env), visit("tool", kind.tool), visit("manager", kind.manager),
         visit("packages", kind.packages), visit("index_url", kind.index_url), visit("variant", kind.variant),
@@ -156,6 +159,8 @@ bool checkable(const Kind& kind) {
   const auto* fetch = std::get_if<FetchFile>(&kind);
   const auto* model = std::get_if<FetchModelFile>(&kind);
   const auto* repository = std::get_if<InstallFromRepositoryFile>(&kind);
+  const auto* conda = std::get_if<InstallConda>(&kind);
+  if (conda != nullptr) return conda->sha256.size() == 64;
   if (repository != nullptr) return repository->sha256.size() == 64;
   return (fetch == nullptr || !fetch->sha256.empty() || !fetch->fingerprint.empty()) &&
          (model == nullptr || !model->sha256.empty() || !model->git_sha.empty());
@@ -221,6 +226,7 @@ std::string target(const Kind& kind) {
                  [](const EnableService& one) { return one.service; },
                  [](const EnrolKey& one) { return base::join(one.certificates, " or "); },
                  [](const InstallUv& one) { return one.path; }, [](const CreateEnv& one) { return one.path; },
+                 [](const InstallConda& one) { return one.path; },
                  [](const InstallWheels& one) { return without_hashes(one.packages); },
                  [](const FetchModelFile& one) { return one.directory + "/" + one.file; },
                  [](const BuildExtension& one) { return fmt::format("{} in {}", one.module, one.env); }},

@@ -101,12 +101,24 @@ struct InstallUv {
   bool operator==(const InstallUv&) const = default;
 };
 
+// Miniconda or Miniforge by its own installer, which is kept only when its bytes have the hash, into a
+// directory that was not there before.
+struct InstallConda {
+  std::string path;        // the prefix
+  std::string url;         // of the installer
+  std::string sha256;      // of its bytes, hexadecimal
+  std::uint64_t size = 0;  // in bytes; 0: not known
+  std::string config;      // what is written to path/.condarc
+  bool operator==(const InstallConda&) const = default;
+};
+
 // An empty Python environment.
 struct CreateEnv {
   std::string path;
-  std::string tool;     // "uv", "venv" or "conda"
-  std::string manager;  // path of uv or conda; "" for venv
-  std::string python;   // interpreter path (uv, venv) or version (conda)
+  std::string tool;          // "uv", "venv" or "conda"
+  std::string manager;       // path of uv or conda; "" for venv
+  std::string python;        // interpreter path (uv, venv) or version (conda)
+  std::string channel = {};  // the one channel that conda takes packages from; "" for those that it has
   bool operator==(const CreateEnv&) const = default;
 };
 
@@ -152,7 +164,7 @@ struct BuildExtension {
 
 using Kind = std::variant<WriteFile, EditBlock, FetchFile, InstallPackages, HoldPackages, LoadModule,
                           InstallUv, CreateEnv, InstallWheels, FetchModelFile, EnrolKey,
-                          InstallFromRepositoryFile, BuildExtension, EnableService>;
+                          InstallFromRepositoryFile, BuildExtension, EnableService, InstallConda>;
 
 struct Step {
   std::string id;  // unique in its plan, stable between runs: "toolkit-packages"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Dies before, in and after every change of a plan of all kinds, goes on, and compares with the run that was
-// left in peace; and the same for taking it back. There is no third state.
+// left in peace; and the same for taking it back. There is no third state. A conda's own are in
+// conda_test.cpp.
 #include <bringup/base/digest.hpp>
 
 #include "fake_machine.hpp"

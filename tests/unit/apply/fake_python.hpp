@@ -9,6 +9,8 @@
 
 namespace bringup::apply::fake {
 
+inline constexpr std::string_view kCondaInstaller = "#!/bin/sh\n# an installer of conda\n";
+
 inline host::Outcome make_venv(World& world, const std::string& path, bool with_pip) {
   const fs::path place = world.at(path);
   if (fs::exists(place / "pyvenv.cfg")) return said(1, "", "a virtual environment already exists");
@@ -176,6 +178,40 @@ inline host::Outcome uv(World& world, const std::vector<std::string>& argv) {
   return pip(world, world.at(*at).parent_path().parent_path(), std::move(words));
 }
 
+// The list that conda keeps of its environments.
+inline void note_conda_env(const World& world, const std::string& path) {
+  const fs::path list = world.at("/home/somebody/.conda/environments.txt");
+  const std::string old = slurp(list);
+  if (!base::contains(old, path + "\n")) put(list, old + path + "\n");
+}
+
+// An installer as Miniconda's, run with -b -p PREFIX: it wants nothing to be there.
+inline host::Outcome conda_installer(World& world, const std::vector<std::string>& argv) {
+  const std::string& prefix = argv.at(4);
+  if (slurp(world.at(argv.at(1))) != kCondaInstaller) return said(1, "", "no installer");
+  if (fs::exists(world.at(prefix)))
+    return said(1, "", "ERROR: File or directory already exists: '" + prefix + "'");
+  put(world.at(prefix + "/conda-meta/history"), "==> a day <==\n");
+  if (world.half) throw Died{};
+  for (const char* program : {"conda", "python"})
+    put(world.at(prefix + "/bin/" + program), program, fs::perms(0755));
+  put(world.at(prefix + "/.condarc"), "channels: [its own]\n");
+  note_conda_env(world, prefix);
+  return said(0, "installation finished.");
+}
+
+inline host::Outcome conda(World& world, const std::vector<std::string>& argv) {
+  if (!world.failure.empty()) return said(1, "", world.failure);
+  const std::string path = *(std::ranges::find(argv, "--prefix") + 1);
+  put(world.at(path + "/conda-meta/history"), "==> a day <==\n");
+  put(world.at(path + "/bin/python"), "python", fs::perms(0755));
+  if (world.half) throw Died{};
+  for (const char* name : {"pip-25.0", "setuptools-80.0", "wheel-0.45"})
+    put(world.at(path + "/lib/python3.11/site-packages/" + name + ".dist-info/RECORD"), name);
+  note_conda_env(world, path);
+  return said(0, "");
+}
+
 inline host::Outcome modprobe(World& world, const std::vector<std::string>& argv) {
   std::string text = slurp(world.at("/proc/modules"));
   const auto words = plain_words(argv);
@@ -317,6 +353,7 @@ inline Result<host::Outcome> run_program(World& world, const std::vector<std::st
     Packages(world, false).build_modules();
     return said(0, "");
   }
+  if (name == "/bin/bash") return conda_installer(world, argv);
   if (name == "/usr/bin/curl" && argv.at(1) == "--disable") return hub_curl(world);
   if (name == "/usr/bin/curl") {
     if (!world.web.contains(argv.back())) return said(22, "", "curl: (22) 404");
@@ -324,6 +361,7 @@ inline Result<host::Outcome> run_program(World& world, const std::vector<std::st
   }
   if (!fs::exists(world.at(name))) return Error(Errc::absent, "no program " + name);
   if (name.ends_with("/uv")) return uv(world, argv);
+  if (name.ends_with("/bin/conda")) return conda(world, argv);
   return python(world, argv);
 }
 

@@ -36,6 +36,28 @@ TEST(GoalMirrors, CanBeOfAHub) {
   EXPECT_EQ(own->mirror_urls[0].url, "https://h.example/");
 }
 
+TEST(GoalPython, NamesTheChannelsOfACondaAlone) {
+  EXPECT_EQ(parse_goal("", "g")->channels, "conda-forge");
+  const std::string conda = "[python]\nmanager = \"miniforge\"\n";
+  EXPECT_EQ(parse_goal(conda + "channels = \"defaults\"\n", "g")->channels, "defaults");
+  EXPECT_THAT(refusal(conda + "channels = \"default\"\n"), HasSubstr("did you mean 'defaults'"));
+  EXPECT_THAT(refusal("[python]\nmanager = \"uv\"\nchannels = \"defaults\"\n"),
+              HasSubstr("bringup.toml:3: python.channels: channels belong to"));
+  EXPECT_NE(canonical(*parse_goal(conda, "g")),
+            canonical(*parse_goal(conda + "channels = \"defaults\"\n", "g")));
+}
+
+TEST(GoalMirrors, CanBeOfConda) {
+  const auto own = parse_goal(
+      "[mirrors]\nprofile = { conda = \"https://h.example/anaconda\", miniforge = \"https://h.example/f/\" "
+      "}\n",
+      "g");
+  ASSERT_TRUE(own) << own.error().message();
+  ASSERT_EQ(own->mirror_urls.size(), 2U);
+  EXPECT_EQ(own->mirror_urls[0].what, "conda");
+  EXPECT_EQ(own->mirror_urls[1].url, "https://h.example/f/");
+}
+
 TEST(GoalMirrors, ThatCannotBeAreRefusedWithTheirLine) {
   EXPECT_THAT(refusal("\n[mirrors]\nprofile = \"tsinghua\"\n"), HasSubstr("bringup.toml:3: mirrors.profile"));
   EXPECT_THAT(refusal("[mirrors]\nprofil = \"tuna\"\n"), HasSubstr("did you mean 'profile'"));

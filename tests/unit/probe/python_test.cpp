@@ -40,6 +40,26 @@ TEST(Environment, ShowsWhatGpuProgramsAreMadeOf) {
 }
 
 // Else a goal with such a package would be planned anew for ever.
+// While bringup's installer lies beside it, it is not whole, and is made anew and not used.
+TEST(Manager, ACondaWhoseInstallerWasCutOffIsNone) {
+  testing_support::Tree tree;
+  tree.file("/home/a/miniconda3/conda-meta/conda-26.3.2-0.json", "{}");
+  tree.file("/home/a/miniconda3/envs/dl/conda-meta/history", "");
+  tree.file("/home/a/miniconda3/envs/dl/lib/python3.11/site-packages/x.py", "");
+  tree.file("/home/a/.miniforge3-0123456789ab.sh", "of another");
+  probe::Options options;
+  options.user.home = "/home/a";
+  facts::Machine whole;
+  probe::read_python(tree.view(), options, whole);
+  ASSERT_EQ(whole.managers.size(), 1U);
+  EXPECT_EQ(whole.managers[0].version, "26.3.2");
+  EXPECT_EQ(whole.envs.size(), 1U);
+  tree.file("/home/a/.miniconda3-0123456789ab.sh", "cut off");
+  facts::Machine half;
+  probe::read_python(tree.view(), options, half);
+  EXPECT_TRUE(half.managers.empty());
+}
+
 TEST(Environment, ShowsWhatTheGoalWantsToo) {
   EXPECT_THAT(
       names_in(env_with({"torch==2.10.0", "Requests[socks]>=2", "flask.login ; python_version > '3'"})),

@@ -179,6 +179,7 @@ inline std::vector<steps::Step> every_kind_of_step(const std::string& words) {
       steps::InstallFromRepositoryFile{
           .path = words, .sha256 = std::string(64, 'a'), .packages = {words, words}},
       steps::InstallUv{.path = words, .python = words, .version = words},
+      steps::InstallConda{.path = words, .url = words, .sha256 = words, .size = 1, .config = words},
       steps::CreateEnv{.path = words, .tool = words, .manager = words, .python = words},
       steps::InstallWheels{.env = words,
                            .tool = words,

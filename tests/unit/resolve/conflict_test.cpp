@@ -45,41 +45,10 @@ TEST(Conflict, SaysWhatWouldBeChosenWithoutEachMember) {
                                  "torch 2.11.0+cu126")));
 }
 
-TEST(Conflict, SaysThatACondaIsNotHereAndHowItComes) {
-  for (const std::string kind : {"miniconda", "miniforge"}) {
-    const resolve::Conflict conflict = conflict_of(
-        {"conda", "RTX 4090", "debian-12", "all", "", "[python]\nmanager = \"" + kind + "\"", ""});
-    EXPECT_THAT(told(conflict),
-                Contains(HasSubstr("no " + kind + " is here, and bringup does not install it")));
-    EXPECT_THAT(told(conflict), Contains(HasSubstr("-b -p ~/" + kind)));
-  }
-}
-
 TEST(Conflict, NamesTheManagerThatTheGoalAsksForAndNoOther) {
   const resolve::Conflict conflict = conflict_of(
       {"venv", "RTX 4090", "debian-12", "all", "", "[python]\nmanager = \"venv\"\nversion = \"3.13\"", ""});
   EXPECT_THAT(told(conflict), Contains(HasSubstr("Python 3.13 with venv cannot be had here")));
-}
-
-// What makes environments for a goal that asks for `kind`, on a machine with these managers.
-std::string maker(const std::string& kind, const std::vector<facts::PythonManager>& managers) {
-  facts::Machine machine = machine_of({"conda", "RTX 4090", "debian-12", "all", "", "", ""});
-  machine.managers = managers;
-  const auto answer =
-      resolve::resolve(machine, goal_of("[python]\nmanager = \"" + kind + "\""), catalog::built_in(), kToday);
-  const auto* choice = std::get_if<resolve::Choice>(&answer);
-  return choice == nullptr ? "" : choice->python.manager + " " + choice->python.manager_path;
-}
-
-TEST(Conda, ThatIsHereIsUsedRatherThanDoubled) {
-  const facts::PythonManager mini{
-      .kind = "miniconda", .path = "/opt/miniconda3/bin/conda", .version = "25.1"};
-  const facts::PythonManager forge{.kind = "miniforge", .path = "/opt/miniforge3/bin/conda", .version = ""};
-  const facts::PythonManager nameless{.kind = "conda", .path = "/opt/conda/bin/conda", .version = ""};
-  EXPECT_EQ(maker("miniconda", {nameless, forge, mini}), "conda /opt/miniconda3/bin/conda");
-  EXPECT_EQ(maker("miniforge", {nameless, mini}), "conda /opt/conda/bin/conda") << "its folder tells nothing";
-  EXPECT_EQ(maker("miniforge", {mini}), "") << "Anaconda's channels have terms that Miniforge's have not";
-  EXPECT_EQ(maker("miniconda", {}), "");
 }
 
 TEST(Conflict, AnUnknownGpuIsNamedAndNotGuessed) {

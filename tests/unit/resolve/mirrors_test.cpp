@@ -67,6 +67,22 @@ TEST(Mirrors, OfAHubOfModelsStandInForIt) {
   EXPECT_EQ(taken[0].url, "https://own.example/hf/");
 }
 
+TEST(Mirrors, OfCondaHaveInstallersAndChannels) {
+  const std::vector<facts::Source> conda{
+      {.name = "miniconda", .url = "https://a.example/miniconda/Miniconda3.sh"},
+      {.name = "conda-forge", .url = "https://c.example/conda-forge/noarch/repodata.json"}};
+  const auto tuna = mirrors_of(conda, wishing("tuna"), catalog::built_in());
+  ASSERT_EQ(tuna.size(), 2U);
+  EXPECT_EQ(tuna[0].url, "https://mirrors.tuna.tsinghua.edu.cn/anaconda/miniconda/Miniconda3.sh");
+  EXPECT_EQ(tuna[1].url,
+            "https://mirrors.tuna.tsinghua.edu.cn/anaconda/cloud/conda-forge/noarch/repodata.json");
+  const std::vector<facts::Source> forge{
+      {.name = "miniforge", .url = "https://g.example/download/26.7.2-0/Miniforge3.sh"}};
+  const auto ustc = mirrors_of(forge, wishing("ustc"), catalog::built_in());
+  ASSERT_EQ(ustc.size(), 1U);
+  EXPECT_TRUE(ustc[0].url.ends_with("/miniforge/LatestRelease/Miniforge3.sh")) << ustc[0].url;
+}
+
 TEST(Mirrors, OfOnesOwnAreTaken) {
   goal::Goal goal;
   goal.mirrors = "";

@@ -57,6 +57,13 @@ Plan whole() {
       {.id = "uv", .kind = InstallUv{.path = "/p/uv", .python = "/usr/bin/python3", .version = "0.13.8"}},
       {.id = "env",
        .kind = CreateEnv{.path = "/p/dl", .tool = "uv", .manager = "/p/uv/bin/uv", .python = "3.11"}},
+      {.id = "conda",
+       .kind = InstallConda{.path = "/p/miniconda3",
+                            .url = "https://example.org/Miniconda3.sh",
+                            .sha256 = std::string(64, 'b'),
+                            .size = 163'179'296,
+                            .config = "channels:\n  - conda-forge\n"},
+       .as_user = true},
       {.id = "wheels",
        .kind = InstallWheels{.env = "/p/dl",
                              .tool = "uv",
@@ -139,7 +146,7 @@ TEST(PlanFile, RefusesEveryMissingKey) {
       EXPECT_THAT(refusal([i, &key = key](auto& damaged) { damaged["steps"][i].erase(key); }),
                   HasSubstr(key));
     for (const auto& [key, value] : json["steps"][i]["do"].items()) {
-      const bool added = key == "find_links" || key == "plugin" || key == "sources" ||
+      const bool added = key == "find_links" || key == "plugin" || key == "sources" || key == "channel" ||
                          (key == "index_url" && json["steps"][i]["kind"] == "install-uv");
       if (added) continue;
       EXPECT_THAT(refusal([i, &key = key](auto& damaged) { damaged["steps"][i]["do"].erase(key); }),
@@ -156,9 +163,10 @@ TEST(PlanFile, ReadsStepsWithoutTheKeysThatWereAddedLater) {
     without += step["do"].erase("find_links");
     without += step["do"].erase("plugin");
     without += step["do"].erase("sources");
+    without += step["do"].erase("channel");
     if (step["kind"] == "install-uv") without += step["do"].erase("index_url");
   }
-  EXPECT_EQ(without, 4U);
+  EXPECT_EQ(without, 5U);
   const auto plan = parse_plan(json.dump());
   ASSERT_TRUE(plan) << plan.error().message();
   Plan as_before = whole();
@@ -227,7 +235,8 @@ TEST(Target, IsWhatAStepActsOn) {
   EXPECT_EQ(target(plan.steps[7].kind), "nvidia");
   EXPECT_EQ(target(plan.steps[8].kind), "nvidia-fabricmanager");
   EXPECT_EQ(kind_name(plan.steps[8].kind), "enable-service");
-  EXPECT_EQ(kind_name(plan.steps[11].kind), "install-wheels");
+  EXPECT_EQ(target(plan.steps[11].kind), "/p/miniconda3");
+  EXPECT_EQ(kind_name(plan.steps[12].kind), "install-wheels");
 }
 
 }  // namespace
