@@ -49,8 +49,8 @@ kernel() {
   echo "a stand-in" >"$standin/work/kernel-core/boot/vmlinuz-$1"
   touch "$standin/work/kernel-core/lib/modules/$1/modules.dep" "$standin/work/kernel-devel/usr/src/kernels/$1/include/headers"
   ln -s "/usr/src/kernels/$1" "$standin/work/kernel-devel/lib/modules/$1/build"
-  rpm_package "$standin/base" kernel-core "$version" "$rest"
-  rpm_package "$standin/base" kernel-devel "$version" "$rest"
+  provides="installonlypkg(kernel)" rpm_package "$standin/base" kernel-core "$version" "$rest"
+  provides="installonlypkg(kernel)" rpm_package "$standin/base" kernel-devel "$version" "$rest"
 }
 
 # rpm_driver VERSION [REQUIRES]

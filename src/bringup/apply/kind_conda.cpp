@@ -140,6 +140,20 @@ Result<> fetch_right(const InstallConda& step, const Hands& hands) {
   }
 }
 
+// Environments in there that are not of the run that is taken back: those went before.
+Result<> check_nobodys(const InstallConda& step, const Hands& hands) {
+  const auto names = hands.view.list(step.path + "/envs");
+  if (!names && names.error().code() == Errc::absent) return ok;
+  for (const std::string& name : TRY(names)) {
+    if (hands.view.exists(fmt::format("{}/envs/{}/conda-meta", step.path, name)))
+      return Error(Errc::refused,
+                   fmt::format("{}: there is another environment in it, {}; it stays, with what it needs. "
+                               "'conda env remove -n {}' removes it, then undo again",
+                               step.path, base::harmless(name), base::harmless(name)));
+  }
+  return ok;
+}
+
 }  // namespace
 
 // The configuration is written when the installer has ended well: after an attempt that did not end, it tells
@@ -182,6 +196,7 @@ Result<> perform(const InstallConda& step, const Hands& hands) {
 
 Result<> undo(const InstallConda& step, const Json& before, const Hands& hands) {
   TRY(wait_for_others(step.path, hands));
+  TRY(check_nobodys(step, hands));
   TRY(drop_installer(step, hands));
   TRY(leave_conda_list(step.path, before.value("conda", Json::object()), hands));
   return take_directory_away(step.path, before, hands);

@@ -51,8 +51,8 @@ class Scan {
     in_word_ = !opens && !closes && !assigns && c != ',' && !blank;
   }
 
-  // False: at_ is on a character that continues a line of a text of several lines, where toml++ looks for
-  // blanks.
+  // False: at_ is on a character behind a backslash, or one that continues a line of a text of several lines:
+  // there toml++ looks for blanks.
   bool skip_string(char quote) {
     const std::string three(3, quote);
     const bool several_lines = text_.substr(at_).starts_with(three);
@@ -63,6 +63,7 @@ class Scan {
       if (!several_lines && text_[at_] == '\n') return true;  // not closed: toml++ says so
       if (quote == '"' && text_[at_] == '\\') {
         ++at_;
+        if (at_ < text_.size() && beyond_ascii(text_[at_])) return false;  // no escape, and no blank
         const std::size_t next = text_.find_first_not_of(" \t\r\n", at_);
         if (several_lines && next != at_ && next != std::string_view::npos) {
           at_ = next;

@@ -361,7 +361,8 @@ Choice choice_of(const Problem& problem, const Solution& solution, bool hold_ker
                        });
   if (auto notice = not_tried(choice.reasons); notice && changes)
     choice.notices.push_back(std::move(*notice));
-  if (hold_kernel && made_here(solution)) choice.driver.hold = kernels_to_hold(*problem.machine);
+  if (hold_kernel && made_here(solution))
+    choice.driver.hold = kernels_to_hold(*problem.machine, choice.driver.headers);
   if (problem.archive != nullptr && !(choice.driver.hold.empty() && choice.driver.locks.empty()))
     choice.driver.lock_plugin = problem.archive->lock_plugin;
   choice.needs_component = component_missing(problem, choice);

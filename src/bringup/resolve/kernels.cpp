@@ -7,9 +7,10 @@ namespace bringup::resolve {
 namespace {
 
 // Packages that pull in the newest kernel, by their names: "linux-image-amd64", "linux-generic",
-// "kernel-core"; not those of one release.
+// "kernel-core"; not those of one release. kernel-devel too: dnf keeps three of it and drops the oldest,
+// which a kernel that is held needs to the end.
 bool kernel_puller(std::string_view name) {
-  if (name == "kernel" || name == "kernel-core" || name == "linux-generic" ||
+  if (name == "kernel" || name == "kernel-core" || name == "kernel-devel" || name == "linux-generic" ||
       name.starts_with("linux-generic-hwe"))
     return true;
   for (const std::string_view start : {"linux-image-", "linux-headers-"}) {
@@ -22,13 +23,18 @@ bool kernel_puller(std::string_view name) {
 
 }  // namespace
 
-std::vector<std::string> kernels_to_hold(const facts::Machine& machine) {
+std::vector<std::string> kernels_to_hold(const facts::Machine& machine,
+                                         const std::vector<std::string>& headers) {
   std::vector<std::string> out;
   if (!machine.packages.list) return out;
   for (const facts::Package& package : *machine.packages.list) {
     if (kernel_puller(package.name) && std::ranges::find(out, package.name) == out.end())
       out.push_back(package.name);
   }
+  const bool devel =
+      std::ranges::any_of(headers, [](const std::string& name) { return name.starts_with("kernel-devel-"); });
+  if (devel && !out.empty() && std::ranges::find(out, "kernel-devel") == out.end())
+    out.emplace_back("kernel-devel");
   return out;
 }
 

@@ -108,6 +108,15 @@ TEST(BundleApt, WhatItWouldFetchIsReadWithItsHashes) {
       parse_print_uris("'http://d.org/debian/a.deb' a.deb 5 MD5Sum:" + hash, "http://d.org/debian/"));
   EXPECT_FALSE(parse_print_uris("'http://e.org/a.deb' a.deb 5 SHA256:" + hash, "http://d.org/debian/"));
   EXPECT_FALSE(parse_print_uris("'x", "http://d.org/debian/"));
+  const auto told = [&hash](const std::string& path, const std::string& sha256) {
+    return parse_print_uris("'http://d.org/debian/" + path + "' a.deb 5 SHA256:" + sha256,
+                            "http://d.org/debian/");
+  };
+  EXPECT_TRUE(told("a..b/..c/a.deb", hash));
+  for (const char* path : {"../a.deb", "p/../../a.deb", "%2e%2e/a.deb", "p/%2e.", "a%1b[2J.deb", "a%00.deb"})
+    EXPECT_FALSE(told(path, hash)) << path;
+  for (const std::string& other : {std::string(63, 'c'), std::string(65, 'c'), std::string(63, 'c') + "g"})
+    EXPECT_FALSE(told("a.deb", other)) << other;
 }
 
 TEST(BundleApt, TheIndexesOfThisArchitectureAreFound) {

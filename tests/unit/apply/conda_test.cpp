@@ -278,6 +278,17 @@ TEST_F(CondaTest, FillsItsEnvironmentsByUvWithALock) {
   EXPECT_THAT(slurp(machine.world.at(env.path + "/pylock.toml")), HasSubstr("name = \"numpy\""));
 }
 
+TEST_F(CondaTest, WithEnvironmentsOfTheUsersStays) {
+  const Json was = done(conda);
+  put(machine.world.at(std::string(kPrefix) + "/envs/mine/conda-meta/history"), "");
+  const auto tree = machine.tree();
+  const auto undone = undo(conda, was, hands());
+  ASSERT_FALSE(undone);
+  EXPECT_EQ(undone.error().code(), Errc::refused);
+  EXPECT_THAT(undone.error().message(), HasSubstr("another environment in it, mine"));
+  EXPECT_EQ(fake::difference(machine.tree(), tree), "");
+}
+
 TEST_F(CondaTest, TermsAreNotAcceptedForAnybody) {
   done(conda);
   machine.world.failure = "CondaToSNonInteractiveError: Terms of Service have not been accepted";

@@ -35,6 +35,8 @@ TEST(TomlGuard, LetsTextsAndCommentsBe) {
 TEST(TomlGuard, AContinuedLineMayNotBeginBeyondAscii) {
   EXPECT_FALSE(ascii_outside_strings("a = \"\"\"x \\\n  ä\"\"\"", "f"));
   EXPECT_TRUE(ascii_outside_strings("a = \"\"\"x \\\n  y ä\"\"\"", "f"));
+  for (const char* text : {"a = \"\"\"x\\ä\"\"\"", "a = \"x\\ä\"", "\"\"\"V\\\xEF\xBB\xBA"})
+    EXPECT_FALSE(ascii_outside_strings(text, "f")) << "no escape: " << text;
 }
 
 TEST(TomlGuard, WhatAssertionsOfTheLibraryTakeForGrantedIsRefusedAndNotFatal) {

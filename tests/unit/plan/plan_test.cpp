@@ -339,6 +339,17 @@ TEST(Plan, LoadsTheModuleOnlyWhereThatCanWork) {
   EXPECT_THAT(ids(plan_of(old_kernel)), Not(Contains("load-module")));
 }
 
+// dnf keeps three of kernel-devel; with the one of a kernel that is held, DKMS could build for it no more.
+TEST(Plan, HoldsTheHeadersWithTheKernelWhereTheyHaveOneNameForAll) {
+  facts::Machine machine = machine_of("A100", "rocky-9.4", "kernel = \"5.14.0-427.el9.x86_64\"");
+  machine.packages.list = std::vector<facts::Package>{{.name = "kernel-core"}};
+  EXPECT_THAT(kind<steps::HoldPackages>(plan_of(machine), "hold").packages,
+              ElementsAre("kernel-core", "kernel-devel"));
+  machine.packages.list = std::vector<facts::Package>{{.name = "kernel-core"}, {.name = "kernel-devel"}};
+  EXPECT_THAT(kind<steps::HoldPackages>(plan_of(machine), "hold").packages,
+              ElementsAre("kernel-core", "kernel-devel"));
+}
+
 TEST(Plan, HoldsWhatPullsInKernelsOnce) {
   facts::Machine machine = machine_of("RTX 4090", "debian-12", kDebianOwn);
   machine.packages.list = std::vector<facts::Package>{{.name = "linux-image-amd64"}, {.name = "gcc"}};
