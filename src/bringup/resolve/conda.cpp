@@ -83,7 +83,7 @@ std::string conda_objection(const Problem& problem) {
   if (!problem.answers(Place::conda))
     return fmt::format("the installer of {} cannot be had: {}", title(kind), problem.silence(Place::conda));
   if (!problem.answers(Place::channel))
-    return fmt::format("conda-forge does not answer: {}", problem.silence(Place::channel));
+    return fmt::format("the channel conda-forge does not answer: {}", problem.silence(Place::channel));
   if (!has_curl(*problem.machine) && (problem.user_only || !problem.answers(Place::distro)))
     return fmt::format("the installer of {} is fetched by curl, which is not here{}", title(kind),
                        problem.user_only ? ", and nobody is root to install it" : "");

@@ -180,7 +180,7 @@ std::string python_objection(const Problem& problem, const Solution& solution) {
     const bool here = conda_asked_for(*problem.machine, manager) != nullptr;
     std::string text = here ? "" : conda_objection(problem);
     if (here && !problem.answers(Place::channel))
-      text = fmt::format("conda-forge does not answer: {}", problem.silence(Place::channel));
+      text = fmt::format("the channel conda-forge does not answer: {}", problem.silence(Place::channel));
     if (!text.empty()) return text;
   }
   return fmt::format("Python {} with {} cannot be had here", wanted_python(problem),

@@ -27,6 +27,7 @@ facts::Machine machine() {
                                   catalog::built_in());
   if (!out) throw std::runtime_error(out.error().message());
   out->shells.installed = {"bash", "zsh"};
+  out->packages.list = std::vector<facts::Package>{{.name = "curl", .version = "7.88.1"}};
   out->pythons = {{.path = "/usr/bin/python3.11", .version = "3.11.2", .venv = true}};
   return std::move(out).take();
 }

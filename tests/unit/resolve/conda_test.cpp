@@ -20,7 +20,9 @@ const std::string kMini = "[python]\nmanager = \"miniconda\"\n";
 const std::string kForge = "[python]\nmanager = \"miniforge\"\n";
 
 facts::Machine machine(const std::string& reachable = "all") {
-  return machine_of({"conda", "RTX 4090", "debian-12", reachable, "", "", ""});
+  facts::Machine out = machine_of({"conda", "RTX 4090", "debian-12", reachable, "", "", ""});
+  out.packages.list = std::vector<facts::Package>{{.name = "curl", .version = "7.88.1"}};
+  return out;
 }
 resolve::Resolution answer(const facts::Machine& machine, const std::string& goal) {
   return resolve::resolve(machine, goal_of(goal), catalog::built_in(), kToday);

@@ -60,7 +60,10 @@ Asked only_members(const Asked& asked, const resolve::Conflict& conflict,
   const std::map<std::string, std::string> titles{{"nvidia", "NVIDIA's repository ("},
                                                   {"distro", "the distribution's archive ("},
                                                   {"pypi", "PyPI ("},
-                                                  {"pytorch", "the PyTorch index ("}};
+                                                  {"pytorch", "the PyTorch index ("},
+                                                  {"miniforge", "the place of conda's installer ("},
+                                                  {"miniconda", "the place of conda's installer ("},
+                                                  {"conda-forge", "the channel conda-forge ("}};
   for (facts::Source& source : out.machine.sources) {
     const auto title = titles.find(source.name);
     if (title != titles.end() && !member(conflict, title->second, but)) source.answered_seconds = 0.0;
