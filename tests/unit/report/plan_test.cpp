@@ -206,12 +206,13 @@ TEST(PlanText, EveryKindOfStepSaysWhatItDoesAndToWhat) {
   for (const char* what :
        {"write a file, as you", "edit the block 'thing' of a file, as you", "download thing, as you",
         "install packages with thing, as you", "hold packages with thing, as you",
-        "load a kernel module, as you", "install uv, as you",
+        "load a kernel module, as you", "start a service, now and at each boot, as you",
+        "download and run thing, as you", "install uv, as you",
         "create a Python environment with thing, as you", "install wheels with thing into thing, as you",
         "download a file of thing, as you", "ask Secure Boot to trust a key, as you",
         "install packages out of the repository in thing, as you"})
     EXPECT_THAT(text, HasSubstr(what));
-  EXPECT_THAT(text, HasSubstr("12 steps: 0 as root, 12 as you\n"));
+  EXPECT_THAT(text, HasSubstr("14 steps: 0 as root, 14 as you\n"));
 }
 
 TEST(PlanJson, HasTheChoiceAsOtherProgramsReadIt) {
