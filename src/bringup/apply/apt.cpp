@@ -137,6 +137,15 @@ bool builds_a_module(std::string_view line) {
          base::contains(line.substr(kSetUp.size(), line.find(' ', kSetUp.size()) - kSetUp.size()), "-dkms");
 }
 
+// What an installation would ask is answered: yes, and a file that somebody changed stays. A disk that was
+// filled with downloaded packages is nobody's wish: they are not kept.
+void add_answers(std::vector<std::string>& argv) {
+  for (const char* word : {"-y", "--no-remove", "-o", "Dpkg::Options::=--force-confdef", "-o",
+                           "Dpkg::Options::=--force-confold", "-o", "APT::Keep-Downloaded-Packages=false"})
+    argv.emplace_back(word);
+  add_no_terminal(argv);
+}
+
 // Only a module's build takes long enough for anything to be fetched beside it.
 bool fetches_ahead(const steps::InstallPackages& step, const Hands& hands) {
   return !step.builds_for.empty() && !hands.later.empty();
@@ -270,10 +279,7 @@ Result<> unpack_again(const std::vector<std::string>& sources, const Hands& hand
   words.insert(words.end(), names.begin(), names.end());
   TRY(check_installation(TRY(simulate(words, hands, ""))).within("packages that are half unpacked"));
   std::vector<std::string> argv = apt_get(words);
-  for (const char* word : {"-y", "--no-remove", "-o", "Dpkg::Options::=--force-confdef", "-o",
-                           "Dpkg::Options::=--force-confold", "-o", "APT::Keep-Downloaded-Packages=false"})
-    argv.emplace_back(word);
-  add_no_terminal(argv);
+  add_answers(argv);
   TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
   return ok;
 }
@@ -300,11 +306,7 @@ Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
   TRY(check_installation(simulation));
   const Room room = TRY(check_room_for(simulation, step, hands));
   std::vector<std::string> argv = apt_get(words);
-  // A disk that was filled with downloaded packages is nobody's wish: they are not kept.
-  for (const char* word : {"-y", "--no-remove", "-o", "Dpkg::Options::=--force-confdef", "-o",
-                           "Dpkg::Options::=--force-confold", "-o", "APT::Keep-Downloaded-Packages=false"})
-    argv.emplace_back(word);
-  add_no_terminal(argv);
+  add_answers(argv);
   const bool fetches = fetches_ahead(step, hands);
   if (!fetches) {  // else two of apt would write one directory, where an earlier attempt had made it
     for (const std::string& option : with_fetched_ahead(hands.view)) argv.push_back(option);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules over the system's packages: whole, held, complete for the boards that are here.
 #include <bringup/base/text.hpp>
+#include <bringup/catalog/kernels.hpp>
 #include <bringup/diagnose/looks.hpp>
 
 #include <algorithm>
@@ -15,19 +16,6 @@ using facts::Package;
 Result<std::vector<Package>> packages_of(const Machine& machine) {
   return facts::Reading<std::vector<Package>>(machine.packages.list)
       .within("the installed packages could not be read");
-}
-
-// Packages that pull in the newest kernel by their names; those of one release never change.
-bool pulls_kernel(std::string_view name) {
-  if (name == "kernel" || name == "kernel-core" || name == "linux-generic" ||
-      name.starts_with("linux-generic-hwe"))
-    return true;
-  for (const std::string_view start : {"linux-image-", "linux-headers-"}) {
-    if (!name.starts_with(start)) continue;
-    const std::string_view rest = name.substr(start.size());
-    return !rest.empty() && (rest[0] < '0' || rest[0] > '9') && !rest.starts_with("unsigned-");
-  }
-  return false;
 }
 
 bool has_fabric_manager(const std::vector<Package>& packages) {
@@ -82,7 +70,8 @@ Looked look_kernel_not_held(const Patient& patient) {
   std::vector<std::string> names;
   for (const Package& package : packages) {
     // The same that `up` holds: updates of the driver itself are built by DKMS for the kernels that are here.
-    if (!pulls_kernel(package.name) || package.held || std::ranges::find(names, package.name) != names.end())
+    if (!catalog::pulls_kernel(package.name) || package.held ||
+        std::ranges::find(names, package.name) != names.end())
       continue;
     names.push_back(package.name);
   }

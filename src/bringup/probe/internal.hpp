@@ -41,6 +41,8 @@ struct ModuleInfo {
 // ...).
 bool is_main_module(std::string_view name);
 ModuleInfo parse_modinfo(std::string_view section);  // the NUL-separated contents of .modinfo
+// The number in `size` bytes from `at` on; what lies behind the end counts as zeros.
+std::uint64_t little_endian(std::string_view bytes, std::size_t at, std::size_t size);
 std::optional<std::string> find_common_name(std::string_view der);
 Result<ModuleInfo> read_module(const host::View& view, const std::string& path);
 std::vector<facts::ModuleOnDisk> read_modules(const host::View& view, const std::string& release);

@@ -26,13 +26,6 @@ constexpr std::uint64_t kStrings = 5;
 constexpr std::uint64_t kRpath = 15;
 constexpr std::uint64_t kRunpath = 29;
 
-std::uint64_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < size && at + i < bytes.size(); ++i)
-    value |= std::uint64_t{static_cast<unsigned char>(bytes[at + i])} << (8 * i);
-  return value;
-}
-
 struct Part {
   std::uint64_t type = 0;
   std::uint64_t offset = 0;
@@ -43,10 +36,10 @@ struct Part {
 std::vector<Part> parts_of(std::string_view table) {
   std::vector<Part> out;
   for (std::size_t at = 0; at + kProgramHeader <= table.size(); at += kProgramHeader)
-    out.push_back({.type = number_at(table, at, 4),
-                   .offset = number_at(table, at + 8, 8),
-                   .address = number_at(table, at + 16, 8),
-                   .size = number_at(table, at + 32, 8)});
+    out.push_back({.type = little_endian(table, at, 4),
+                   .offset = little_endian(table, at + 8, 8),
+                   .address = little_endian(table, at + 16, 8),
+                   .size = little_endian(table, at + 32, 8)});
   return out;
 }
 
@@ -70,10 +63,10 @@ Result<std::string> read_part_table(const host::View& view, const std::string& p
       "ELF\x02\x01";
   if (head.size() < kHeader || !head.starts_with(kMagic))
     return Error(Errc::unsupported, path + ": not a 64-bit ELF file");
-  const std::size_t count = number_at(head, 0x38, 2);
-  if (number_at(head, 0x36, 2) != kProgramHeader || count == 0 || count > kMostHeaders)
+  const std::size_t count = little_endian(head, 0x38, 2);
+  if (little_endian(head, 0x36, 2) != kProgramHeader || count == 0 || count > kMostHeaders)
     return Error(Errc::malformed, path + ": no usable program headers");
-  return view.read_part(path, number_at(head, 0x20, 8), count * kProgramHeader);
+  return view.read_part(path, little_endian(head, 0x20, 8), count * kProgramHeader);
 }
 
 // "libcublas.so.13", and not the driver's own libcuda.so.1.
@@ -139,8 +132,8 @@ Result<facts::TorchLinks> read_links(const host::View& view, const std::string& 
   const std::string table =
       TRY(view.read_part(path, dynamic->offset, std::min<std::uint64_t>(dynamic->size, kMostDynamic)));
   std::vector<Entry> entries;
-  for (std::size_t at = 0; at + 16 <= table.size() && number_at(table, at, 8) != 0; at += 16)
-    entries.push_back({.tag = number_at(table, at, 8), .value = number_at(table, at + 8, 8)});
+  for (std::size_t at = 0; at + 16 <= table.size() && little_endian(table, at, 8) != 0; at += 16)
+    entries.push_back({.tag = little_endian(table, at, 8), .value = little_endian(table, at + 8, 8)});
   const auto strings = std::ranges::find(entries, kStrings, &Entry::tag);
   const auto begin = strings == entries.end() ? std::nullopt : offset_of(parts, strings->value);
   if (!begin) return Error(Errc::malformed, path + ": its names are in no part that is loaded");

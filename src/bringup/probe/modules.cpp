@@ -27,13 +27,6 @@ constexpr std::string_view kSigned = "~Module signature appended~\n";
 constexpr std::size_t kSignatureInfo =
     12;  // struct module_signature of the kernel (include/linux/module_signature.h)
 
-std::uint64_t little_endian(std::string_view bytes, std::size_t at, std::size_t size) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < size && at + i < bytes.size(); ++i)
-    value |= std::uint64_t{static_cast<unsigned char>(bytes[at + i])} << (8 * i);
-  return value;
-}
-
 // One row of the ELF64 section table.
 struct Section {
   std::uint64_t name = 0;
@@ -98,6 +91,13 @@ void add_from(const host::View& view, const std::string& release, const std::str
 }
 
 }  // namespace
+
+std::uint64_t little_endian(std::string_view bytes, std::size_t at, std::size_t size) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < size && at + i < bytes.size(); ++i)
+    value |= std::uint64_t{static_cast<unsigned char>(bytes[at + i])} << (8 * i);
+  return value;
+}
 
 bool is_main_module(std::string_view name) {
   const std::size_t dot = name.find(".ko");

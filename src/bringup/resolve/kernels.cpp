@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/catalog/kernels.hpp>
 #include <bringup/resolve/kernels.hpp>
 
 #include <algorithm>
@@ -6,19 +7,10 @@
 namespace bringup::resolve {
 namespace {
 
-// Packages that pull in the newest kernel, by their names: "linux-image-amd64", "linux-generic",
-// "kernel-core"; not those of one release. kernel-devel too: dnf keeps three of it and drops the oldest,
-// which a kernel that is held needs to the end.
-bool kernel_puller(std::string_view name) {
-  if (name == "kernel" || name == "kernel-core" || name == "kernel-devel" || name == "linux-generic" ||
-      name.starts_with("linux-generic-hwe"))
-    return true;
-  for (const std::string_view start : {"linux-image-", "linux-headers-"}) {
-    if (!name.starts_with(start)) continue;
-    const std::string_view rest = name.substr(start.size());
-    return !rest.empty() && (rest[0] < '0' || rest[0] > '9') && !rest.starts_with("unsigned-");
-  }
-  return false;
+// Besides what pulls in a kernel: dnf keeps three of kernel-devel and drops the oldest, which a kernel that
+// is held needs to the end.
+bool stays_with_kernel(std::string_view name) {
+  return catalog::pulls_kernel(name) || name == "kernel-devel";
 }
 
 }  // namespace
@@ -28,7 +20,7 @@ std::vector<std::string> kernels_to_hold(const facts::Machine& machine,
   std::vector<std::string> out;
   if (!machine.packages.list) return out;
   for (const facts::Package& package : *machine.packages.list) {
-    if (kernel_puller(package.name) && std::ranges::find(out, package.name) == out.end())
+    if (stays_with_kernel(package.name) && std::ranges::find(out, package.name) == out.end())
       out.push_back(package.name);
   }
   const bool devel =
