@@ -2,6 +2,7 @@
 // Text of the kernel and of other programs through the parser that the first byte names ('A' is the first).
 #include <bringup/facts/native_json.hpp>
 #include <bringup/facts/nvml_json.hpp>
+#include <bringup/host/kernel_module.hpp>
 #include <bringup/host/recording.hpp>
 #include <bringup/probe/internal.hpp>
 #include <bringup/probe/redact.hpp>
@@ -49,8 +50,8 @@ void driver(std::string_view text) {
   for (const std::string& name : probe::parse_module_names(text)) require(!name.empty());
 }
 void modinfo(std::string_view text) {
-  static_cast<void>(probe::parse_modinfo(text));
-  static_cast<void>(probe::find_common_name(text));
+  static_cast<void>(host::parse_modinfo(text));
+  static_cast<void>(host::find_common_name(text));
 }
 void dpkg(std::string_view text) {
   for (const facts::Package& package : probe::parse_dpkg_status(text)) require(!package.name.empty());

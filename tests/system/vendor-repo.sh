@@ -22,7 +22,7 @@ driver() {
   printf 'PACKAGE_NAME="nvidia-open"\nPACKAGE_VERSION="%s"\nBUILT_MODULE_NAME[0]="nvidia"\nDEST_MODULE_LOCATION[0]="/updates/dkms"\nMAKE[0]="make -C ${kernel_source_dir} M=${dkms_tree}/${PACKAGE_NAME}/${PACKAGE_VERSION}/build modules"\nAUTOINSTALL="yes"\n' \
     "$version" >"$source/dkms.conf"
   # as the real packages do, through dkms's own helper
-  printf '#!/bin/sh\nset -e\n[ "$1" != configure ] || /usr/lib/dkms/common.postinst nvidia-open %s "" amd64 "$2"\n' "$version" >"$work/nvidia-kernel-open-dkms/DEBIAN/postinst"
+  printf '#!/bin/sh\nset -e\n[ "$1" != configure ] || /usr/lib/dkms/common.postinst nvidia-open %s "" "" "$2"\n' "$version" >"$work/nvidia-kernel-open-dkms/DEBIAN/postinst"
   printf '#!/bin/sh\nset -e\n[ "$1" = configure ] || dkms remove -m nvidia-open -v %s --all || true\n' "$version" >"$work/nvidia-kernel-open-dkms/DEBIAN/prerm"
   chmod 755 "$work/nvidia-kernel-open-dkms/DEBIAN/postinst" "$work/nvidia-kernel-open-dkms/DEBIAN/prerm"
   package "$work" nvidia-kernel-open-dkms "$version-1" "dkms"

@@ -120,6 +120,10 @@ TEST_F(ModelGet, FetchesBothLayoutsOnceAndTakesThemBack) {
   EXPECT_THAT(again.err, HasSubstr("all 10 files are there"));
   EXPECT_EQ(asked({"/resolve/"}), before);
   file("ok/notes.txt", "mine");
+  const Ran unasked = bringup_program({"undo", "--state", at("state")}, surroundings());
+  EXPECT_EQ(unasked.code, 4);
+  EXPECT_THAT(unasked.err, HasSubstr("(done, 10 of 10 steps done)? Nobody was there to answer: --yes"));
+  EXPECT_EQ(files("ok").size(), 11U) << "taken back without a word of agreement";
   EXPECT_EQ(other("undo").code, 0);
   EXPECT_EQ(files("ok"), (std::map<std::string, std::string>{{"notes.txt", "mine"}}));
   EXPECT_FALSE(fs::exists(at("ok/.cache")));

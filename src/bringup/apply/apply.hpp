@@ -70,6 +70,11 @@ Result<Run> resume(host::Control& control, const host::Clock& clock, const Setti
 Result<Run> undo(std::string_view id, host::Control& control, const host::Clock& clock,
                  const Settings& settings, Observer& observer);
 
+// The run that resume, or undo of `id`, would take on: looked up without the lock and without a change, so
+// that a person can be asked about it. Errors as theirs when there is none.
+Result<Run> to_resume(const host::View& view, const Settings& settings);
+Result<Run> to_undo(std::string_view id, const host::View& view, const Settings& settings);
+
 // All runs, newest first. Needs only the door for looking.
 Result<std::vector<Run>> history(const host::View& view, const Settings& settings);
 

@@ -2,44 +2,16 @@
 // NVIDIA's kernel module: whether it was built, what the build said, what is loaded.
 #include <bringup/apply/packages.hpp>
 #include <bringup/base/text.hpp>
+#include <bringup/host/kernel_module.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 namespace bringup::apply {
 namespace {
 
-// Below /lib/modules/<release>: DKMS, akmods, the distributions' and NVIDIA's own built modules.
-constexpr std::array<std::string_view, 5> kDirectories{"updates", "extra", "weak-updates", "misc",
-                                                       "kernel/drivers/video"};
 constexpr int kDeepest = 4;
-
-bool is_main_module(std::string_view name) {
-  static constexpr std::array<std::string_view, 7> kOthers{"-uvm",       "-drm", "-modeset", "-peermem",
-                                                           "-vgpu-vfio", "-fs",  "-wmi"};
-  const std::size_t dot = name.find(".ko");
-  if (dot == std::string_view::npos || !name.starts_with("nvidia")) return false;
-  const std::string_view ending = name.substr(dot + 3);
-  const std::string_view rest = name.substr(6, dot - 6);
-  if (!ending.empty() && ending != ".xz" && ending != ".zst" && ending != ".gz") return false;
-  if (rest.empty()) return true;
-  return rest.front() == '-' && std::ranges::none_of(kOthers, [rest](std::string_view other) {
-           return rest.starts_with(other) || rest.ends_with(other);
-         });
-}
-
-bool holds_module(const std::string& directory, const host::View& view, int depth) {
-  const auto names = view.list(directory);
-  if (!names) return false;
-  if (std::ranges::any_of(*names, is_main_module)) return true;
-  return depth < kDeepest && std::ranges::any_of(*names, [&](const std::string& name) {
-           const auto status = view.status(directory + "/" + name);
-           return status && status->kind == host::FileStatus::Kind::directory &&
-                  holds_module(directory + "/" + name, view, depth + 1);
-         });
-}
 
 // Every make.log below a directory.
 void find_logs(const std::string& directory, const host::View& view, int depth,
@@ -54,19 +26,32 @@ void find_logs(const std::string& directory, const host::View& view, int depth,
   }
 }
 
+// "" too when that cannot be read. Modules that a kernel takes over from an older one of the same interface
+// lie in weak-updates.
+std::string built_for_another(const std::string& path, const std::string& release, const host::View& view) {
+  const auto info = host::read_module(view, path);
+  if (!info || base::contains(path, "/weak-updates/") || info->built_for == release) return "";
+  return info->built_for;
+}
+
 }  // namespace
 
 bool module_is_built(const std::string& release, const host::View& view) {
-  const std::string modules = "/lib/modules/" + release;
-  if (std::ranges::any_of(kDirectories, [&](std::string_view directory) {
-        return holds_module(modules + "/" + std::string(directory), view, 0);
-      }))
-    return true;
-  // Ubuntu's linux-modules-nvidia-* have a directory for each branch
-  const auto names = view.list(modules + "/kernel");
-  return names && std::ranges::any_of(*names, [&](const std::string& name) {
-           return name.starts_with("nvidia") && holds_module(modules + "/kernel/" + name, view, 0);
-         });
+  const auto modules = host::nvidia_modules(view, release);
+  return std::ranges::any_of(
+      modules, [&](const std::string& path) { return built_for_another(path, release, view).empty(); });
+}
+
+std::string others_module(const std::string& release, const host::View& view) {
+  for (const std::string& path : host::nvidia_modules(view, release)) {
+    const std::string other = built_for_another(path, release, view);
+    if (!other.empty())
+      return fmt::format(
+          "{} was built for kernel {}: the headers that /lib/modules/{}/build leads to are another "
+          "kernel's",
+          path, other, release);
+  }
+  return "";
 }
 
 std::string build_log_end(const host::View& view) {

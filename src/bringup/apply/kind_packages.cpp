@@ -80,10 +80,12 @@ Result<> build_missing(const steps::InstallPackages& step, const Hands& hands) {
       if (!outcome.success()) said = "; " + trouble_of(argv, outcome).message();
       if (module_is_built(release, hands.view)) continue;
     }
-    return Error(Errc::failed,
-                 fmt::format("the packages are installed, and NVIDIA's module for kernel {} was not built; "
-                             "are its headers installed?{}{}",
-                             release, said, build_log_end(hands.view)));
+    const std::string others = others_module(release, hands.view);
+    return Error(
+        Errc::failed,
+        fmt::format("the packages are installed, and NVIDIA's module for kernel {} was not built; {}{}{}",
+                    release, others.empty() ? "are its headers installed?" : others, said,
+                    build_log_end(hands.view)));
   }
   return ok;
 }

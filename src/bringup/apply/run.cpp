@@ -137,6 +137,13 @@ Result<Log> find_to_undo(std::string_view id, std::vector<Log> logs) {
   return Error(Errc::absent, fmt::format("no run is called '{}'; 'bringup history' lists them", id));
 }
 
+Result<Log> find_to_resume(std::vector<Log> logs) {
+  std::erase_if(logs, [](const Log& log) { return log.run.state == "undone"; });
+  if (logs.empty() || (logs.back().run.state == "done" && !logs.back().damaged))
+    return Error(Errc::absent, "nothing to go on with: the last run ended well");
+  return std::move(logs.back());
+}
+
 // The unit that goes on with this run is not wanted any more once the run ended well, unless it is to prove a
 // driver.
 Result<Run> settle(Result<Run> run, host::Control& control, const Settings& settings) {
@@ -193,11 +200,7 @@ Result<Run> resume(host::Control& control, const host::Clock& clock, const Setti
                    Observer& observer) {
   TRY(check_there(control.view(), settings, "nothing to go on with"));
   const host::Lock held = TRY(lock(settings));
-  std::vector<Log> logs = TRY(read_logs(control.view(), settings));
-  std::erase_if(logs, [](const Log& log) { return log.run.state == "undone"; });
-  if (logs.empty() || (logs.back().run.state == "done" && !logs.back().damaged))
-    return Error(Errc::absent, "nothing to go on with: the last run ended well");
-  Log log = std::move(logs.back());
+  Log log = TRY(find_to_resume(TRY(read_logs(control.view(), settings))));
   if (log.undoing) return take_back(std::move(log), control, clock, settings, observer);
   TRY(check_rights(log.run.plan, nullptr, settings));
   TRY(mend(log, control, settings));
@@ -206,6 +209,16 @@ Result<Run> resume(host::Control& control, const host::Clock& clock, const Setti
   Conductor conductor(std::move(log), control, clock, settings, observer);
   TRY(conductor.journal().add("resume"));
   return settle(conductor.forward(), control, settings);
+}
+
+Result<Run> to_resume(const host::View& view, const Settings& settings) {
+  TRY(check_there(view, settings, "nothing to go on with"));
+  return TRY(find_to_resume(TRY(read_logs(view, settings)))).run;
+}
+
+Result<Run> to_undo(std::string_view id, const host::View& view, const Settings& settings) {
+  TRY(check_there(view, settings, "nothing to take back"));
+  return TRY(find_to_undo(id, TRY(read_logs(view, settings)))).run;
 }
 
 Result<Run> undo(std::string_view id, host::Control& control, const host::Clock& clock,

@@ -87,6 +87,12 @@ Result<int> end(const Options& options, const Result<apply::Run>& run) {
   return run->failed_step.empty() ? exit_ok : exit_refused;
 }
 
+// As a question names it: "20261123T201504Z-1a2b (interrupted, 3 of 8 steps done)".
+std::string about(const apply::Run& run) {
+  return fmt::format("{} ({}, {} of {} steps done)", run.id, run.state, run.done.size(),
+                     run.plan.steps.size());
+}
+
 }  // namespace
 
 Result<int> run_history(const Options& options, const Doors& doors) {
@@ -172,7 +178,8 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
 Result<int> run_resume(const Options& options, const Doors& doors) {
   if (options.at_boot) return resume_at_boot(options, doors);
   const apply::Settings settings = settings_of(options, current_user());
-  if (!TRY(agree(options, "Go on with the run that was interrupted?")))
+  const apply::Run found = TRY(apply::to_resume(doors.view, settings));
+  if (!TRY(agree(options, fmt::format("Go on with run {}?", about(found)))))
     return Error(Errc::refused, "not agreed");
   const auto observer = make_observer(options);
   const auto run = apply::resume(*doors.control, doors.clock, settings, *observer);
@@ -191,10 +198,11 @@ Result<int> run_resume(const Options& options, const Doors& doors) {
 Result<int> run_undo(const Options& options, const Doors& doors) {
   const facts::User user = current_user();
   const std::string id = options.words.empty() ? "" : options.words[0];
-  if (!TRY(agree(options, fmt::format("Take back {}?", id.empty() ? "the last run" : "run " + id))))
+  const apply::Settings settings = settings_of(options, user);
+  const apply::Run found = TRY(apply::to_undo(id, doors.view, settings));
+  if (!TRY(agree(options, fmt::format("Take back run {}?", about(found)))))
     return Error(Errc::refused, "not agreed");
   const auto observer = make_observer(options, true);
-  const apply::Settings settings = settings_of(options, user);
   const auto undone = apply::undo(id, *doors.control, doors.clock, settings, *observer);
   const auto unlocked = undone ? apply::take_locks_back(*doors.control, settings, undone->plan) : ok;
   const int code = TRY(end(options, undone));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small ELF files that are read like the large ones that they stand for in recordings and tests.
+// A small ELF file that is read like the large one that it stands for in recordings and tests.
 #include <bringup/base/text.hpp>
+#include <bringup/host/kernel_module.hpp>
 #include <bringup/probe/internal.hpp>
 #include <bringup/probe/redact.hpp>
 
@@ -11,14 +12,9 @@
 namespace bringup::probe {
 namespace {
 
-void append_number(std::string& out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i)
-    out += static_cast<char>((value >> (8U * static_cast<unsigned>(i))) & 0xFFU);
-}
-
 std::string number(std::uint64_t value, int bytes) {
   std::string out;
-  append_number(out, value, bytes);
+  host::append_number(out, value, bytes);
   return out;
 }
 
@@ -34,48 +30,6 @@ std::string from_origin(const std::string& path, const std::string& directory) {
 }
 
 }  // namespace
-
-std::string module_file(std::string_view version, std::string_view license, std::string_view signer) {
-  using namespace std::string_literals;
-  const std::string info =
-      fmt::format("version={}", version) + '\0' + fmt::format("license={}", license) + '\0';
-  const std::string names = "\0.modinfo\0.shstrtab\0"s;
-  std::string file =
-      "\x7f"
-      "ELF\x02\x01\x01"s +
-      std::string(9, '\0');
-  append_number(file, 1, 2);   // relocatable
-  append_number(file, 62, 2);  // x86-64
-  append_number(file, 1, 4);
-  append_number(file, 0, 8);
-  append_number(file, 0, 8);
-  append_number(file, 64 + info.size() + names.size(), 8);  // section table
-  append_number(file, 0, 4);
-  for (const std::uint64_t number : {64U, 0U, 0U, 64U, 3U, 2U}) append_number(file, number, 2);
-  file += info + names;
-  const auto section = [&file](std::uint64_t name, std::uint64_t type, std::uint64_t offset,
-                               std::uint64_t size) {
-    append_number(file, name, 4);
-    append_number(file, type, 4);
-    append_number(file, 0, 8);
-    append_number(file, 0, 8);
-    append_number(file, offset, 8);
-    append_number(file, size, 8);
-    append_number(file, 0, 8);
-    append_number(file, 1, 8);
-    append_number(file, 0, 8);
-  };
-  section(0, 0, 0, 0);
-  section(1, 1, 64, info.size());
-  section(10, 3, 64 + info.size(), names.size());
-  if (signer.empty()) return file;
-  // Of the PKCS#7 message only the signer's common name, then the kernel's struct module_signature with the
-  // message's length, big-endian.
-  const std::string name(signer.substr(0, 127));
-  const std::string message = "\x06\x03\x55\x04\x03\x0c"s + static_cast<char>(name.size()) + name;
-  return file + message + "\0\0\2\0\0\0\0\0\0\0\0"s + static_cast<char>(message.size()) +
-         "~Module signature appended~\n";
-}
 
 std::string links_file(const facts::TorchLinks& links) {
   constexpr std::uint64_t kAddress = 0x10000;

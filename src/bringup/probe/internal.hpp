@@ -32,19 +32,6 @@ facts::Driver read_driver(const host::View& view, const facts::Kernel& kernel);
 std::vector<std::string> read_proc_gpus(const host::View& view);
 
 // modules.cpp: NVIDIA's module below /lib/modules
-struct ModuleInfo {
-  std::string version;
-  std::optional<facts::Flavour> flavour;
-  std::string signer;  // common name of the key; "signed" when it has none that can be read, "" when unsigned
-};
-// nvidia.ko, nvidia-current.ko, nvidia-tesla-470.ko, compressed or not; not their companions (-uvm, -drm
-// ...).
-bool is_main_module(std::string_view name);
-ModuleInfo parse_modinfo(std::string_view section);  // the NUL-separated contents of .modinfo
-// The number in `size` bytes from `at` on; what lies behind the end counts as zeros.
-std::uint64_t little_endian(std::string_view bytes, std::size_t at, std::size_t size);
-std::optional<std::string> find_common_name(std::string_view der);
-Result<ModuleInfo> read_module(const host::View& view, const std::string& path);
 std::vector<facts::ModuleOnDisk> read_modules(const host::View& view, const std::string& release);
 
 // system.cpp: os-release, kernels, glibc, gcc, Secure Boot, container, limits, memory

@@ -3,6 +3,7 @@
 // in the other directories that the loader searches: ELF's dynamic section, read in small parts of a file of
 // gigabytes.
 #include <bringup/base/text.hpp>
+#include <bringup/host/kernel_module.hpp>
 #include <bringup/probe/internal.hpp>
 
 #include <fmt/format.h>
@@ -36,10 +37,10 @@ struct Part {
 std::vector<Part> parts_of(std::string_view table) {
   std::vector<Part> out;
   for (std::size_t at = 0; at + kProgramHeader <= table.size(); at += kProgramHeader)
-    out.push_back({.type = little_endian(table, at, 4),
-                   .offset = little_endian(table, at + 8, 8),
-                   .address = little_endian(table, at + 16, 8),
-                   .size = little_endian(table, at + 32, 8)});
+    out.push_back({.type = host::little_endian(table, at, 4),
+                   .offset = host::little_endian(table, at + 8, 8),
+                   .address = host::little_endian(table, at + 16, 8),
+                   .size = host::little_endian(table, at + 32, 8)});
   return out;
 }
 
@@ -63,10 +64,10 @@ Result<std::string> read_part_table(const host::View& view, const std::string& p
       "ELF\x02\x01";
   if (head.size() < kHeader || !head.starts_with(kMagic))
     return Error(Errc::unsupported, path + ": not a 64-bit ELF file");
-  const std::size_t count = little_endian(head, 0x38, 2);
-  if (little_endian(head, 0x36, 2) != kProgramHeader || count == 0 || count > kMostHeaders)
+  const std::size_t count = host::little_endian(head, 0x38, 2);
+  if (host::little_endian(head, 0x36, 2) != kProgramHeader || count == 0 || count > kMostHeaders)
     return Error(Errc::malformed, path + ": no usable program headers");
-  return view.read_part(path, little_endian(head, 0x20, 8), count * kProgramHeader);
+  return view.read_part(path, host::little_endian(head, 0x20, 8), count * kProgramHeader);
 }
 
 // "libcublas.so.13", and not the driver's own libcuda.so.1.
@@ -132,8 +133,9 @@ Result<facts::TorchLinks> read_links(const host::View& view, const std::string& 
   const std::string table =
       TRY(view.read_part(path, dynamic->offset, std::min<std::uint64_t>(dynamic->size, kMostDynamic)));
   std::vector<Entry> entries;
-  for (std::size_t at = 0; at + 16 <= table.size() && little_endian(table, at, 8) != 0; at += 16)
-    entries.push_back({.tag = little_endian(table, at, 8), .value = little_endian(table, at + 8, 8)});
+  for (std::size_t at = 0; at + 16 <= table.size() && host::little_endian(table, at, 8) != 0; at += 16)
+    entries.push_back(
+        {.tag = host::little_endian(table, at, 8), .value = host::little_endian(table, at + 8, 8)});
   const auto strings = std::ranges::find(entries, kStrings, &Entry::tag);
   const auto begin = strings == entries.end() ? std::nullopt : offset_of(parts, strings->value);
   if (!begin) return Error(Errc::malformed, path + ": its names are in no part that is loaded");

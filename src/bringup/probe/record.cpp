@@ -3,6 +3,7 @@
 // look().
 #include <bringup/base/text.hpp>
 #include <bringup/facts/nvml_json.hpp>
+#include <bringup/host/kernel_module.hpp>
 #include <bringup/host/recording.hpp>
 #include <bringup/probe/internal.hpp>
 #include <bringup/probe/redact.hpp>
@@ -130,8 +131,8 @@ class Witness final : public host::View {
   }
   void note_part(const std::string& path, std::string_view part) const {
     if (path.find(".ko") != std::string::npos) {
-      auto info = modules_.contains(path) ? Result<ModuleInfo>(Error(Errc::busy, "read already"))
-                                          : read_module(view_, path);
+      auto info = modules_.contains(path) ? Result<host::ModuleInfo>(Error(Errc::busy, "read already"))
+                                          : host::read_module(view_, path);
       if (info) modules_[path] = std::move(info).take();
     } else if (path.ends_with("/libtorch_cuda.so")) {
       if (files_.contains(path)) return;
@@ -146,7 +147,7 @@ class Witness final : public host::View {
   }
 
   const host::View& view_;
-  mutable std::map<std::string, ModuleInfo> modules_;
+  mutable std::map<std::string, host::ModuleInfo> modules_;
   mutable std::map<std::string, std::string> files_;
   mutable std::map<std::string, std::string> links_;
   mutable std::map<std::string, std::string> places_;
@@ -206,8 +207,9 @@ Result<> write_files(const Witness& witness, Redactor& redactor, const fs::path&
     TRY(write_file(place(path), binary ? content : redactor.text(content)));
   }
   for (const auto& [path, info] : witness.modules()) {
-    const char* license = info.flavour == facts::Flavour::open ? "Dual MIT/GPL" : "NVIDIA";
-    TRY(write_file(place(path), module_file(info.version, license, redactor.text(info.signer))));
+    host::ModuleInfo shown = info;
+    shown.signer = redactor.text(info.signer);
+    TRY(write_file(place(path), host::module_file(shown)));
   }
   for (const std::string& directory : witness.directories()) {
     if (fs::is_empty(place(directory), error)) TRY(write_file(fs::path(place(directory)) / ".keep", ""));

@@ -43,8 +43,4 @@ class Redactor {
 // .modinfo.
 std::string essence(std::string_view path, std::string content);
 
-// A small valid ELF file with these .modinfo entries and, when `signer` is not empty, a signature by a key of
-// this name; for tests too.
-std::string module_file(std::string_view version, std::string_view license, std::string_view signer);
-
 }  // namespace bringup::probe

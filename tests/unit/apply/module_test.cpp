@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // NVIDIA's kernel module: built, looked for, loaded.
+#include <bringup/host/kernel_module.hpp>
+
+#include <gmock/gmock.h>
+
 #include "packages_fixture.hpp"
 
 namespace bringup::apply {
@@ -39,6 +43,28 @@ TEST_F(PackagesTest, TheMainModuleIsToldFromItsCompanionsAndFromTheFramebuffers)
     EXPECT_TRUE(module_is_built("6.8", machine.view())) << path;
     fake::fs::remove(machine.world.at(modules + path));
   }
+}
+
+TEST_F(PackagesTest, AModuleThatWasBuiltForAnotherKernelIsNone) {
+  const std::string place = std::string("/lib/modules/") + kKernel;
+  const host::ModuleInfo info{
+      .version = "535.1", .license = "NVIDIA", .built_for = "6.1.0-9-amd64", .signer = ""};
+  machine.world.hooks_work = false;
+  put(machine.world.at(place + "/updates/dkms/nvidia.ko"), host::module_file(info));
+  const auto step = apt({"driver"}, {kKernel});
+  const auto performed = perform(step, hands());
+  ASSERT_FALSE(performed);
+  EXPECT_THAT(performed.error().message(),
+              testing::HasSubstr("/nvidia.ko was built for kernel 6.1.0-9-amd64"));
+  EXPECT_FALSE(holds(step, hands()).value_or(true));
+  // one that a kernel of the same interface may take over, and one of its own
+  put(machine.world.at(place + "/weak-updates/nvidia.ko"), host::module_file(info));
+  EXPECT_TRUE(module_is_built(kKernel, machine.view()));
+  fake::fs::remove_all(machine.world.at(place + "/weak-updates"));
+  host::ModuleInfo own = info;
+  own.built_for = kKernel;
+  put(machine.world.at(place + "/updates/dkms/nvidia.ko"), host::module_file(own));
+  EXPECT_TRUE(holds(step, hands()).value_or(false));
 }
 
 struct ModuleTest : PackagesTest {};

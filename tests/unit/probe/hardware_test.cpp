@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // PCI, the driver and its module: parsers over tables of cases, readers over small trees.
+#include <bringup/host/kernel_module.hpp>
 #include <bringup/probe/internal.hpp>
-#include <bringup/probe/redact.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -107,11 +107,11 @@ TEST(Modules, TheMainModuleIsToldFromItsCompanions) {
   for (const char* name :
        {"nvidia.ko", "nvidia.ko.xz", "nvidia.ko.zst", "nvidia.ko.gz", "nvidia-current.ko",
         "nvidia-current-open.ko", "nvidia-tesla-470.ko", "nvidia-legacy-390xx.ko", "nvidia-535.ko"})
-    EXPECT_TRUE(probe::is_main_module(name)) << name;
+    EXPECT_TRUE(host::is_nvidia_module(name)) << name;
   for (const char* name : {"nvidia-uvm.ko", "nvidia-current-drm.ko.xz", "nvidia-tesla-470-modeset.ko",
                            "nvidia-peermem.ko", "nvidia-wmi-ec-backlight.ko.xz", "nvidiafb.ko",
                            "i2c-nvidia-gpu.ko", "nvidia", "nvidia.ko.bak", "nvidia-fs.ko", ""})
-    EXPECT_FALSE(probe::is_main_module(name)) << name;
+    EXPECT_FALSE(host::is_nvidia_module(name)) << name;
 }
 
 facts::Kernel kernel(const std::string& release) {
@@ -121,11 +121,14 @@ facts::Kernel kernel(const std::string& release) {
 TEST(Modules, SayTheirVersionFlavourAndSigner) {
   Tree tree;
   tree.file("/lib/modules/6.1.0-25-amd64/updates/dkms/nvidia-current.ko",
-            probe::module_file("535.183.01", "NVIDIA", ""));
+            host::module_file({.version = "535.183.01", .license = "NVIDIA", .built_for = "", .signer = ""}));
   tree.file("/lib/modules/6.1.0-25-amd64/updates/dkms/nvidia-current-uvm.ko",
-            probe::module_file("535.183.01", "NVIDIA", ""));
+            host::module_file({.version = "535.183.01", .license = "NVIDIA", .built_for = "", .signer = ""}));
   tree.file("/lib/modules/6.1.0-25-amd64/kernel/nvidia-580-open/nvidia.ko",
-            probe::module_file("580.95.05", "Dual MIT/GPL", "Canonical Ltd. Kernel Module Signing"));
+            host::module_file({.version = "580.95.05",
+                               .license = "Dual MIT/GPL",
+                               .built_for = "6.1.0-24-amd64",
+                               .signer = "Canonical Ltd. Kernel Module Signing"}));
   tree.file("/lib/modules/6.1.0-25-amd64/extra/nvidia.ko.xz",
             "\xFD"
             "7zXZ");
@@ -137,15 +140,18 @@ TEST(Modules, SayTheirVersionFlavourAndSigner) {
   EXPECT_EQ(driver.modules[1].version, "580.95.05");
   EXPECT_EQ(driver.modules[1].flavour, Flavour::open);
   EXPECT_EQ(driver.modules[1].signer, "Canonical Ltd. Kernel Module Signing");
+  EXPECT_EQ(driver.modules[1].built_for, "6.1.0-24-amd64");
   EXPECT_EQ(driver.modules[2].version, "535.183.01");
+  EXPECT_EQ(driver.modules[2].built_for, "");
   EXPECT_EQ(driver.modules[2].flavour, Flavour::proprietary);
   EXPECT_EQ(driver.modules[2].signer, "");
 }
 
 TEST(Modules, ALinkToAnotherKernelsModuleIsFollowed) {
   Tree tree;
-  tree.file("/lib/modules/5.14.0-427.el9.x86_64/extra/nvidia.ko",
-            probe::module_file("580.95.05", "NVIDIA", "key"));
+  tree.file(
+      "/lib/modules/5.14.0-427.el9.x86_64/extra/nvidia.ko",
+      host::module_file({.version = "580.95.05", .license = "NVIDIA", .built_for = "", .signer = "key"}));
   tree.link("/lib/modules/5.14.0-503.el9.x86_64/weak-updates/nvidia/nvidia.ko",
             "/lib/modules/5.14.0-427.el9.x86_64/extra/nvidia.ko");
   const auto modules = probe::read_modules(tree.view(), "5.14.0-503.el9.x86_64");
@@ -156,11 +162,12 @@ TEST(Modules, ALinkToAnotherKernelsModuleIsFollowed) {
 }
 
 TEST(Modules, ACutOrLyingFileIsAnErrorAtEveryLength) {
-  const std::string whole = probe::module_file("580.95.05", "Dual MIT/GPL", "somebody's key");
+  const std::string whole = host::module_file(
+      {.version = "580.95.05", .license = "Dual MIT/GPL", .built_for = "", .signer = "somebody's key"});
   Tree tree;
   for (std::size_t length = 0; length < whole.size(); ++length) {
     tree.file("/m.ko", whole.substr(0, length));
-    const auto info = probe::read_module(tree.view(), "/m.ko");
+    const auto info = host::read_module(tree.view(), "/m.ko");
     if (info)
       EXPECT_EQ(info->version, "580.95.05") << length;
     else
@@ -170,28 +177,28 @@ TEST(Modules, ACutOrLyingFileIsAnErrorAtEveryLength) {
     std::string changed = whole;
     changed[at] = '\xFF';
     tree.file("/m.ko", changed);
-    const auto info = probe::read_module(tree.view(), "/m.ko");
+    const auto info = host::read_module(tree.view(), "/m.ko");
     EXPECT_TRUE(info || info.error().code() != Errc::absent) << at;  // an answer, and no crash
   }
 }
 
 TEST(Modules, CommonNamesAreReadFromDer) {
   const std::string object("\x06\x03\x55\x04\x03", 5);
-  EXPECT_EQ(probe::find_common_name("0\x1f" + object +
-                                    "\x0c\x03"
-                                    "key rest"),
+  EXPECT_EQ(host::find_common_name("0\x1f" + object +
+                                   "\x0c\x03"
+                                   "key rest"),
             "key");
-  EXPECT_EQ(probe::find_common_name(object + "\x13\x02"
-                                             "ab"),
+  EXPECT_EQ(host::find_common_name(object + "\x13\x02"
+                                            "ab"),
             "ab");
-  EXPECT_FALSE(probe::find_common_name(object + "\x0c\x05"
-                                                "key"))
+  EXPECT_FALSE(host::find_common_name(object + "\x0c\x05"
+                                               "key"))
       << "longer than what is there";
-  EXPECT_FALSE(probe::find_common_name(object + "\x02\x03"
-                                                "key"))
+  EXPECT_FALSE(host::find_common_name(object + "\x02\x03"
+                                               "key"))
       << "a number is no name";
-  EXPECT_FALSE(probe::find_common_name(object));
-  EXPECT_FALSE(probe::find_common_name(""));
+  EXPECT_FALSE(host::find_common_name(object));
+  EXPECT_FALSE(host::find_common_name(""));
 }
 
 struct SpeedCase {
