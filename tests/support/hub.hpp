@@ -60,6 +60,8 @@ class WithAHub : public InAHome {
   }
 
   std::string endpoint_;
+  // A file beside certificates/make.py, with which the hub speaks TLS; "": it does not.
+  std::string certificate_;
 
  private:
   void start() {
@@ -69,11 +71,13 @@ class WithAHub : public InAHome {
     ASSERT_EQ(::pipe2(out.data(), O_CLOEXEC), 0);
     const std::string script = BRINGUP_SOURCE_DIR "/tests/support/hub.py";
     const std::string log_path = at("hub.log");
+    const std::string certificate = BRINGUP_SOURCE_DIR "/tests/support/certificates/" + certificate_;
     pid_ = ::fork();
     if (pid_ == 0) {
       ::dup2(in[0], 0);
       ::dup2(out[1], 1);
-      ::execlp("python3", "python3", script.c_str(), log_path.c_str(), nullptr);
+      ::execlp("python3", "python3", script.c_str(), log_path.c_str(),
+               certificate_.empty() ? nullptr : certificate.c_str(), nullptr);
       ::_exit(127);
     }
     ::close(in[0]);
@@ -82,7 +86,7 @@ class WithAHub : public InAHome {
     std::string line;
     for (char c = 0; ::read(out[0], &c, 1) == 1 && c != ' ';) line += c;
     ::close(out[0]);
-    if (!line.empty()) endpoint_ = "http://127.0.0.1:" + line;
+    if (!line.empty()) endpoint_ = (certificate_.empty() ? "http://127.0.0.1:" : "https://localhost:") + line;
   }
 
   pid_t pid_ = -1;

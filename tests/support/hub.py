@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A hub of models on loopback, which can be told by the owner's name to misbehave.
 
-hub.py LOG    serves until its standard input ends; the first line on standard output is "PORT-OF-THE-HUB PORT-OF-ITS-STORE".
+hub.py LOG [CERTIFICATE]    serves until its standard input ends; the first line on standard output is "PORT-OF-THE-HUB PORT-OF-ITS-STORE".
+With a certificate (and its key, one file) both speak TLS alone.
 
 Each request is a line of JSON in LOG. Owners: `ok`; `gated` (licence: hf_good has accepted it, hf_other has not);
 `flaky` (one answer with 500 first); `drop` (the store hangs up again and again); `stuck` (always at the same byte);
@@ -14,6 +15,7 @@ import hashlib
 import json
 import random
 import os
+import ssl
 import sys
 import threading
 import time
@@ -84,7 +86,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    log, store = None, 0
+    log, store, scheme = None, 0, "http://"
 
     def log_message(self, *_):
         pass
@@ -200,7 +202,7 @@ class Hub(Handler):
             return self.answer(307, Location=f"/api/resolve-cache/models/{owner}/{name}/{COMMIT}/{path}",
                                X_Repo_Commit=COMMIT, ETag=f'"{blob(data)}"', X_Linked_Size=str(len(data)))
         nth = count("resolve", owner, path)
-        place = f"http://127.0.0.1:{self.store}/{owner}/{path}?signature={nth}"
+        place = f"{self.scheme}127.0.0.1:{self.store}/{owner}/{path}?signature={nth}"
         return self.answer(302, b"Found", "text/plain", Location=place, X_Repo_Commit=COMMIT,
                            X_Linked_Etag=f'"{hashlib.sha256(data).hexdigest()}"', X_Linked_Size=str(len(data)))
 
@@ -253,6 +255,12 @@ def main():
     store = Server(("127.0.0.1", 0), Store)
     Handler.store = store.server_address[1]
     hub = Server(("127.0.0.1", 0), Hub)
+    if len(sys.argv) > 2:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[2])
+        Handler.scheme = "https://"
+        for server in (hub, store):
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     for server in (hub, store):
         threading.Thread(target=server.serve_forever, daemon=True).start()
     # In one call of the system: the reader goes when it has the first number.

@@ -101,8 +101,8 @@ boot
 inside build/bringup catalog use /srv/catalog --key /srv/trusted.toml
 as_user build/bringup catalog use /srv/catalog --key /srv/trusted.toml
 
-# The tree is as it was, but for the journal of a user.
-same() { diff <(grep -v '\.local/state/bringup' "$root.before") <(grep -v '\.local/state/bringup' "$root.after"); }
+# The tree is as it was, but for the journal of a user, and the goal, which is this test's.
+same() { diff <(grep -v '\.local/state/bringup\|srv/bringup\.toml' "$root.before") <(grep -v '\.local/state/bringup\|srv/bringup\.toml' "$root.after"); }
 
 # holds AS HOME CONDA [OPTION]: what is there afterwards, as the one who did it.
 holds() {

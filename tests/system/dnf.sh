@@ -33,6 +33,8 @@ rpm_package() {
     [ -z "${gone:-}" ] || printf '%%preun\n%s\n' "$gone"
     printf '%%files\n'
     (cd "$tree" && find . ! -type d -printf '/%P\n')
+    # directories of its own; those of the system are another package's
+    (cd "$tree" && find . -type d \( -path './usr/local/*' -o -path './usr/src/*' \) | sed 's|^\.|%dir |')
   } >"$standin/work/$name.spec"
   rpmbuild -bb --quiet --target x86_64 --define "_topdir $standin/rpm" --define "_rpmdir $into" --define '_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm' \
     --define '_build_id_links none' --define '__os_install_post %{nil}' --define 'debug_package %{nil}' "$standin/work/$name.spec" >"$standin/work/$name.log" 2>&1 ||

@@ -35,16 +35,19 @@ takes_back() {
 }
 
 new_machine
-snapshot >"$cache/fails.bare"
 release=$(basename "$(ls -d "$root"/boot/vmlinuz-*)" | sed 's/vmlinuz-//')
-printf '#!/bin/sh\necho "gcc-12: fatal error: Killed signal terminated program cc1" >&2\nexit 1\n' >"$root/usr/local/bin/gcc-12"
-chmod 755 "$root/usr/local/bin/gcc-12"
+inside apt-get -q update >/dev/null
+inside apt-get -q -y --no-install-recommends install gcc-12 >/dev/null
+compiler=$root/usr/bin/x86_64-linux-gnu-gcc-12
+mv "$compiler" "$compiler.whole"
+printf '#!/bin/sh\necho "gcc-12: fatal error: Killed signal terminated program cc1" >&2\nexit 1\n' >"$compiler"
+chmod 755 "$compiler"
 snapshot >"$cache/fails.bare"
 fails "a compiler that breaks" "make.log" "Killed signal terminated program cc1"
 takes_back "a compiler that breaks"
 told "again, and the compiler is mended before resume"
 up >"$cache/fails.up" 2>&1 && fail "it went well with a compiler that breaks"
-rm "$root/usr/local/bin/gcc-12"
+mv "$compiler.whole" "$compiler"
 inside /usr/local/bin/bringup resume --yes || fail "resume with a compiler that works"
 chroot "$root" modinfo -k "$release" -F version nvidia | grep -qx 595.71.05 || fail "no module after resume"
 new_machine

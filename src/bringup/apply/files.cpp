@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/apply/hands.hpp>
 #include <bringup/base/text.hpp>
+#include <bringup/host/download.hpp>
 
 #include <fmt/format.h>
 
@@ -21,8 +22,6 @@ struct Trouble {
 constexpr std::string_view kName = "the name of the server could not be resolved: is there a network?";
 constexpr std::string_view kRefused = "the server could not be reached";
 constexpr std::string_view kForbidden = "the server or a proxy refuses the request";
-constexpr std::string_view kCertificate =
-    "the server's certificate was not accepted: a proxy, or a wrong clock?";
 constexpr std::string_view kFull =
     "the disk is full, or has no inodes left ('df -h', 'df -i'): make room, then go on";
 constexpr std::string_view kReadOnly = "the file system can only be read: mount it for writing, then go on";
@@ -46,12 +45,6 @@ constexpr std::array kTroubles{
     Trouble{"could not resolve", Errc::unreachable, kName},
     Trouble{"failed to lookup address", Errc::unreachable, kName},
     Trouble{"dns error", Errc::unreachable, kName},
-    Trouble{"ssl certificate problem", Errc::unreachable, kCertificate},
-    Trouble{"no alternative certificate subject", Errc::unreachable, kCertificate},
-    Trouble{"certificate verify failed", Errc::unreachable, kCertificate},
-    Trouble{"certificate_verify_failed", Errc::unreachable, kCertificate},
-    Trouble{"invalid peer certificate", Errc::unreachable, kCertificate},
-    Trouble{"certificate verification failed", Errc::unreachable, kCertificate},
     Trouble{"connection refused", Errc::unreachable, kRefused},
     Trouble{"connection timed out", Errc::unreachable, kRefused},
     Trouble{"connect timeout", Errc::unreachable, kRefused},
@@ -147,6 +140,9 @@ Error trouble_of(const std::vector<std::string>& argv, const host::Outcome& outc
       fmt::format("{} {}:{}", base::quoted(argv).substr(0, 200), host::describe(outcome),
                   last_lines(base::trim(outcome.err).empty() ? outcome.out : outcome.err));
   if (std::holds_alternative<host::TimedOut>(outcome.how)) return {Errc::timeout, without_secrets(told)};
+  if (const auto certificate = host::about_certificate(outcome.err + "\n" + outcome.out);
+      !certificate.empty())
+    return {Errc::unreachable, without_secrets(fmt::format("{}; {}", certificate, told))};
   const std::string text = base::lower(outcome.err + "\n" + outcome.out);
   const auto* trouble = std::ranges::find_if(
       kTroubles, [&text](const Trouble& one) { return base::contains(text, one.shown_by); });

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unistd.h>
 
 namespace bringup::host {
@@ -12,11 +13,13 @@ namespace {
 constexpr auto kDeadline = std::chrono::minutes(5);
 
 Error no(const std::string& url, const Outcome& outcome) {
-  auto lines = base::lines(outcome.err);
-  // apt-helper's last word is this one; the cause stands above it.
-  std::erase(lines, "E: Download Failed");
-  return {Errc::unreachable,
-          fmt::format("{}: {}", url, lines.empty() ? describe(outcome) : base::harmless(lines.back()))};
+  const std::string_view certificate = about_certificate(outcome.err);
+  return {Errc::unreachable, fmt::format("{}: {}{}{}", url, why_not_downloaded(outcome),
+                                         certificate.empty() ? "" : "; ", certificate)};
+}
+
+bool has_any(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::ranges::any_of(words, [text](std::string_view one) { return base::contains(text, one); });
 }
 
 // curl's and wget's answers come on standard output; nothing is left behind when they fail.
@@ -38,6 +41,35 @@ Result<std::string> by_apt_helper(Control& control, const std::string& url) {
 }
 
 }  // namespace
+
+std::string why_not_downloaded(const Outcome& outcome) {
+  auto lines = base::lines(outcome.err);
+  // curl goes on with advice, and apt-helper's last word is this one; the cause stands above.
+  const auto curls =
+      std::ranges::find_if(lines, [](std::string_view line) { return line.starts_with("curl: ("); });
+  if (curls != lines.end()) return base::harmless(*curls);
+  std::erase(lines, "E: Download Failed");
+  return lines.empty() ? describe(outcome) : base::harmless(lines.back());
+}
+
+// The words of OpenSSL (curl, wget, pip), GnuTLS (apt, Debian's wget) and rustls (uv).
+std::string_view about_certificate(std::string_view said) {
+  const std::string text = base::lower(said);
+  if (!has_any(text,
+               {"ssl certificate", "certificate verify failed", "certificate_verify_failed",
+                "invalid peer certificate", "certificate verification failed", "certificate subject name",
+                "error in the certificate", "cannot verify", "the certificate of"}))
+    return "";
+  if (has_any(text, {"not yet valid", "notvalidyet", "not valid yet", "not yet activated"}))
+    return "the server's certificate is not valid yet, or this machine's clock is wrong ('date' shows it)";
+  if (base::contains(text, "expired"))
+    return "the server's certificate has expired, or this machine's clock is wrong ('date' shows it)";
+  if (has_any(text, {"subject name", "notvalidforname", "not valid for name", "does not match",
+                     "hostname mismatch", "doesn't match"}))
+    return "another host answers under this name: a network that wants a login first, or a proxy";
+  return "nobody whom this machine trusts signed the server's certificate: the CA of a proxy that opens TLS "
+         "belongs into the system's store, or SSL_CERT_FILE names it (for curl CURL_CA_BUNDLE)";
+}
 
 std::vector<std::string> download_command(const View& view, const std::string& url) {
   const bool secure = url.starts_with("https://");

@@ -15,4 +15,11 @@ std::vector<std::string> download_command(const View& view, const std::string& u
 // certificate, the proxy, the status.
 Result<std::string> download(Control& control, const std::string& url, const std::optional<RunAs>& as);
 
+// What curl, wget or apt's helper says was in the way, in one harmless line.
+std::string why_not_downloaded(const Outcome& outcome);
+
+// What it means that any of the tools (curl, wget, apt, uv, pip, git) refused a server's certificate, by what
+// it wrote; "" when it wrote nothing of that kind.
+std::string_view about_certificate(std::string_view said);
+
 }  // namespace bringup::host

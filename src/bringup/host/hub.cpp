@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
+#include <bringup/host/download.hpp>
 #include <bringup/host/hub.hpp>
 
 #include <fmt/format.h>
@@ -168,15 +169,13 @@ std::string url_part(std::string_view text) {
 }
 
 Error curl_trouble(std::string_view url, const Outcome& outcome) {
-  const auto lines = base::lines(outcome.err);
-  std::string words = lines.empty() ? describe(outcome) : base::harmless(lines.back());
+  const std::string words = why_not_downloaded(outcome);
   const auto* exited = std::get_if<Exited>(&outcome.how);
-  const int code = exited == nullptr ? 0 : exited->code;
   constexpr int kWriting = 23;
-  if (code == kWriting) return {Errc::io, "writing failed: " + words + "; is the disk full?"};
-  std::string hint = "is there a network, and a proxy that must be named in https_proxy?";
-  if (code == 35 || code == 60 || code == 77)
-    hint = "a proxy that opens TLS, whose certificate CURL_CA_BUNDLE must name, or a wrong clock?";
+  if (exited != nullptr && exited->code == kWriting)
+    return {Errc::io, "writing failed: " + words + "; is the disk full?"};
+  std::string_view hint = about_certificate(outcome.err);
+  if (hint.empty()) hint = "is there a network, and a proxy that must be named in https_proxy?";
   return {Errc::unreachable, fmt::format("{}: {}; {}", base::harmless(origin_of(url)), words, hint)};
 }
 

@@ -206,21 +206,25 @@ TEST(Troubles, OfADiskAndOfCertificatesAreToldFromAFailure) {
       {"OSError: [Errno 30] Read-only file system: '/x'", Errc::io, "mount it for writing"},
       {"error: failed to write: Input/output error (os error 5)", Errc::io, "dmesg"},
       {"write error: No space left on device", Errc::io, "df -i"},
-      {"curl: (60) SSL certificate problem: certificate has expired", Errc::unreachable, "certificate"},
+      {"curl: (60) SSL certificate problem: certificate has expired", Errc::unreachable, "has expired, or"},
       {"curl: (60) SSL: no alternative certificate subject name matches target host name 'a.b'",
-       Errc::unreachable, "certificate"},
+       Errc::unreachable, "another host answers"},
       {"  Certificate verification failed: The certificate is NOT trusted. The certificate chain uses "
        "expired "
        "certificate.  Could not handshake: Error in the certificate verification.",
-       Errc::unreachable, "wrong clock"},
+       Errc::unreachable, "clock is wrong"},
       {"  Certificate verification failed: The certificate is NOT trusted. The name in the certificate does "
        "not "
        "match the expected.",
-       Errc::unreachable, "certificate"},
-      {"  Caused by: invalid peer certificate: Expired", Errc::unreachable, "certificate"},
-      {"  Caused by: invalid peer certificate: NotValidForName", Errc::unreachable, "certificate"},
+       Errc::unreachable, "another host answers"},
+      {"  Caused by: invalid peer certificate: Expired", Errc::unreachable, "has expired, or"},
+      {"  Caused by: invalid peer certificate: NotValidForName", Errc::unreachable, "another host answers"},
       {"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid",
-       Errc::unreachable, "wrong clock"},
+       Errc::unreachable, "is not valid yet, or"},
+      {"  Caused by: invalid peer certificate: UnknownIssuer", Errc::unreachable, "SSL_CERT_FILE"},
+      {"curl: (60) SSL certificate problem: self-signed certificate in certificate chain", Errc::unreachable,
+       "SSL_CERT_FILE"},
+      {"the licence has expired", Errc::failed, "the licence has expired"},
       {"something else", Errc::failed, "something else"}};
   for (const Case& one : cases) {
     const Error error = trouble_of({"a-tool"}, {.how = host::Exited{1}, .out = "", .err = one.says});
