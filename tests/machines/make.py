@@ -61,6 +61,7 @@ class Machine:
         self.kernel, self.gpus, self.packages, self.driver = kernel, [], {}, None
         self.cuda, self.environment, self.nvml_error = None, [], None
         self.cpus, self.user, self.shm, self.boot_free = cpus, user, shm, 400_000_000_000
+        self.free, self.disk, self.speaks, self.pytorch = 400_000_000_000, 1_000_000_000_000, 13000, None
         text = " ".join(story.split()) + "\nNobody has recorded it: tests/machines/make.py writes it from documented formats.\n"
         (self.folder / "story.md").write_text(text)
         self.file("etc/os-release", RELEASES[release])
@@ -216,16 +217,18 @@ class Machine:
             self.answer(["rpm", "-qa", "--qf", RPM_FORMAT], rpm)
         else:
             self.file("var/lib/dpkg/status", status).file("var/lib/dpkg/updates/.keep")
-        nvml = {"schema": "bringup.nvml/1", "driver_version": self.driver, "nvml_version": f"13.{self.driver}", "cuda_driver_version": 13000,
+        nvml = {"schema": "bringup.nvml/1", "driver_version": self.driver, "nvml_version": f"13.{self.driver}", "cuda_driver_version": self.speaks,
                 "library_path": f"/{self.libraries}/libnvidia-ml.so.1", "gpus": self.gpus}
         if self.gpus:
             (self.folder / "gpus.json").write_text(json.dumps(nvml, indent=1) + "\n")
         else:
-            error = self.nvml_error or {"error": 12, "message": "NVML: libnvidia-ml.so.1 is not there"}
+            error = self.nvml_error or {"error": 0, "message": "NVML: libnvidia-ml.so.1 is not there"}
             (self.folder / "gpus.json").write_text(json.dumps({"schema": "bringup.nvml/1", **error}, indent=1) + "\n")
         home = "/root" if self.user == "root" else f"/home/{self.user}"
         cuda = f"gpus = {self.cuda}" if isinstance(self.cuda, int) else \
             f'kind = "{"failed" if self.cuda else "absent"}"\nwhy = "{self.cuda or "libcuda.so.1 is not there"}"'
+        pytorch = f'how = "torch.cuda.device_count() in {self.pytorch[1]}"\ngpus = {self.pytorch[0]}' if self.pytorch else \
+            'how = ""\nkind = "absent"\nwhy = "not asked: importing PyTorch takes seconds (--all asks)"'
         text = f"""# Written by make.py; doc/recording.md has the format.
 recorded_at = "{recorded}"
 kernel = "{self.kernel}"
@@ -244,14 +247,12 @@ how = "cuDeviceGetCount in a child process"
 {cuda}
 
 [pytorch]
-how = ""
-kind = "absent"
-why = "not asked: importing PyTorch takes seconds (--all asks)"
+{pytorch}
 """
         for name, url in SOURCES:
             text += f'\n[[source]]\nname = "{name}"\nurl = "{url}"\nanswered_ms = 120\n'
         for path in (home, "/", "/boot", "/var", "/tmp"):
-            text += f'\n[[disk]]\npath = "{path}"\nfree_bytes = {self.boot_free if path == "/boot" else 400_000_000_000}\ntotal_bytes = {1_000_000_000 if path == "/boot" and self.boot_free < 1_000_000_000 else 1_000_000_000_000}\n'
+            text += f'\n[[disk]]\npath = "{path}"\nfree_bytes = {self.boot_free if path == "/boot" else self.free}\ntotal_bytes = {1_000_000_000 if path == "/boot" and self.boot_free < 1_000_000_000 else self.disk}\n'
         (self.folder / "recording.toml").write_text(text)
 
     def answer(self, argv, out):
@@ -642,6 +643,102 @@ def halfway():
     status.write_text(status.read_text() + f"Package: nvidia-utils-580\nStatus: install ok unpacked\nArchitecture: amd64\nVersion: {NEW}-0ubuntu0.22.04.1\n\n")
 
 
+def old_driver():
+    m = Machine("olddriver-ubuntu2404", """An RTX 5090 that came in early 2025 with its driver, kept at 570.86.16 ever since, and an RTX 5060 Ti from later, which that driver
+        does not know yet. CUDA 13.0 and a torch of today were installed without a look at the driver: PyTorch counts no GPU.""",
+                "ubuntu2404", "6.8.0-87-generic", cpus=24)
+    version = "570.86.16"
+    m.kernel_here("6.8.0-87-generic", module=version).grub("6.8.0-87-generic")
+    m.pci("0000:01:00.0", 0x2b85, generation=5, above=("0000:00:01.1",)).pci("0000:41:00.0", 0x2d04, driver=None, width=8, most=8, generation=5,
+                                                                              above=("0000:40:01.1",))
+    m.gpu("0000:01:00.0", "NVIDIA GeForce RTX 5090", "12.0", 32 * GIB, bar=32 * GIB, power_limit_watts=575.0, power_default_watts=575.0,
+          link={"generation": 1, "max_generation": 5, "width": 16, "max_width": 16})
+    m.runs(version, ["0000:01:00.0"]).speaks = 12080
+    m.file("usr/local/cuda-13.0/bin/nvcc").file("usr/bin/gcc-13").link("usr/bin/gcc", "gcc-13")
+    m.env("home/user/dl", "3.12", torch="2.14.1+cu130", torchvision="0.29.1+cu130", torchaudio="2.11.0+cu130", numpy="2.2.6")
+    m.pytorch = (0, "/home/user/dl")
+    dkms_packages(quiet(m), version=version).has("cuda-toolkit-13-0=13.0.2-1").done()
+
+
+def left_behind():
+    m = Machine("leftbehind-ubuntu2204", """A GTX 1080 Ti beside an RTX 3090. Both worked until the driver was upgraded to 590, which drives Turing and later: the older card is
+        on the bus, and nothing has it any more.""", "ubuntu2204", "5.15.0-160-generic", cpus=24)
+    version = "590.44.01"
+    m.kernel_here("5.15.0-160-generic", module=version).grub("5.15.0-160-generic")
+    m.pci("0000:01:00.0", 0x2204, above=("0000:00:01.1",)).pci("0000:41:00.0", 0x1b06, driver=None, generation=3, above=("0000:40:01.1",))
+    m.gpu("0000:01:00.0", "NVIDIA GeForce RTX 3090", "8.6", 24 * GIB, bar=32 * GIB)
+    m.runs(version, ["0000:01:00.0"]).speaks = 13010
+    dkms_packages(quiet(m), version=version).done()
+
+
+def new_card():
+    m = Machine("newcard-debian12", """A smallest image of Debian 12, without Python and with little room, and a GPU that is newer than the catalog: what may be installed for it
+        is not guessed.""", "debian12", "6.1.0-25-amd64", cpus=16)
+    (m.folder / "files/usr/bin/python3.11").unlink()
+    m.kernel_here("6.1.0-25-amd64", headers=False, nouveau=False).grub("6.1.0-25-amd64")
+    m.pci("0000:01:00.0", 0x3f85, driver=None, generation=5, above=("0000:00:01.1",))
+    m.free, m.disk, m.boot_free = 6_000_000_000, 10_000_000_000, 6_000_000_000
+    m.has("linux-image-amd64=6.1.119-1").done()
+
+
+def fabric_off():
+    m = Machine("h200x8-fabricoff-ubuntu2204", f"""Eight H200 SXM on a board with four NVSwitches after its first reboot: Fabric Manager is there in the right version and was only
+        ever started by hand, so CUDA does not start. The cluster's recipe also left an nvidia-imex of {OLD} beside driver {NEW}.""",
+                "ubuntu2204", "5.15.0-160-generic", cpus=208, user="root", shm=1 << 40)
+    m.kernel_here("5.15.0-160-generic", module=NEW).grub("5.15.0-160-generic")
+    addresses = [f"0000:{bus:02x}:00.0" for bus in (0x19, 0x3b, 0x4c, 0x5d, 0x9b, 0xbb, 0xcb, 0xdb)]
+    for address in addresses:
+        m.pci(address, 0x2335, kind=0x030200, generation=5, now=5, above=(f"0000:{address[5:6]}0:01.1",), iommu="identity")
+        m.gpu(address, "NVIDIA H200", "9.0", 141 * GIB, bar=256 * GIB, ecc=True, ecc_uncorrected=0, mig=False, row_remap_pending=False,
+              row_remap_failed=False, power_limit_watts=700.0, power_default_watts=700.0, power_watts=75.0,
+              link={"generation": 5, "max_generation": 5, "width": 16, "max_width": 16})
+    for bus in range(0x05, 0x09):
+        m.pci(f"0000:{bus:02x}:00.0", 0x22a3, kind=0x068000, driver="nvidia-nvswitch", above=("0000:00:01.1",), width=2, most=2)
+    m.runs(gpus=addresses, cuda="cuInit: CUDA_ERROR_SYSTEM_NOT_READY (802)")
+    m.file("run/systemd/timesync/synchronized")
+    m.file("proc/self/limits", "Max open files            1048576              1048576              files\nMax locked memory         unlimited            "
+           "unlimited            bytes\n")
+    dkms_packages(quiet(m)).has(f"nvidia-fabricmanager-580={NEW}-1", f"nvidia-imex-580={OLD}-1").done()
+
+
+def no_libraries():
+    m = Machine("containerbare-ubuntu2204", """A container that was started with '--device /dev/nvidia0' and without NVIDIA's runtime: the host's module shows itself in /proc, and
+        no library of the driver is there.""", "ubuntu2204", "5.15.0-160-generic", cpus=32, user="root")
+    m.file(".dockerenv")
+    m.pci("0000:41:00.0", 0x2231, above=("0000:40:01.1",)).runs(gpus=["0000:41:00.0"]).cuda = None
+    for library in ("libcuda", "libnvidia-ml"):
+        (m.folder / f"files/{m.libraries}/{library}.so.{NEW}").unlink()
+    m.file("proc/self/limits", "Max open files            1048576              1048576              files\nMax locked memory         unlimited            "
+           "unlimited            bytes\n")
+    m.env("opt/dl", "3.10", torch="2.14.1+cu130", torchvision="0.29.1+cu130", torchaudio="2.11.0+cu130", numpy="2.2.6").done()
+
+
+def init_failed():
+    m = Machine("initfailed-ubuntu2204", """Four RTX A5000, of which the third lost its power plug when the fourth was put in: the driver has it, every start of it fails
+        (RmInitAdapter), and NVML and CUDA go on with three.""", "ubuntu2204", "5.15.0-160-generic", cpus=48)
+    m.kernel_here("5.15.0-160-generic", module=NEW).grub("5.15.0-160-generic")
+    addresses = ["0000:01:00.0", "0000:21:00.0", "0000:41:00.0", "0000:61:00.0"]
+    for address in addresses:
+        m.pci(address, 0x2231, above=(f"0000:{address[5:6]}0:01.1",))
+        if address != addresses[2]:
+            m.gpu(address, "NVIDIA RTX A5000", "8.6", 24 * GIB, bar=32 * GIB, ecc=True, ecc_uncorrected=0, power_limit_watts=230.0, power_default_watts=230.0)
+    m.runs(gpus=addresses, cuda=3)
+    m.answer(["dmesg"], "[   61.120] NVRM: GPU 0000:41:00.0: RmInitAdapter failed! (0x24:0x65:1477)\n"
+             "[   61.121] NVRM: GPU 0000:41:00.0: rm_init_adapter failed, device minor number 2\n")
+    dkms_packages(quiet(m)).done()
+
+
+def wsl_driver():
+    m = Machine("wsl2driver-ubuntu2204", """Ubuntu 22.04 in WSL2 in which somebody installed Ubuntu's driver for Linux, as a guide for servers says: its libraries stand before
+        those that Windows brings, and speak to a module that WSL's kernel does not have.""", "ubuntu2204", "5.15.167.4-microsoft-standard-WSL2", cpus=16, shm=8 * GIB)
+    m.device("sys/bus/pci/devices/0000:00:00.0", 0x1414, 0x008e, 0x030200)
+    m.file("usr/lib/wsl/lib/libcuda.so.1").file("usr/lib/wsl/lib/libnvidia-ml.so.1").has_libraries(NEW)
+    m.nvml_error = {"error": 12, "message": "NVML: Driver Not Loaded (9)"}
+    m.cuda = "cuInit: CUDA_ERROR_NO_DEVICE (100)"
+    m.has(f"libnvidia-compute-580={NEW}-0ubuntu0.22.04.1", f"nvidia-driver-580={NEW}-0ubuntu0.22.04.1", f"nvidia-dkms-580={NEW}-0ubuntu0.22.04.1").done()
+
+
 for make in (nouveau, fresh, mismatch, next_kernel, secure_boot, unconfirmed, four_3090, eight_a100, v100_beside_5090, fallen_off, laptop, wsl, one_of_eight, mig,
-             runfile, poisoned, cloud, rocky, eight_h100, vgpu, automatic, worn, crowded, halfway):
+             runfile, poisoned, cloud, rocky, eight_h100, vgpu, automatic, worn, crowded, halfway,
+             old_driver, left_behind, new_card, fabric_off, no_libraries, init_failed, wsl_driver):
     make()
