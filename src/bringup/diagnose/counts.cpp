@@ -2,9 +2,11 @@
 // Rules over how many GPUs each layer counts: a GPU that one layer sees and the next does not is named, with
 // the likely cause.
 #include <bringup/base/text.hpp>
-#include <bringup/diagnose/looks.hpp>
+#include <bringup/diagnose/looks_beside.hpp>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 namespace bringup::diagnose {
 namespace {
@@ -24,15 +26,38 @@ struct Cause {
   bool wanted = false;  // somebody set it up so
 };
 
-Cause cause_of(const facts::PciFunction& gpu) {
+// The rule that says why the driver which is here does not take a GPU; "" when none does.
+std::string_view refusing_rule(const Patient& patient, const std::string& address) {
+  static constexpr std::array<std::pair<std::string_view, Looked (*)(const Patient&)>, 3> kReasons{
+      {{"driver-without-gpu", look_driver_without_gpu},
+       {"driver-too-old-for-gpu", look_driver_too_old_for_gpu},
+       {"module-flavour-wrong", look_module_flavour_wrong}}};
+  for (const auto& [rule, look] : kReasons) {
+    const Looked looked = look(patient);
+    if (looked && std::ranges::any_of(*looked, [&address](const Sighting& one) {
+          return std::ranges::find(one.gpus, address) != one.gpus.end();
+        }))
+      return rule;
+  }
+  return "";
+}
+
+Cause cause_unbound(const Patient& patient, const facts::PciFunction& gpu, const std::string& source) {
+  const std::string_view rule = refusing_rule(patient, gpu.address);
+  if (rule.empty())
+    return {.evidence = seen(source, "no kernel driver is bound"),
+            .fix = "the driver refused it or was never offered it: 'sudo dmesg | grep -i nvrm' says which"};
+  return {.evidence = seen(source, fmt::format("no kernel driver is bound: {} says why", rule)),
+          .fix = fmt::format("'bringup doctor {}' says what keeps the driver from it", rule)};
+}
+
+Cause cause_of(const Patient& patient, const facts::PciFunction& gpu) {
   const std::string source = fmt::format("/sys/bus/pci/devices/{}/driver", gpu.address);
   if (!gpu.kernel_driver)
     return {.evidence = seen(source, "could not be read: " + gpu.kernel_driver.error().message()),
             .fix = "run 'bringup doctor' as root to see which driver holds it"};
   const std::string bound = gpu.kernel_driver->value_or("");
-  if (bound.empty())
-    return {.evidence = seen(source, "no kernel driver is bound"),
-            .fix = "the driver refused it or was never offered it: 'sudo dmesg | grep -i nvrm' says which"};
+  if (bound.empty()) return cause_unbound(patient, gpu, source);
   if (bound == "vfio-pci" || bound == "pci-stub")
     return {
         .evidence = seen(source, bound + ": reserved for virtual machines"),
@@ -112,6 +137,15 @@ Sightings cuda_failed(const Machine& machine) {
            .fix = {.summary = fix_for_cuda(why), .steps = {}}}};
 }
 
+// The newest branch that is no new-feature one.
+int newest_branch(const catalog::Catalog& catalog) {
+  int newest = 0;
+  for (const catalog::Branch& branch : catalog.branches) {
+    if (branch.type != "NFB") newest = std::max(newest, branch.number);
+  }
+  return newest;
+}
+
 // The environment in which PyTorch was counted.
 const facts::PythonEnv* counted_env(const Machine& machine) {
   const auto at = std::ranges::find_if(machine.envs, [&machine](const facts::PythonEnv& env) {
@@ -120,12 +154,22 @@ const facts::PythonEnv* counted_env(const Machine& machine) {
   return at == machine.envs.end() ? nullptr : &*at;
 }
 
+bool driver_too_old_for(const Patient& patient, const facts::PythonEnv& env) {
+  const Looked looked = look_driver_too_old_for_torch(patient);
+  return looked && std::ranges::any_of(*looked, [&env](const Sighting& one) {
+           return one.evidence.front().source == env.path;
+         });
+}
+
 // Why an environment's torch sees fewer GPUs than CUDA does.
 Cause cause_in(const facts::PythonEnv& env, const Patient& patient) {
   const std::string torch = fmt::format("torch {} ({})", *env.torch, env.variant.value_or("variant unknown"));
   if (env.variant == "cpu")
     return {.evidence = seen(env.path, torch + ": built for the CPU, it sees no GPU"),
             .fix = fmt::format("install a CUDA build of torch into {}: bringup up", env.path)};
+  if (driver_too_old_for(patient, env))
+    return {.evidence = seen(env.path, torch + ": its CUDA is newer than the driver"),
+            .fix = "a newer driver, or a torch for an older CUDA: 'bringup doctor driver-too-old-for-torch'"};
   for (const facts::PciFunction& gpu : patient.machine.pci) {
     const auto compute = catalog::ComputeCapability::parse(gpu.compute_capability);
     if (gpu.kind == facts::PciKind::gpu && compute &&
@@ -153,7 +197,7 @@ Looked look_count_pci_driver(const Patient& patient) {
   bool wanted = true;
   for (const facts::PciFunction* gpu : gpus) {
     if (listed(machine.proc_gpus, gpu->address)) continue;
-    Cause cause = cause_of(*gpu);
+    Cause cause = cause_of(patient, *gpu);
     sighting.gpus.push_back(gpu->address);
     if (!container || !bound_to(*gpu, "nvidia")) sighting.evidence.push_back(std::move(cause.evidence));
     // What is broken comes before what is meant so.
@@ -319,8 +363,9 @@ Looked look_gpu_unknown(const Patient& patient) {
     out.push_back({.evidence = {seen(fmt::format("/sys/bus/pci/devices/{}/device", gpu->address),
                                      fmt::format("0x{:04x}", gpu->device_id))},
                    .gpus = {gpu->address},
-                   .fix = {.summary = "update bringup; until then choose the driver branch yourself in "
-                                      "bringup.toml: driver = \"595\"",
+                   .fix = {.summary = fmt::format("update bringup; until then choose the driver branch "
+                                                  "yourself in bringup.toml: driver = \"{}\"",
+                                                  newest_branch(patient.catalog)),
                            .steps = {}}});
   }
   return out;

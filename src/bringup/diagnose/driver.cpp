@@ -85,6 +85,13 @@ std::optional<Flavour> only_flavour(const catalog::Gpu& gpu) {
   return std::nullopt;
 }
 
+// Where the branch itself does not drive a GPU, another flavour of it would not either.
+bool branch_drives(const catalog::Catalog& catalog, const PresentDriver& present, const catalog::Gpu& gpu) {
+  const auto version = base::Version::parse(present.version);
+  const catalog::Branch* branch = version ? catalog.branch(version->major()) : nullptr;
+  return branch == nullptr || (gpu.architecture >= branch->oldest && gpu.architecture <= branch->newest);
+}
+
 // Whether the GPUs here need both flavours: then no driver serves all of them.
 bool need_both(const Patient& patient, const Gpus& gpus) {
   bool open = false;
@@ -290,7 +297,7 @@ Looked look_module_flavour_wrong(const Patient& patient) {
   for (const facts::PciFunction* gpu : gpus) {
     const catalog::Gpu* row = patient.catalog.gpu(gpu->device_id);
     const auto only = row == nullptr ? std::nullopt : only_flavour(*row);
-    if (!only) continue;
+    if (!only || !branch_drives(patient.catalog, *present, *row)) continue;
     if (!present->flavour)
       return Error(Errc::unsupported, present->evidence.source +
                                           ": whether the module is the open or the "

@@ -71,6 +71,31 @@ std::vector<Case> pci_driver() {
        Severity::fail,
        {kSecond}},
       {"count-pci-driver",
+       "TheDriversBranchIsTooNewForOne",
+       sick,
+       [](Setting& s) {
+         lose_second_in_driver(s);
+         s.machine.pci[1].kernel_driver = std::optional<std::string>{};
+         s.machine.pci[1].device_id = 0x1b06;
+         run_driver(s, "590.44.01", facts::Flavour::open);
+       },
+       "no kernel driver is bound: driver-without-gpu says why",
+       "bringup doctor driver-without-gpu",
+       Severity::fail,
+       {kSecond}},
+      {"count-pci-driver",
+       "TheModulesAreOfTheOtherFlavourForOne",
+       sick,
+       [](Setting& s) {
+         lose_second_in_driver(s);
+         s.machine.pci[1].kernel_driver = std::optional<std::string>{};
+         s.machine.pci[1].device_id = 0x1db1;
+       },
+       "no kernel driver is bound: module-flavour-wrong says why",
+       "bringup doctor module-flavour-wrong",
+       Severity::fail,
+       {kSecond}},
+      {"count-pci-driver",
        "OneFellOffTheBus",
        sick,
        lose_second_in_driver,
@@ -233,6 +258,12 @@ std::vector<Case> cuda_pytorch() {
          s.machine.pci[0].compute_capability = "7.0";
        },
        "has no code for V100 (7.0)", "install a torch that has code"},
+      {"count-cuda-pytorch", "TheDriverIsTooOldForItsCuda", sick,
+       [](Setting& s) {
+         s.machine.counts.pytorch.gpus = 0;
+         run_driver(s, "570.86.16", facts::Flavour::open);
+       },
+       "its CUDA is newer than the driver", "driver-too-old-for-torch"},
       {"count-cuda-pytorch", "TorchFailsAltogether", sick,
        [](Setting& s) { s.machine.counts.pytorch.gpus = Error(Errc::failed, "ImportError: libcudnn.so.9"); },
        "ImportError: libcudnn.so.9", "says what it lacks"},
@@ -310,7 +341,7 @@ std::vector<Case> single_gpus() {
        sick,
        [](Setting& s) { s.machine.pci[1].device_id = 0xfffe; },
        "0xfffe",
-       "update bringup",
+       "driver = \"595\"",
        Severity::warn,
        {kSecond}},
       {"gpu-unknown", "AnotherKindOfFunctionIsNoGpu", well,

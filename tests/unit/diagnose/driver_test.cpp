@@ -295,6 +295,11 @@ std::vector<Case> flavours() {
        "no driver serves all",
        Severity::fail,
        {kSecond}},
+      {"module-flavour-wrong", "TheBranchItselfDoesNotDriveIt", well,
+       [](Setting& s) {
+         run_driver(s, "590.44.01", Flavour::open);
+         use_card(s, 0x1b06);
+       }},
       {"module-flavour-wrong", "TuringTakesBoth", well, [](Setting& s) { use_card(s, 0x1eb8); }},
       {"module-flavour-wrong", "HopperTakesBoth", well,
        [](Setting& s) { run_driver(s, kDriver, Flavour::proprietary); }},
