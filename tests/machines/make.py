@@ -376,7 +376,7 @@ def eight_a100():
     addresses = [f"0000:{bus:02x}:00.0" for bus in (0x07, 0x0f, 0x47, 0x4e, 0x87, 0x90, 0xb7, 0xbd)]
     for address in addresses:
         m.pci(address, 0x20b2, kind=0x030200, above=(f"0000:{address[5:6]}0:01.1",), iommu="identity", now=4)
-        m.gpu(address, "NVIDIA A100-SXM4-80GB", "8.0", 80 * GIB, bar=128 * GIB, ecc=True, ecc_uncorrected=0, mig=False, row_remap_pending=False,
+        m.gpu(address, "NVIDIA A100-SXM4-80GB", "8.0", 80 * GIB, bar=128 * GIB, ecc=True, ecc_uncorrected=0, mig=False, nvlinks_active=12, row_remap_pending=False,
               row_remap_failed=False, power_limit_watts=400.0, power_default_watts=400.0, power_watts=60.0,
               link={"generation": 4, "max_generation": 4, "width": 16, "max_width": 16})
     for bus in range(0xc4, 0xca):
@@ -545,7 +545,7 @@ def eight_h100():
     addresses = [f"0000:{bus:02x}:00.0" for bus in (0x19, 0x3b, 0x4c, 0x5d, 0x9b, 0xbb, 0xcb, 0xdb)]
     for address in addresses:
         m.pci(address, 0x2330, kind=0x030200, generation=5, now=5, above=(f"0000:{address[5:6]}0:01.1",), iommu="identity")
-        m.gpu(address, "NVIDIA H100 80GB HBM3", "9.0", 80 * GIB, bar=128 * GIB, ecc=True, ecc_uncorrected=0, mig=False, row_remap_pending=False,
+        m.gpu(address, "NVIDIA H100 80GB HBM3", "9.0", 80 * GIB, bar=128 * GIB, ecc=True, ecc_uncorrected=0, mig=False, nvlinks_active=18, row_remap_pending=False,
               row_remap_failed=False, power_limit_watts=700.0, power_default_watts=700.0, power_watts=70.0,
               clock_reasons=0x88 if address == addresses[-1] else 1, link={"generation": 5, "max_generation": 5, "width": 16, "max_width": 16})
     for bus in range(0x05, 0x09):
@@ -689,7 +689,7 @@ def fabric_off():
     addresses = [f"0000:{bus:02x}:00.0" for bus in (0x19, 0x3b, 0x4c, 0x5d, 0x9b, 0xbb, 0xcb, 0xdb)]
     for address in addresses:
         m.pci(address, 0x2335, kind=0x030200, generation=5, now=5, above=(f"0000:{address[5:6]}0:01.1",), iommu="identity")
-        m.gpu(address, "NVIDIA H200", "9.0", 141 * GIB, bar=256 * GIB, ecc=True, ecc_uncorrected=0, mig=False, row_remap_pending=False,
+        m.gpu(address, "NVIDIA H200", "9.0", 141 * GIB, bar=256 * GIB, ecc=True, ecc_uncorrected=0, mig=False, nvlinks_active=18, row_remap_pending=False,
               row_remap_failed=False, power_limit_watts=700.0, power_default_watts=700.0, power_watts=75.0,
               link={"generation": 5, "max_generation": 5, "width": 16, "max_width": 16})
     for bus in range(0x05, 0x09):
