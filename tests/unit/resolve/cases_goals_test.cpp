@@ -51,9 +51,9 @@ INSTANTIATE_TEST_SUITE_P(
               "driver install 595 open nvidia | torch 2.6.0+cu124 pypi"),
         asked("OtherPackagesComeFromPyPi", "RTX 4090", env("\"torch\", \"numpy==1.26.4\", \"pillow\""),
               "numpy 1.26.4 pypi | pillow  pypi"),
-        // The newest torchao does not import beside it, the next one nobody has tried.
+        // The newest torchao does not import beside it, the next one does.
         asked("ACompanionThatWasTriedBesideThisTorch", "RTX 4090", env("\"torch==2.9.1\", \"torchao\""),
-              "torch 2.9.1+cu128 pypi | torchao 0.13.0 pypi"),
+              "torch 2.9.1+cu128 pypi | torchao 0.15.0 pypi"),
         asked("NothingOfTorchIsAsked", "RTX 4090", env("\"numpy\""),
               "driver install 595 open nvidia | without torch | numpy  pypi"),
         asked("TwoEnvironmentsWithTwoTorches", "RTX 4090",
