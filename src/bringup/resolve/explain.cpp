@@ -111,7 +111,9 @@ Reason driver_reason(const Problem& problem, const Solution& solution) {
   const std::string_view type = driver.branch == nullptr ? "" : std::string_view(driver.branch->type);
   if (driver.origin == Origin::none) {
     out.text = problem.has_gpus() ? "the goal says that the driver is not managed here"
-                                  : "there is no NVIDIA GPU on the PCI bus, so no driver is needed";
+               : in_wsl(*problem.machine)
+                   ? "no NVIDIA GPU shows itself in WSL, which takes its driver from Windows"
+                   : "there is no NVIDIA GPU on the PCI bus, so no driver is needed";
     out.source = problem.has_gpus() ? "goal: driver" : "this machine: the PCI bus";
   } else if (driver.origin == Origin::left) {
     out.text = fmt::format(

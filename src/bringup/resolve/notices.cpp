@@ -101,6 +101,18 @@ void about_older_driver(const Problem& problem, const Solution& solution, Notice
                              present->version, solution.driver.number)});
 }
 
+// There the bus never shows a GPU: a driver that does not answer is not one that is not there.
+void about_wsl(const Problem& problem, Notices& out) {
+  const facts::Machine& machine = *problem.machine;
+  if (!in_wsl(machine) || problem.has_gpus() || machine.nvml || machine.nvml.error().code() == Errc::absent)
+    return;
+  out.push_back({.id = "wsl-driver-silent",
+                 .text = fmt::format(
+                     "in WSL a GPU shows itself through Windows' driver alone, and that cannot be asked "
+                     "({}): this is chosen for the CPU; 'bringup doctor' says what is in its way",
+                     machine.nvml.error().message())});
+}
+
 void about_driver_place(const Problem& problem, const Solution& solution, Notices& out) {
   if (!installs(solution)) return;
   const facts::Machine& machine = *problem.machine;
@@ -247,6 +259,7 @@ std::vector<Notice> notices_of(const Problem& problem, const Solution& solution)
   about_kernels(problem, solution, out);
   about_older_driver(problem, solution, out);
   about_driver_place(problem, solution, out);
+  about_wsl(problem, out);
   if (!solution.toolkit.caveat.empty()) out.push_back({.id = "toolkit", .text = solution.toolkit.caveat});
   about_python(problem, solution, out);
   about_conda(problem, solution, out);

@@ -306,7 +306,11 @@ std::string change_of(const Problem& problem, const Constraint& constraint) {
         return fmt::format("move the GPU at {} and the {} like it to another machine",
                            problem.gpus[constraint.first].address,
                            more == 1 ? "other one" : fmt::format("{} others", more));
-      return fmt::format("move the GPU at {} to another machine", problem.gpus[constraint.first].address);
+      return fmt::format("move the GPU at {} to another machine{}", problem.gpus[constraint.first].address,
+                         problem.gpus[constraint.first].row == nullptr
+                             ? "; or use a newer bringup or a newer signed catalog (bringup catalog use "
+                               "FILE) that knows it"
+                             : "");
     case Kind::driver_pin:
       return "write driver = \"auto\" in the goal";
     case Kind::toolkit_pin:

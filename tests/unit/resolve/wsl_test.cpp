@@ -55,6 +55,14 @@ TEST(Wsl, TakesWheelsForAnOldDriverAndInstallsNone) {
   EXPECT_THAT(told(pinned), Contains(HasSubstr("in WSL the driver is that of Windows")));
 }
 
+TEST(Wsl, SaysThatADriverWhichDoesNotAnswerIsNoMissingGpu) {
+  facts::Machine machine = wsl("580.159.04", {});
+  machine.nvml = Error(Errc::failed, "NVML: Driver Not Loaded (9)");
+  EXPECT_THAT(told(answer(machine)), Contains(StartsWith("notice wsl-driver-silent")));
+  machine.nvml = Error(Errc::absent, "no libnvidia-ml.so.1");
+  EXPECT_THAT(told(answer(machine)), Not(Contains(StartsWith("notice wsl-driver-silent"))));
+}
+
 TEST(Wsl, NamesAGpuThatTheCatalogDoesNotKnow) {
   const auto lines = told(answer(wsl("580.159.04", {"NVIDIA Nonesuch 9000"})));
   EXPECT_THAT(lines, ElementsAre(HasSubstr("the catalog knows no GPU of the name 'NVIDIA Nonesuch 9000'")));
