@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // explain as a person calls it: by rule, number, name, message, and with a log on standard input.
+#include <bringup/base/text.hpp>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -42,8 +44,16 @@ TEST(Explain, NothingListsTheRules) {
   const Ran ran = explain({});
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_THAT(ran.out, AllOf(HasSubstr("count-pci-driver"), HasSubstr("torch-arch-missing")));
+  for (const std::string_view line : bringup::base::lines(ran.out)) EXPECT_LE(line.size(), 80U) << line;
   EXPECT_EQ(explain({"-"}).code, 1);
   EXPECT_EQ(explain({"--json"}).code, 64);
+}
+
+TEST(Explain, TheWholeTableOfRules) {
+  const Ran ran = explain({"rules"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("shm-small ("), HasSubstr("power the machine off and on")));
+  for (const std::string_view line : bringup::base::lines(ran.out)) EXPECT_LE(line.size(), 80U) << line;
 }
 
 TEST(Explain, ANumberOfSeveralTables) {

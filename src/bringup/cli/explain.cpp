@@ -19,14 +19,11 @@ namespace {
 
 using diagnose::LogReader;
 
-Result<int> list_rules(const Options& options) {
+Result<int> list_rules(const Options& options, bool whole) {
   if (options.json)
     return Error(Errc::usage,
                  "explain what? a rule, a number, a name, a message, or a log on standard input");
-  std::string text;
-  for (const diagnose::Rule& rule : diagnose::rules())
-    text += fmt::format("{:<34} {:<5} {}\n", rule.id, diagnose::severity_name(rule.severity), rule.title);
-  TRY(print(text));
+  TRY(print(report::rules_text(whole, output_style(options))));
   return exit_ok;
 }
 
@@ -90,6 +87,7 @@ Result<> check_word(const std::string& word) {
 
 Result<int> explain_words(const Options& options, const Doors& doors) {
   const std::string words = base::join(options.words, " ");
+  if (words == "rules") return list_rules(options, true);
   report::Explained explained;
   const auto rule = std::ranges::find(diagnose::rules(), words, &diagnose::Rule::id);
   if (rule != diagnose::rules().end()) {
@@ -128,7 +126,7 @@ Result<int> explain_input(const Options& options, const Doors& doors, bool asked
   TRY(read_log(reader));
   const auto what = reader.finish();
   explained.lines = reader.lines();
-  if (explained.lines == 0 && !asked) return list_rules(options);
+  if (explained.lines == 0 && !asked) return list_rules(options, false);
   if (explained.lines == 0)
     return Error(Errc::failed, "nothing came on standard input: expected a log or a message");
   if (!what.empty()) tell(options, doors, what, explained);
@@ -141,7 +139,7 @@ Result<int> run_explain(const Options& options, const Doors& doors) {
   const bool dash = options.words.size() == 1 && options.words[0] == "-";
   if (dash || (options.words.empty() && ::isatty(STDIN_FILENO) != 1))
     return explain_input(options, doors, dash);
-  return options.words.empty() ? list_rules(options) : explain_words(options, doors);
+  return options.words.empty() ? list_rules(options, false) : explain_words(options, doors);
 }
 
 }  // namespace bringup::cli

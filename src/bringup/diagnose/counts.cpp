@@ -137,15 +137,6 @@ Sightings cuda_failed(const Machine& machine) {
            .fix = {.summary = fix_for_cuda(why), .steps = {}}}};
 }
 
-// The newest branch that is no new-feature one.
-int newest_branch(const catalog::Catalog& catalog) {
-  int newest = 0;
-  for (const catalog::Branch& branch : catalog.branches) {
-    if (branch.type != "NFB") newest = std::max(newest, branch.number);
-  }
-  return newest;
-}
-
 // The environment in which PyTorch was counted.
 const facts::PythonEnv* counted_env(const Machine& machine) {
   const auto at = std::ranges::find_if(machine.envs, [&machine](const facts::PythonEnv& env) {
@@ -363,9 +354,8 @@ Looked look_gpu_unknown(const Patient& patient) {
     out.push_back({.evidence = {seen(fmt::format("/sys/bus/pci/devices/{}/device", gpu->address),
                                      fmt::format("0x{:04x}", gpu->device_id))},
                    .gpus = {gpu->address},
-                   .fix = {.summary = fmt::format("update bringup; until then choose the driver branch "
-                                                  "yourself in bringup.toml: driver = \"{}\"",
-                                                  newest_branch(patient.catalog)),
+                   .fix = {.summary = "a newer bringup, or a newer signed catalog: 'bringup catalog use "
+                                      "FILE'; until then nothing is chosen for it",
                            .steps = {}}});
   }
   return out;

@@ -238,7 +238,7 @@ inline constexpr std::array kRulesAToJ{
          .severity = Severity::warn,
          .title = "a GPU is not in the catalog",
          .why = "which driver and which PyTorch serve it is not known here",
-         .fix = "update bringup, or choose the driver branch yourself",
+         .fix = "a newer bringup, or a newer signed catalog",
          .look = look_gpu_unknown},
     Rule{.id = "gpus-mixed",
          .severity = Severity::info,

@@ -113,6 +113,21 @@ std::string explain_text(const Explained& explained, const Style& style) {
   return std::move(page).take();
 }
 
+std::string rules_text(bool whole, const Style& style) {
+  Page page(style);
+  std::vector<Row> rows;
+  for (const diagnose::Rule& rule : diagnose::rules()) {
+    if (whole) {
+      page.blank();
+      rule_block(page, rule);
+    }
+    rows.push_back(
+        {{std::string(rule.id)}, {std::string(diagnose::severity_name(rule.severity))}, {plain(rule.title)}});
+  }
+  if (!whole) page.table(rows, 0);
+  return std::move(page).take();
+}
+
 std::string explain_json(const Explained& explained) {
   ordered_json known = ordered_json::array();
   for (const Explanation& one : explained.known) known.push_back(one_json(one));

@@ -15,6 +15,8 @@ struct Explained {
   std::size_t lines = 0;                       // of the text; 0: it was asked for by number or name
 };
 
+// The table of rules: as a list, or with what each costs and how it is mended.
+std::string rules_text(bool whole, const Style& style);
 std::string explain_text(const Explained& explained, const Style& style);
 std::string explain_json(const Explained& explained);
 

@@ -341,7 +341,7 @@ std::vector<Case> single_gpus() {
        sick,
        [](Setting& s) { s.machine.pci[1].device_id = 0xfffe; },
        "0xfffe",
-       "driver = \"595\"",
+       "bringup catalog use FILE",
        Severity::warn,
        {kSecond}},
       {"gpu-unknown", "AnotherKindOfFunctionIsNoGpu", well,
