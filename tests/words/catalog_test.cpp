@@ -48,6 +48,7 @@ TEST_F(CatalogVerb, WrongWordsNameTheNearest) {
   for (const auto& [words, says] : std::vector<std::pair<std::vector<std::string>, std::string>>{
            {{"lst"}, "did you mean 'list'?"},
            {{"list", "weels"}, "did you mean 'wheels'?"},
+           {{"list", "wheels", "varient=cu130"}, "did you mean 'variant'?"},
            {{"show", "repos", "debian-21"}, "did you mean 'debian-12'?"},
            {{"show", "repos"}, "show what?"},
            {{"use"}, "use which file?"}}) {

@@ -83,7 +83,8 @@ Shown shown_branch(const Branch& branch) {
 
 Shown shown_wheels(const WheelSet& set) {
   return {.key = wheels_key(set),
-          .fields = {{"torchvision", set.torchvision},
+          .fields = {{"torch", set.torch.text},
+                     {"torchvision", set.torchvision},
                      {"torchaudio", set.torchaudio.value_or("")},
                      {"variant", set.variant},
                      {"index", set.index},
@@ -302,13 +303,19 @@ constexpr std::array kTables{
     Table{"messages", "messages by their form, for explain", message_rows},
 };
 
-bool matches(const Shown& row, const std::string& filter) {
+// "variant" of "variant=cu130"; "" when the filter is a word anywhere, such as the key "torchao==0.15.0".
+std::string_view field_of(std::string_view filter) {
   const std::size_t equals = filter.find('=');
-  if (equals != std::string::npos && filter.find("==") != equals) {
-    const std::string value = base::lower(std::string_view(filter).substr(equals + 1));
+  return equals == std::string_view::npos || filter.find("==") == equals ? "" : filter.substr(0, equals);
+}
+
+bool matches(const Shown& row, const std::string& filter) {
+  if (const std::string_view name = field_of(filter); !name.empty()) {
+    const std::string value = base::lower(std::string_view(filter).substr(name.size() + 1));
+    if (name == "known") return known_name(row.from.known) == value;
+    if (name == "as_of") return row.from.as_of == value;
     return std::ranges::any_of(row.fields, [&](const auto& field) {
-      return field.first == std::string_view(filter).substr(0, equals) &&
-             base::contains(base::lower(field.second), value);
+      return field.first == name && base::contains(base::lower(field.second), value);
     });
   }
   const std::string word = base::lower(filter);
@@ -334,7 +341,22 @@ Result<const Table*> find_table(std::string_view name) {
                                         near ? fmt::format(" (did you mean '{}'?)", *near) : ""));
 }
 
-std::vector<Shown> filtered(std::vector<Shown> rows, std::span<const std::string> filters) {
+Result<std::vector<Shown>> filtered(std::vector<Shown> rows, std::span<const std::string> filters) {
+  std::vector<std::string> names{"known", "as_of"};
+  for (const Shown& row : rows) {
+    for (const auto& [name, value] : row.fields) {
+      if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    }
+  }
+  for (const std::string& filter : filters) {
+    const std::string_view name = field_of(filter);
+    if (name.empty() || rows.empty() || std::ranges::find(names, name) != names.end()) continue;
+    const auto near = base::nearest(name, names);
+    return Error(
+        Errc::usage,
+        fmt::format("no field '{}' in this table{}: expected one of {}", base::harmless(name),
+                    near ? fmt::format(" (did you mean '{}'?)", *near) : "", base::join(names, ", ")));
+  }
   std::erase_if(rows, [filters](const Shown& row) {
     return !std::ranges::all_of(filters, [&row](const std::string& filter) { return matches(row, filter); });
   });

@@ -31,8 +31,8 @@ std::span<const Table> tables();
 Result<const Table*> find_table(std::string_view name);
 
 // The rows in which every filter stands: a word anywhere ("blackwell"), or a field and what is in it
-// ("variant=cu130").
-std::vector<Shown> filtered(std::vector<Shown> rows, std::span<const std::string> filters);
+// ("variant=cu130", "known=tried"). Errc::usage for a field that no row has.
+Result<std::vector<Shown>> filtered(std::vector<Shown> rows, std::span<const std::string> filters);
 // The rows with this key; of gpus a name does as well. Errc::absent names the nearest key.
 Result<std::vector<Shown>> rows_with_key(const Catalog& catalog, const Table& table, std::string_view key);
 

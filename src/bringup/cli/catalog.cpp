@@ -22,7 +22,7 @@ namespace {
 Result<int> list_rows(const Options& options, const std::vector<std::string>& words) {
   if (words.empty()) return Error(Errc::usage, "list what? bringup catalog list TABLE [FILTER..]");
   const catalog::Table& table = *TRY(catalog::find_table(words[0]));
-  const auto rows = catalog::filtered(table.rows(catalog::built_in()), std::span(words).subspan(1));
+  const auto rows = TRY(catalog::filtered(table.rows(catalog::built_in()), std::span(words).subspan(1)));
   TRY(print(options.json ? report::catalog_rows_json(table, rows)
                          : report::catalog_rows_text(table, rows, output_style(options))));
   return exit_ok;
