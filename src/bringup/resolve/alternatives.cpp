@@ -66,18 +66,12 @@ Alternatives driver_alternatives(const Problem& problem, const Solution& solutio
     told.push_back(one.number);
     out.push_back(driver_alternative(one, std::move(text)));
   };
-  // The one that would have been better, the next one that would do, then whatever is nearest.
-  for (auto at = chosen; at != all.begin() && out.empty();) {
-    --at;
-    tell(*at, passed_over(problem, *at));
-  }
+  // The best that was passed over, the next one that would do, then the others in the order of preference.
+  for (auto at = all.begin(); at != chosen && out.empty(); ++at) tell(*at, passed_over(problem, *at));
   for (auto at = chosen; at != all.end(); ++at) {
     if (!driver_rejection(problem, *at)) tell(*at, behind(problem, solution.driver, *at));
   }
-  for (auto at = chosen; at != all.begin();) {
-    --at;
-    tell(*at, passed_over(problem, *at));
-  }
+  for (auto at = all.begin(); at != chosen; ++at) tell(*at, passed_over(problem, *at));
   for (auto at = chosen; at != all.end(); ++at) {
     if (const auto rejection = driver_rejection(problem, *at)) tell(*at, say(problem, *at, *rejection));
   }

@@ -74,6 +74,13 @@ TEST(Why, ABranchThatWouldDoSaysWhyItStandsBehind) {
   EXPECT_THAT(texts[1], AllOf(HasSubstr("branch 615"), HasSubstr("branch for new features")));
 }
 
+TEST(Why, TheBestDriversThatWerePassedOverAreNamed) {
+  const auto texts = told(why_of(debian("RTX 4090", "distro pypi"), "driver"));
+  ASSERT_EQ(texts.size(), 2U);
+  EXPECT_THAT(texts[0], AllOf(HasSubstr("branch 595"), HasSubstr("repository does not answer")));
+  EXPECT_THAT(texts[1], AllOf(HasSubstr("branch 580"), HasSubstr("repository does not answer")));
+}
+
 TEST(Why, TheOtherFlavourIsRuledOutByTheGpuThatCannotUseIt) {
   EXPECT_THAT(told(why_of(debian("RTX 5090"), "flavour")),
               ElementsAre(HasSubstr("Blackwell needs the open kernel modules")));
