@@ -136,6 +136,9 @@ class Machine:
                 self.link(f"sys/bus/pci/devices/{bridge}", "../../../" + at[4:])
         self.device("sys/" + place, other.get("vendor", 0x10de), device, kind, other.get("subsystem", (0x10de, 0x1467)))
         self.link(f"sys/bus/pci/devices/{address}", "../../../" + place)
+        if "acs" in other:  # of the port next to the device: its access control capability alone
+            port = "/".join([root, *above])
+            self.file(f"sys/devices/{port}/config", bytes(256) + struct.pack("<IHH", 0x1000d, 0x5f, other["acs"]))
         for name, value in {"numa_node": node, "current_link_width": width, "max_link_width": most,
                             "current_link_speed": speed[other.get("now", 1)], "max_link_speed": speed[generation]}.items():
             self.file(f"sys/{place}/{name}", f"{value}\n")
@@ -738,7 +741,26 @@ def wsl_driver():
     m.has(f"libnvidia-compute-580={NEW}-0ubuntu0.22.04.1", f"nvidia-driver-580={NEW}-0ubuntu0.22.04.1", f"nvidia-dkms-580={NEW}-0ubuntu0.22.04.1").done()
 
 
+def access_control():
+    m = Machine("acs-ubuntu2204", """Four RTX A6000 in pairs below two PCIe switches. The firmware of this server switches access control (ACS) on for virtual machines that
+        nobody runs: what one card sends to its neighbour goes up to the processor and down again. All works, at half the speed.""",
+                "ubuntu2204", "5.15.0-160-generic", cpus=64, user="root")
+    m.kernel_here("5.15.0-160-generic", module=NEW).grub("5.15.0-160-generic")
+    addresses = []
+    for bus in (0x40, 0x80):
+        for port in (0x08, 0x10):
+            address = f"0000:{bus + 3 + port // 16:02x}:00.0"
+            m.pci(address, 0x2230, above=(f"0000:{bus:02x}:01.1", f"0000:{bus + 1:02x}:00.0", f"0000:{bus + 2:02x}:{port:02x}.0"), iommu="identity", acs=0x1d,
+                  bridge_vendor=0x10b5, bridge=0x8796)
+            m.gpu(address, "NVIDIA RTX A6000", "8.6", 48 * GIB, bar=64 * GIB, ecc=True, ecc_uncorrected=0, power_limit_watts=300.0, power_default_watts=300.0)
+            addresses.append(address)
+    m.runs(gpus=addresses)
+    m.file("proc/self/limits", "Max open files            1048576              1048576              files\nMax locked memory         unlimited            "
+           "unlimited            bytes\n")
+    dkms_packages(quiet(m)).done()
+
+
 for make in (nouveau, fresh, mismatch, next_kernel, secure_boot, unconfirmed, four_3090, eight_a100, v100_beside_5090, fallen_off, laptop, wsl, one_of_eight, mig,
              runfile, poisoned, cloud, rocky, eight_h100, vgpu, automatic, worn, crowded, halfway,
-             old_driver, left_behind, new_card, fabric_off, no_libraries, init_failed, wsl_driver):
+             old_driver, left_behind, new_card, fabric_off, no_libraries, init_failed, wsl_driver, access_control):
     make()

@@ -6,6 +6,9 @@
 
 namespace bringup::diagnose {
 
+// access.cpp
+Looked look_acs_redirects(const Patient& patient);
+
 // wear.cpp
 Looked look_bar_one_small(const Patient& patient);
 Looked look_gpu_hot(const Patient& patient);

@@ -10,6 +10,14 @@
 namespace bringup::diagnose {
 
 inline constexpr std::array kRulesAToJ{
+    Rule{.id = "acs-redirects",
+         .severity = Severity::warn,
+         .title = "access control (ACS) of a PCIe switch is on above GPUs",
+         .why =
+             "what goes from one card of the switch to another takes the way through the processor, at half "
+             "the speed or less",
+         .fix = "switch ACS off in the firmware",
+         .look = look_acs_redirects},
     Rule{.id = "bar-one-small",
          .severity = Severity::info,
          .title = "GPUs show a small part of their memory on the bus",

@@ -13,6 +13,9 @@ struct PciBridge {
   std::uint16_t device_id = 0;
   std::uint32_t class_code = 0;  // 0x060400
   Reading<PcieLink> link = Error(Errc::absent, "not looked at");
+  // Whether its access control (ACS) sends what one device asks of another up to the processor; looked at
+  // where GPUs or network cards meet above it.
+  Reading<bool> redirects = Error(Errc::absent, "not looked at");
   bool operator==(const PciBridge&) const = default;
 };
 

@@ -24,6 +24,11 @@ struct PciPlace {
 // "../../../devices/pci0000:40/0000:40:01.1/0000:41:00.0" of 0000:41:00.0
 Result<PciPlace> parse_pci_place(std::string_view target, std::string_view address);
 facts::Wiring read_wiring(const host::View& view);
+// acs.cpp: whether a bridge of this configuration space redirects; Errc::denied when it is cut, as for all
+// but root. The essence is what says so, and nothing else of it.
+facts::Reading<bool> parse_acs(std::string_view config);
+std::string acs_essence(std::string_view config);
+void read_acs(const host::View& view, std::vector<facts::WiredDevice>& devices);
 
 // driver.cpp: /proc/driver/nvidia, /proc/modules, libraries on disk
 Result<facts::LoadedModule> parse_driver_version(std::string_view text);

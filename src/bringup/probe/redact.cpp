@@ -365,6 +365,7 @@ std::string essence(std::string_view path, std::string content) {
   if (is_start_file(path)) return start_file_essence(content, std::string(path));
   if (path == "/proc/cmdline") return command_line_essence(content);
   if (auto boot = boot_essence(path, content)) return *std::move(boot);
+  if (path.starts_with("/sys/") && path.ends_with("/config")) return acs_essence(content);
   return content;
 }
 

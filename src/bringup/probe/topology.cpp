@@ -77,7 +77,8 @@ facts::Reading<facts::PciWay> read_way(const host::View& view, const std::string
                            .vendor = static_cast<std::uint16_t>(hex_in(view, device + "/vendor")),
                            .device_id = static_cast<std::uint16_t>(hex_in(view, device + "/device")),
                            .class_code = hex_in(view, device + "/class"),
-                           .link = read_pci_link(view, device)});
+                           .link = read_pci_link(view, device),
+                           .redirects = Error(Errc::absent, "not looked at")});
   }
   return way;
 }
@@ -185,6 +186,7 @@ facts::Wiring read_wiring(const host::View& view) {
     // A virtual function shares its card's link, and there may be hundreds of them.
     if (kind && !view.exists(device + "/physfn")) devices.push_back(read_device(view, address, *kind));
   }
+  read_acs(view, devices);
   wiring.devices = std::move(devices);
   return wiring;
 }

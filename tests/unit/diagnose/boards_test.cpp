@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Machines whose boards or what carries them want attention, for rules_test.cpp.
 #include "patients.hpp"
+#include <tuple>
 
 namespace bringup::diagnose::testing {
 namespace {
@@ -14,9 +15,89 @@ void translate(Setting& s) {
   s.machine.pci[1].iommu = std::string("DMA-FQ");
 }
 
-}  // namespace
+facts::PciBridge bridge_at(const std::string& address, facts::Reading<bool> redirects) {
+  return {.address = address,
+          .vendor = 0x10b5,
+          .device_id = 0x8796,
+          .class_code = 0x060400,
+          .link = Error(Errc::absent, "not looked at"),
+          .redirects = std::move(redirects)};
+}
 
-std::vector<Case> board_cases() {
+// Both GPUs below one switch, each at a port of its own.
+void share_switch(Setting& s, const facts::Reading<bool>& first, const facts::Reading<bool>& second) {
+  s.machine.hypervisor.reset();
+  for (auto& gpu : s.machine.nvml->gpus) gpu.nvlinks_active = Error(Errc::unsupported, "no NVLink");
+  std::vector<facts::WiredDevice> devices;
+  for (const auto& [address, port, redirects] :
+       {std::tuple(kFirst, "0000:05:08.0", first), std::tuple(kSecond, "0000:05:10.0", second)})
+    devices.push_back(
+        {.kind = facts::WiredKind::gpu,
+         .address = address,
+         .vendor = 0x10de,
+         .names = {},
+         .way = facts::PciWay{.root = "pci0000:00",
+                              .bridges = {bridge_at(port, redirects), bridge_at("0000:04:00.0", false),
+                                          bridge_at("0000:00:01.1", true)}}});
+  s.machine.wiring.devices = std::move(devices);
+}
+
+// The second GPU's place is a network card's.
+void make_second_a_card(Setting& s) {
+  facts::WiredDevice& card = s.machine.wiring.devices->back();
+  card.kind = facts::WiredKind::network;
+  card.vendor = 0x15b3;
+  for (auto& gpu : s.machine.nvml->gpus) gpu.nvlinks_active = 18;
+}
+
+std::vector<Case> access_cases() {
+  return {
+      {"acs-redirects",
+       "AtOnePortOfASwitch",
+       sick,
+       [](Setting& s) { share_switch(s, false, true); },
+       "above 0000:0a:00.0",
+       "these ports: 0000:05:10.0",
+       Severity::warn,
+       {kSecond}},
+      {"acs-redirects",
+       "BetweenAGpuAndACard",
+       sick,
+       [](Setting& s) {
+         share_switch(s, true, false);
+         make_second_a_card(s);
+       },
+       "above 0000:06:00.0",
+       "these ports: 0000:05:08.0",
+       Severity::warn,
+       {kFirst}},
+      {"acs-redirects", "OffAtThePortsAndOnAtTheRoot", well,
+       [](Setting& s) { share_switch(s, false, false); }},
+      {"acs-redirects", "NvlinksDoNotPassTheSwitch", well,
+       [](Setting& s) {
+         share_switch(s, true, true);
+         for (auto& gpu : s.machine.nvml->gpus) gpu.nvlinks_active = 18;
+       }},
+      {"acs-redirects", "TwoSwitches", well,
+       [](Setting& s) {
+         share_switch(s, true, true);
+         auto& bridges = s.machine.wiring.devices->back().way->bridges;
+         bridges[1].address = "0000:84:00.0";
+         bridges[2].address = "0000:80:01.1";
+       }},
+      {"acs-redirects", "OnlyRootMayRead", blind,
+       [](Setting& s) { share_switch(s, false, Error(Errc::denied, "only root is shown it")); },
+       "only root is shown it"},
+      {"acs-redirects", "TheBusCannotBeRead", blind,
+       [](Setting& s) {
+         s.machine.hypervisor.reset();
+         s.machine.wiring.devices = Error(Errc::denied, "permission denied");
+       },
+       "permission denied"},
+  };
+}
+
+std::vector<Case> other_boards() {
   return {
       {"mig-enabled",
        "One",
@@ -98,6 +179,14 @@ std::vector<Case> board_cases() {
        [](Setting& s) { s.machine.remove_ipc = Error(Errc::denied, "logind.conf: denied"); },
        "logind.conf: denied"},
   };
+}
+
+}  // namespace
+
+std::vector<Case> board_cases() {
+  std::vector<Case> out = access_cases();
+  for (Case& one : other_boards()) out.push_back(std::move(one));
+  return out;
 }
 
 }  // namespace bringup::diagnose::testing

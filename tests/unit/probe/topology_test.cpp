@@ -101,6 +101,66 @@ TEST(Wiring, HoldsEveryDeviceWithTheBridgesAboveIt) {
   EXPECT_THAT(device_at(wiring, "0000:d3:00.0").names, ElementsAre("nvme1"));
 }
 
+std::string number(std::uint32_t value, int size) {
+  std::string out;
+  for (int i = 0; i < size; ++i) out += static_cast<char>(value >> (8 * i) & 0xffU);
+  return out;
+}
+
+// A configuration space with a serial number (0x0003) in front of the access control.
+std::string config(std::uint32_t control) {
+  std::string out(4096, '\0');
+  out.replace(0x100, 12, number(0x0003 | 1U << 16U | 0x148U << 20U, 4) + "SERIALNO");
+  out.replace(0x148, 8, number(0x000d | 1U << 16U, 4) + number(0x5f, 2) + number(control, 2));
+  return out;
+}
+
+TEST(Acs, IsReadFromTheListOfCapabilities) {
+  EXPECT_EQ(probe::parse_acs(config(0x1d)), facts::Reading<bool>(true));
+  EXPECT_EQ(probe::parse_acs(config(0x04)), facts::Reading<bool>(true));
+  EXPECT_EQ(probe::parse_acs(config(0x11)), facts::Reading<bool>(false));
+  EXPECT_EQ(probe::parse_acs(std::string(4096, '\0')), facts::Reading<bool>(false));
+  EXPECT_EQ(probe::parse_acs(std::string(4096, '\xff')), facts::Reading<bool>(false)) << "it does not answer";
+  EXPECT_EQ(probe::parse_acs(std::string(256, '\0')), facts::Reading<bool>(false)) << "conventional PCI";
+  EXPECT_EQ(probe::parse_acs(std::string(64, '\0')).error().code(), Errc::denied);
+  EXPECT_EQ(probe::parse_acs("").error().code(), Errc::denied);
+}
+
+TEST(Acs, AListThatLeadsAstrayEnds) {
+  for (const std::uint32_t next : {0x100U, 0x0fcU, 0x040U, 0x14aU, 0xffcU}) {
+    std::string bytes(4096, '\0');
+    bytes.replace(0x100, 4, number(0x0003 | 1U << 16U | next << 20U, 4));
+    if (next == 0xffc) bytes.replace(0xffc, 4, number(0x000d, 4));
+    const auto read = probe::parse_acs(bytes);
+    ASSERT_FALSE(read) << next;
+    EXPECT_EQ(read.error().code(), Errc::malformed);
+  }
+  for (std::size_t size = 0x101; size < 0x150; ++size)
+    EXPECT_FALSE(probe::parse_acs(config(4).substr(0, size)));
+}
+
+TEST(Acs, ARecordingKeepsItAndNoSerialNumber) {
+  for (const std::uint32_t control : {0x1dU, 0x00U}) {
+    const std::string kept = probe::acs_essence(config(control));
+    EXPECT_LT(kept.size(), 300U);
+    EXPECT_EQ(kept.find("SERIALNO"), std::string::npos);
+    EXPECT_EQ(probe::parse_acs(kept), probe::parse_acs(config(control)));
+  }
+  EXPECT_EQ(probe::parse_acs(probe::acs_essence(std::string(64, 'x'))).error().code(), Errc::denied);
+  EXPECT_EQ(probe::parse_acs(probe::acs_essence(std::string(256, 'x'))), facts::Reading<bool>(false));
+}
+
+TEST(Acs, IsReadOfThePortsOfASwitchThatDevicesShare) {
+  Tree tree;
+  Sysfs sysfs(tree.root());
+  testing_support::write_hgx(sysfs);
+  tree.file("/sys/bus/pci/devices/0000:92:00.0/config", config(0x1d));
+  const facts::Wiring wiring = probe::read_wiring(tree.view());
+  ASSERT_TRUE(wiring.devices);
+  const auto& bridges = device_at(wiring, "0000:93:00.0").way->bridges;
+  EXPECT_EQ(bridges.at(0).redirects, facts::Reading<bool>(true));
+}
+
 TEST(Wiring, HoldsNodesWithTheirSocketsAndDistances) {
   Tree tree;
   Sysfs sysfs(tree.root());
