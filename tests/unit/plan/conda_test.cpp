@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The steps of a conda: installer, uv, environment, wheels, shells; by mirrors; where one is here.
-#include <bringup/plan/plan.hpp>
 #include <bringup/resolve/conda.hpp>
 #include <bringup/resolve/mirrors.hpp>
 
@@ -8,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "unit/plan/plans.hpp"
 #include <algorithm>
 #include <stdexcept>
 #include <variant>
@@ -18,6 +18,11 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
+using testing_support::goal_of;
+using testing_support::ids;
+using testing_support::kind;
+using testing_support::plan_of;
+using testing_support::step;
 
 const std::string kMini = "[python]\nmanager = \"miniconda\"\n";
 const std::string kRoot = "/home/user/miniconda3";
@@ -30,35 +35,6 @@ facts::Machine machine() {
   out->packages.list = std::vector<facts::Package>{{.name = "curl", .version = "7.88.1"}};
   out->pythons = {{.path = "/usr/bin/python3.11", .version = "3.11.2", .venv = true}};
   return std::move(out).take();
-}
-
-goal::Goal goal_of(const std::string& text) {
-  auto goal = goal::parse_goal(text, "goal");
-  if (!goal) throw std::runtime_error(goal.error().message());
-  return std::move(goal).take();
-}
-
-steps::Plan plan_of(const facts::Machine& machine, const std::string& text) {
-  const goal::Goal goal = goal_of(text);
-  const auto answer = resolve::resolve(machine, goal, catalog::built_in(), "2026-11-23");
-  if (!std::holds_alternative<resolve::Choice>(answer)) throw std::runtime_error("no choice");
-  return make(machine, goal, catalog::built_in(), std::get<resolve::Choice>(answer), "2026-11-23T10:00:00Z");
-}
-
-std::vector<std::string> ids(const steps::Plan& plan) {
-  std::vector<std::string> out;
-  for (const steps::Step& step : plan.steps) out.push_back(step.id);
-  return out;
-}
-
-const steps::Step& step(const steps::Plan& plan, std::string_view id) {
-  const auto at = std::ranges::find(plan.steps, id, &steps::Step::id);
-  if (at == plan.steps.end()) throw std::runtime_error(fmt::format("no step {}", id));
-  return *at;
-}
-template <typename K>
-const K& kind(const steps::Plan& plan, std::string_view id) {
-  return std::get<K>(step(plan, id).kind);
 }
 
 TEST(Conda, ComesAsStepsOfTheUser) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Boards with NVSwitches: Fabric Manager comes with the driver, in its exact version, and starts.
-#include <bringup/plan/plan.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "unit/plan/plans.hpp"
 #include <algorithm>
 #include <stdexcept>
 
@@ -14,6 +14,9 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::Not;
+using testing_support::ids;
+using testing_support::kind;
+using testing_support::plan_of;
 
 // Eight H100 on a board with switches, and no driver.
 facts::Machine board(const std::string& more = "") {
@@ -32,27 +35,6 @@ facts::Machine with_driver(std::vector<facts::Package> packages) {
   facts::Machine machine = board("driver = { version = \"580.159.04\", flavour = \"open\" }\n");
   machine.packages.list = std::move(packages);
   return machine;
-}
-
-steps::Plan plan_of(const facts::Machine& machine, bool user_only = false) {
-  goal::Goal goal;
-  goal.user_only = user_only;
-  const auto answer = resolve::resolve(machine, goal, catalog::built_in(), "2026-11-23");
-  if (!std::holds_alternative<resolve::Choice>(answer)) throw std::runtime_error("no choice");
-  return make(machine, goal, catalog::built_in(), std::get<resolve::Choice>(answer), "2026-11-23T10:00:00Z");
-}
-
-std::vector<std::string> ids(const steps::Plan& plan) {
-  std::vector<std::string> out;
-  for (const steps::Step& step : plan.steps) out.push_back(step.id);
-  return out;
-}
-
-template <typename Kind>
-Kind kind(const steps::Plan& plan, std::string_view id) {
-  const auto at = std::ranges::find(plan.steps, id, &steps::Step::id);
-  if (at == plan.steps.end()) throw std::runtime_error("no step " + std::string(id));
-  return std::get<Kind>(at->kind);
 }
 
 std::vector<std::string> packages(const steps::Plan& plan) {
@@ -110,7 +92,7 @@ TEST(Fabric, IsNotTouchedWhereItIsNotNeededOrNotOurs) {
   facts::Machine unseen = with_driver({});
   unseen.packages.list = Error(Errc::denied, "/var/lib/dpkg/status: permission denied");
   for (const steps::Plan& plan :
-       {plan_of(none), plan_of(container), plan_of(unseen), plan_of(with_driver({}), true)}) {
+       {plan_of(none), plan_of(container), plan_of(unseen), plan_of(with_driver({}), "", true)}) {
     EXPECT_THAT(ids(plan), Not(Contains("fabric-packages")));
     EXPECT_THAT(ids(plan), Not(Contains("fabric-service")));
   }

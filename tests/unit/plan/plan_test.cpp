@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // A choice as steps: their order, what they touch, and that nothing more than needed is done.
-#include <bringup/plan/plan.hpp>
 #include <bringup/plan/sources.hpp>
 #include <bringup/resolve/mirrors.hpp>
 
@@ -8,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "unit/plan/plans.hpp"
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -23,6 +23,10 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
+using testing_support::ids;
+using testing_support::kind;
+using testing_support::plan_of;
+using testing_support::step;
 
 facts::Machine machine_of(const std::string& gpus, const std::string& os, const std::string& more) {
   const std::string text =
@@ -31,36 +35,6 @@ facts::Machine machine_of(const std::string& gpus, const std::string& os, const 
   if (!machine) throw std::runtime_error(machine.error().message());
   machine->shells.installed = {"bash"};
   return std::move(machine).take();
-}
-
-goal::Goal goal_of(const std::string& text) {
-  auto goal = goal::parse_goal(text, "goal");
-  if (!goal) throw std::runtime_error(goal.error().message());
-  return std::move(goal).take();
-}
-
-steps::Plan plan_of(const facts::Machine& machine, const std::string& goal_text = "") {
-  const goal::Goal goal = goal_of(goal_text);
-  const auto answer = resolve::resolve(machine, goal, catalog::built_in(), "2026-11-23");
-  if (!std::holds_alternative<resolve::Choice>(answer)) throw std::runtime_error("no choice");
-  return make(machine, goal, catalog::built_in(), std::get<resolve::Choice>(answer), "2026-11-23T10:00:00Z");
-}
-
-std::vector<std::string> ids(const steps::Plan& plan) {
-  std::vector<std::string> out;
-  for (const steps::Step& step : plan.steps) out.push_back(step.id);
-  return out;
-}
-
-const steps::Step& step(const steps::Plan& plan, std::string_view id) {
-  const auto at = std::ranges::find(plan.steps, id, &steps::Step::id);
-  if (at == plan.steps.end()) throw std::runtime_error(fmt::format("no step {}", id));
-  return *at;
-}
-
-template <typename K>
-const K& kind(const steps::Plan& plan, std::string_view id) {
-  return std::get<K>(step(plan, id).kind);
 }
 
 const std::string kDebianOwn =

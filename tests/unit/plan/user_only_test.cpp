@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The steps of PyPI's toolkit: all of them the user's own.
-#include <bringup/plan/plan.hpp>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "unit/plan/plans.hpp"
 #include <algorithm>
 #include <stdexcept>
 #include <variant>
@@ -16,6 +16,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing_support::ids;
+using testing_support::kind;
+using testing_support::plan_of;
 
 // Ubuntu with a driver, a Python that makes environments, and a user who is not root.
 facts::Machine machine() {
@@ -29,33 +32,16 @@ facts::Machine machine() {
   return std::move(out).take();
 }
 
-steps::Plan plan_of(const facts::Machine& machine, const std::string& text = "", bool user_only = true) {
-  auto goal = goal::parse_goal(text, "goal");
-  if (!goal) throw std::runtime_error(goal.error().message());
-  goal->user_only = user_only;
-  const auto answer = resolve::resolve(machine, *goal, catalog::built_in(), "2026-11-23");
-  if (!std::holds_alternative<resolve::Choice>(answer)) throw std::runtime_error("no choice");
-  return make(machine, *goal, catalog::built_in(), std::get<resolve::Choice>(answer), "2026-11-23T10:00:00Z");
-}
-
-std::vector<std::string> ids(const steps::Plan& plan) {
-  std::vector<std::string> out;
-  for (const steps::Step& step : plan.steps) out.push_back(step.id);
-  return out;
-}
-
-template <typename K>
-const K& kind(const steps::Plan& plan, std::string_view id) {
-  const auto at = std::ranges::find(plan.steps, id, &steps::Step::id);
-  if (at == plan.steps.end()) throw std::runtime_error(fmt::format("no step {}", id));
-  return std::get<K>(at->kind);
+// What this user may do alone.
+steps::Plan mine(const facts::Machine& there, const std::string& text = "") {
+  return plan_of(there, text, true);
 }
 
 const std::string kToolkit = "/home/user/.local/share/bringup/toolkits/cuda-13.0";
 const std::string kRoot = kToolkit + "/lib/python3.12/site-packages/nvidia/cu13";
 
 TEST(UserOnly, BringsTheToolkitWithoutRoot) {
-  const steps::Plan plan = plan_of(machine());
+  const steps::Plan plan = mine(machine());
   EXPECT_THAT(ids(plan), ElementsAre("uv", "toolkit-env", "toolkit-wheels", "env-dl", "wheels-dl",
                                      "path-login", "path-bash", "path-zsh"));
   for (const steps::Step& one : plan.steps) EXPECT_TRUE(one.as_user) << one.id;
@@ -80,11 +66,11 @@ TEST(UserOnly, LeavesADriverThatNobodyHas) {
   for (facts::Source& source : there.sources) {
     if (source.name != "pypi") source.answered_seconds = Error(Errc::unreachable, "no route");
   }
-  EXPECT_EQ(ids(plan_of(there)), ids(plan_of(machine())));
+  EXPECT_EQ(ids(mine(there)), ids(mine(machine())));
 }
 
 TEST(UserOnly, PutsItOnThePathsOfLoginShellsAndWindows) {
-  const steps::Plan plan = plan_of(machine());
+  const steps::Plan plan = mine(machine());
   const auto& login = kind<steps::EditBlock>(plan, "path-login");
   EXPECT_EQ(login.path, "/home/user/.profile");
   EXPECT_EQ(login.text, fmt::format("case \":$PATH:\" in\n  *:{0}/bin:*) ;;\n  *) export PATH={0}/bin:$PATH "
@@ -93,19 +79,19 @@ TEST(UserOnly, PutsItOnThePathsOfLoginShellsAndWindows) {
   EXPECT_EQ(kind<steps::EditBlock>(plan, "path-bash").text, login.text);
   facts::Machine other = machine();
   other.shells.login_file = ".bash_profile";
-  EXPECT_EQ(kind<steps::EditBlock>(plan_of(other), "path-login").path, "/home/user/.bash_profile");
+  EXPECT_EQ(kind<steps::EditBlock>(mine(other), "path-login").path, "/home/user/.bash_profile");
 }
 
 TEST(UserOnly, QuotesAPrefixThatAShellWouldTakeApart) {
-  const steps::Plan plan = plan_of(machine(), "[python]\nprefix = \"/data/it's $HOME\"\n");
+  const steps::Plan plan = mine(machine(), "[python]\nprefix = \"/data/it's $HOME\"\n");
   EXPECT_THAT(kind<steps::EditBlock>(plan, "path-bash").text,
               HasSubstr("export PATH='/data/it'\\''s $HOME/toolkits/cuda-13.0/lib/python3.12/site-packages/"
                         "nvidia/cu13/bin':$PATH "));
 }
 
 TEST(UserOnly, KeepsAnEnvironmentOfTheGoalApartFromTheToolkits) {
-  const steps::Plan plan = plan_of(
-      machine(), "[[env]]\nname = \"toolkit\"\n[[env]]\nname = \"cuda-13.0\"\npackages = [\"numpy\"]\n");
+  const steps::Plan plan =
+      mine(machine(), "[[env]]\nname = \"toolkit\"\n[[env]]\nname = \"cuda-13.0\"\npackages = [\"numpy\"]\n");
   EXPECT_THAT(ids(plan),
               ElementsAre("uv", "toolkit-env", "toolkit-wheels", "env-toolkit", "wheels-toolkit",
                           "env-cuda-13.0", "wheels-cuda-13.0", "path-login", "path-bash", "path-zsh"));
@@ -134,7 +120,7 @@ TEST(UserOnly, HasNothingToDoTheSecondTime) {
   const std::string line = "*) export PATH=" + kRoot + "/bin:$PATH";
   for (const char* file : {".profile", ".bashrc", ".zshrc"})
     done.shells.settings.push_back({"/home/user/" + std::string(file), 3, "PATH", line});
-  EXPECT_THAT(ids(plan_of(done)), IsEmpty());
+  EXPECT_THAT(ids(mine(done)), IsEmpty());
   // Root's run has none either: what works stays, and it is the user's own.
   EXPECT_THAT(ids(plan_of(done, "", false)), IsEmpty());
 }
