@@ -665,12 +665,13 @@ def old_driver():
 
 def left_behind():
     m = Machine("leftbehind-ubuntu2204", """A GTX 1080 Ti beside an RTX 3090. Both worked until the driver was upgraded to 590, which drives Turing and later: the older card is
-        on the bus, and nothing has it any more.""", "ubuntu2204", "5.15.0-160-generic", cpus=24)
+        on the bus, and nothing has it any more. The CUDA 11.8 of its days is still the only toolkit.""", "ubuntu2204", "5.15.0-160-generic", cpus=24)
     version = "590.44.01"
     m.kernel_here("5.15.0-160-generic", module=version).grub("5.15.0-160-generic")
     m.pci("0000:01:00.0", 0x2204, above=("0000:00:01.1",)).pci("0000:41:00.0", 0x1b06, driver=None, generation=3, above=("0000:40:01.1",))
     m.gpu("0000:01:00.0", "NVIDIA GeForce RTX 3090", "8.6", 24 * GIB, bar=32 * GIB)
     m.runs(version, ["0000:01:00.0"]).speaks = 13010
+    m.file("usr/local/cuda-11.8/bin/nvcc").file("usr/bin/gcc-11").link("usr/bin/gcc", "gcc-11")
     dkms_packages(quiet(m), version=version).done()
 
 

@@ -25,6 +25,24 @@ std::string in_words(const PythonPackage& package) {
   return fmt::format("{} {}", package.name, package.version);
 }
 
+// The newest release of PyTorch, or of those that are built for a CUDA.
+const base::Version* newest_torch(const catalog::Catalog& catalog, std::optional<int> cuda_major) {
+  const base::Version* newest = nullptr;
+  for (const catalog::WheelSet& wheels : catalog.wheels) {
+    const auto cuda = catalog::variant_cuda(wheels.variant);
+    if (cuda_major && (!cuda || cuda->major() != *cuda_major)) continue;
+    if (newest == nullptr || *newest < wheels.torch) newest = &wheels.torch;
+  }
+  return newest;
+}
+
+// By so many minor releases that nobody mends it.
+bool behind(const base::Version& torch, const base::Version& newest) {
+  const auto most = static_cast<std::int64_t>(catalog::threshold(catalog::Limit::torch_behind));
+  return torch.major() < newest.major() ||
+         (torch.major() == newest.major() && newest.minor() - torch.minor() >= most);
+}
+
 }  // namespace
 
 Looked look_nvidia_packages_mixed(const Patient& patient) {
@@ -98,22 +116,37 @@ Looked look_stack_end_of_life(const Patient& patient) {
   return out;
 }
 
+// One that PyTorch is still built for is enough; an environment's own is its business.
+Looked look_toolkit_old(const Patient& patient) {
+  TRY(need_look(patient.machine, "its toolkits"));
+  const base::Version* newest = newest_torch(patient.catalog, std::nullopt);
+  if (newest == nullptr || TRY(gpus_of(patient.machine)).empty()) return Sightings{};
+  Sighting sighting{.evidence = {}, .gpus = {}, .fix = {}};
+  for (const facts::Toolkit& toolkit : patient.machine.toolkits) {
+    const auto version = base::Version::parse(toolkit.version);
+    if (toolkit.origin == "pypi" || !version) continue;
+    const base::Version* last = newest_torch(patient.catalog, version->major());
+    if (last != nullptr && !behind(*last, *newest)) return Sightings{};
+    sighting.evidence.push_back(seen(toolkit.path, fmt::format("CUDA toolkit {}", toolkit.version)));
+    sighting.evidence.push_back(
+        seen("catalog: wheels", fmt::format("the last torch for CUDA {} is {}", version->major(),
+                                            last == nullptr ? "older than its rows" : last->text)));
+  }
+  if (sighting.evidence.empty()) return Sightings{};
+  sighting.fix.summary = "a toolkit of torch's CUDA beside it, where extensions are built: bringup plan";
+  return Sightings{std::move(sighting)};
+}
+
 // By the releases that the catalog has wheels of: how many of PyTorch's came later is the number of its minor
 // ones.
 Looked look_torch_old(const Patient& patient) {
   TRY(need_look(patient.machine, "its Python environments"));
-  const base::Version* newest = nullptr;
-  for (const catalog::WheelSet& wheels : patient.catalog.wheels) {
-    if (newest == nullptr || *newest < wheels.torch) newest = &wheels.torch;
-  }
+  const base::Version* newest = newest_torch(patient.catalog, std::nullopt);
   Sightings out;
   if (newest == nullptr) return out;
-  const auto most = static_cast<std::int64_t>(catalog::threshold(catalog::Limit::torch_behind));
   for (const PythonEnv& env : patient.machine.envs) {
     const auto torch = env.torch ? base::Version::parse(*env.torch) : std::nullopt;
-    if (!torch || (torch->major() == newest->major() && newest->minor() - torch->minor() < most) ||
-        torch->major() > newest->major())
-      continue;
+    if (!torch || !behind(*torch, *newest)) continue;
     out.push_back({.evidence = {seen(env.path, "torch " + *env.torch),
                                 seen("catalog: wheels", "the newest is torch " + newest->text)},
                    .gpus = {},

@@ -32,6 +32,7 @@ Looked look_toolkits_of_two_sources(const Patient& patient);
 Looked look_nvidia_packages_mixed(const Patient& patient);
 Looked look_package_twice(const Patient& patient);
 Looked look_stack_end_of_life(const Patient& patient);
+Looked look_toolkit_old(const Patient& patient);
 Looked look_torch_old(const Patient& patient);
 
 // field.cpp

@@ -169,6 +169,19 @@ std::vector<Case> toolkits() {
          hide_nvml(s);
        },
        "NVML could not be read"},
+      {"toolkit-old", "OfCuda11", sick, [](Setting& s) { add_toolkit(s, "/usr/local/cuda-11.8", "11.8"); },
+       "the last torch for CUDA 11 is 2.7.1", "bringup plan", Severity::info},
+      {"toolkit-old", "OlderThanAllRows", sick,
+       [](Setting& s) { add_toolkit(s, "/usr/local/cuda-9.2", "9.2"); }, "older than its rows",
+       "bringup plan", Severity::info},
+      {"toolkit-old", "ANewerOneIsBesideIt", well,
+       [](Setting& s) {
+         add_toolkit(s, "/usr/local/cuda-11.8", "11.8");
+         add_toolkit(s, "/usr/local/cuda-12.4", "12.4");
+       }},
+      {"toolkit-old", "OneOfAnEnvironment", well,
+       [](Setting& s) { add_toolkit(s, "/home/user/env/nvidia/cu11", "11.8", "pypi"); }},
+      {"toolkit-old", "ItIsDescribed", blind, describe, "described"},
       {"toolkits-of-two-sources", "TheDistributionsToo", sick,
        [](Setting& s) {
          add_toolkit(s, "/usr", "11.8", "distro");
