@@ -672,7 +672,7 @@ def left_behind():
     m.gpu("0000:01:00.0", "NVIDIA GeForce RTX 3090", "8.6", 24 * GIB, bar=32 * GIB)
     m.runs(version, ["0000:01:00.0"]).speaks = 13010
     m.file("usr/local/cuda-11.8/bin/nvcc").file("usr/bin/gcc-11").link("usr/bin/gcc", "gcc-11")
-    dkms_packages(quiet(m), version=version).done()
+    dkms_packages(quiet(m), version=version).has("cuda-toolkit-11-8=11.8.0-1").done()
 
 
 def new_card():
