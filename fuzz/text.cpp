@@ -44,6 +44,12 @@ void pci(std::string_view text) {
   require(generation >= 0 && generation <= 9);
   static_cast<void>(probe::parse_aer_total(target));
   told(probe::parse_pci_place(target, address));
+  // Of a bridge's configuration space, from its list of extended capabilities on.
+  const std::string config = std::string(256, '\0') + std::string(target);
+  const auto redirects = probe::parse_acs(config);
+  told(redirects);
+  const auto kept = probe::parse_acs(probe::acs_essence(config));
+  require(redirects ? kept && *kept == *redirects : !kept);
 }
 void driver(std::string_view text) {
   told(probe::parse_driver_version(text));

@@ -31,7 +31,9 @@ Result<std::size_t> find_acs(std::string_view config) {
     if (at < kExtended || at % 4 != 0 || at + 8 > config.size())
       return Error(Errc::malformed, fmt::format("its list of capabilities leads to 0x{:x}", at));
     const std::uint32_t header = number_at(config, at, 4);
-    if (header == 0 || header == 0xffffffff) return 0;
+    if (header == 0) return 0;
+    if (header == 0xffffffff)
+      return Error(Errc::malformed, "it reads as all ones: the bridge does not answer");
     if ((header & 0xffffU) == kAcs) return at;
     const std::size_t next = header >> 20U;
     if (next != 0 && next <= at) return Error(Errc::malformed, "its list of capabilities leads back");
@@ -53,12 +55,14 @@ facts::Reading<bool> parse_acs(std::string_view config) {
   return at != 0 && (number_at(config, at + 6, 2) & kRedirects) != 0;
 }
 
-// The rest holds serial numbers, among others.
+// The rest holds serial numbers, among others. A list that cannot be followed is cut, so that it cannot be
+// followed then either.
 std::string acs_essence(std::string_view config) {
   if (config.size() <= kExtended) return std::string(config.size(), '\0');
-  std::string out(kExtended + 8, '\0');
   const auto at = find_acs(config);
-  if (!at || *at == 0) return out;
+  if (!at) return std::string(kExtended + 4, '\0');
+  std::string out(kExtended + 8, '\0');
+  if (*at == 0) return out;
   out.replace(kExtended, 8, config.substr(*at, 8));
   out[kExtended + 2] = '\1';  // the only one of its list
   out[kExtended + 3] = '\0';

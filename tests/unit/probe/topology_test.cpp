@@ -120,7 +120,7 @@ TEST(Acs, IsReadFromTheListOfCapabilities) {
   EXPECT_EQ(probe::parse_acs(config(0x04)), facts::Reading<bool>(true));
   EXPECT_EQ(probe::parse_acs(config(0x11)), facts::Reading<bool>(false));
   EXPECT_EQ(probe::parse_acs(std::string(4096, '\0')), facts::Reading<bool>(false));
-  EXPECT_EQ(probe::parse_acs(std::string(4096, '\xff')), facts::Reading<bool>(false)) << "it does not answer";
+  EXPECT_EQ(probe::parse_acs(std::string(4096, '\xff')).error().code(), Errc::malformed);
   EXPECT_EQ(probe::parse_acs(std::string(256, '\0')), facts::Reading<bool>(false)) << "conventional PCI";
   EXPECT_EQ(probe::parse_acs(std::string(64, '\0')).error().code(), Errc::denied);
   EXPECT_EQ(probe::parse_acs("").error().code(), Errc::denied);
@@ -133,6 +133,7 @@ TEST(Acs, AListThatLeadsAstrayEnds) {
     if (next == 0xffc) bytes.replace(0xffc, 4, number(0x000d, 4));
     const auto read = probe::parse_acs(bytes);
     ASSERT_FALSE(read) << next;
+    EXPECT_FALSE(probe::parse_acs(probe::acs_essence(bytes))) << "a recording does not make it well";
     EXPECT_EQ(read.error().code(), Errc::malformed);
   }
   for (std::size_t size = 0x101; size < 0x150; ++size)
