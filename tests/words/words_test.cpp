@@ -112,6 +112,14 @@ TEST_F(Words, UnknownGpuNamesTheNearest) {
   EXPECT_THAT(ran.err, HasSubstr("RTX 40"));
 }
 
+TEST_F(Words, AnEmptyValueIsNoMissingOption) {
+  for (const char* option : {"--for", "--root", "--goal", "--why"}) {
+    const Ran ran = bringup_program({"plan", "--offline", option, ""});
+    EXPECT_EQ(ran.code, 64) << option;
+    EXPECT_THAT(ran.err, AllOf(HasSubstr(option), HasSubstr("found nothing between the quotes")));
+  }
+}
+
 TEST_F(Words, APartThatThereIsNotIsSaidWithAndWithoutAChoice) {
   for (const std::string gpus : {"RTX 4090", "V100 + RTX 5090"}) {
     const std::string shape = file("shape.toml", "gpus = [\"" + gpus + "\"]\nos = \"ubuntu-24.04\"\n");

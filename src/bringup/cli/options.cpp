@@ -143,6 +143,18 @@ void declare(CLI::App& app, Options& options) {
   app.add_option("words", options.words);
 }
 
+// An empty value is a variable of a script that was not set; to go on without the option would do something
+// else.
+Result<> no_empty_value(const CLI::App& app, const Options& options) {
+  for (const Option& option : kOptions) {
+    if (option.text == nullptr || !takes(option, options.verb)) continue;
+    if (app.count(std::string(option.name)) > 0 && (options.*option.text).empty())
+      return Error(Errc::usage, fmt::format("{}: expected {}, found nothing between the quotes", option.name,
+                                            option.value));
+  }
+  return ok;
+}
+
 Result<> one_of(std::string_view option, const std::string& value, std::span<const std::string> allowed) {
   if (std::ranges::find(allowed, value) != allowed.end()) return ok;
   return Error(Errc::usage, fmt::format("{} '{}': expected {}{}", option, value, base::join(allowed, ", "),
@@ -240,6 +252,7 @@ Result<Options> parse(const std::vector<std::string>& arguments) {
     return Error(Errc::usage, fmt::format("{}; see 'bringup {} --help'", error.what(), options.verb));
   }
   for (const std::string& extra : app.remaining()) return unknown_option(extra, options.verb);
+  TRY(no_empty_value(app, options));
   if (!options.help) TRY(check(options, *verb));
   return options;
 }
