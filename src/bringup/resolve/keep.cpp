@@ -3,6 +3,8 @@
 #include <bringup/base/text.hpp>
 #include <bringup/resolve/wheels.hpp>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <tuple>
 
