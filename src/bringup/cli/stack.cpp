@@ -6,6 +6,7 @@
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/line.hpp>
 #include <bringup/cli/stack.hpp>
+#include <bringup/cli/stack_work.hpp>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -18,6 +19,13 @@ namespace {
 
 using nlohmann::ordered_json;
 
+// What an environment lacks to be the stack; "" for nothing. One that cannot be looked into is not called
+// whole.
+std::string told_missing(const host::View& view, const std::string& path, const catalog::Stack& stack) {
+  const auto missing = missing_of(view, path, stack);
+  return missing ? *missing : "it cannot be looked into: " + missing.error().message();
+}
+
 Result<int> list_stacks(const Options& options, const Doors& doors) {
   const goal::Goal goal = TRY(read_goal(options, doors.view));
   const facts::User user = current_user();
@@ -25,14 +33,20 @@ Result<int> list_stacks(const Options& options, const Doors& doors) {
   std::string text = "Stacks, each in an environment of its own:\n";
   for (const catalog::Stack& stack : catalog::built_in().stacks) {
     const std::string path = stack_path(goal, user, stack);
-    const bool there = doors.view.exists(path + "/bin/python");
+    const bool begun = doors.view.exists(path + "/bin/python");
+    const std::string missing = begun ? told_missing(doors.view, path, stack) : "";
+    const bool there = begun && missing.empty();
     list.push_back({{"name", stack.name},
                     {"summary", stack.summary},
                     {"installed", there},
+                    {"incomplete", missing.empty() ? ordered_json(nullptr) : ordered_json(missing)},
                     {"path", path},
                     {"packages", stack.packages},
                     {"notice", stack.notice.empty() ? ordered_json(nullptr) : ordered_json(stack.notice)}});
-    text += fmt::format("\n  {:<12} {}\n", stack.name, there ? "in " + path : "not installed");
+    text += fmt::format("\n  {:<12} {}\n", stack.name, begun ? "in " + path : "not installed");
+    if (begun && !there)
+      text += fmt::format("  {:<12} not whole, {}:\n  {:<12} 'bringup stack install {}' goes on with it\n",
+                          "", missing, "", stack.name);
     for (const std::string& line : base::wrap(stack.summary, 64))
       text += fmt::format("  {:<12} {}\n", "", line);
     if (stack.notice.empty()) continue;

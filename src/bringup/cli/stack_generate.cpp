@@ -67,7 +67,10 @@ double needed_of(const report::ModelPlan& model, std::int64_t gpus) {
   return gpus > 1 ? by_use(stacks::memory_estimates(model.shape, model.ask, gpus)) : by_use(model.memory);
 }
 
-Result<> check_memory(const report::ModelPlan& model, const facts::Machine& machine) {
+// What generates here keeps the whole context in its cache, windows or none.
+Result<> check_memory(report::ModelPlan model, const facts::Machine& machine) {
+  model.shape.sliding_window.reset();
+  if (!model.memory.empty()) model.memory = stacks::memory_needs(model.shape, model.ask);
   const auto gpu = smallest_gpu(machine);
   if (!gpu) return ok;
   const auto gpus =
@@ -89,7 +92,7 @@ ordered_json generate_json(const catalog::Stack& stack, const GenerateAsk& ask, 
   const auto& made = told.generated;
   const auto speed = made ? stacks::tokens_per_second(*made) : std::nullopt;
   ordered_json peaks = ordered_json::array();
-  for (const auto& [gpu, bytes] : told.peaks) peaks.push_back({{"gpu", gpu}, {"bytes", bytes}});
+  for (const stacks::Peak& peak : told.peaks) peaks.push_back(peak_json(peak));
   return {{"schema", "bringup.stack-generate/1"},
           {"stack", stack.name},
           {"smoke", ask.smoke},
@@ -115,8 +118,7 @@ void tell_figures(const Options& options, const RunTold& told) {
                              made.prompt_tokens, speed ? fmt::format(", {:.1f} tokens/s", *speed) : "",
                              made.prompt_seconds));
   }
-  for (const auto& [gpu, bytes] : told.peaks)
-    say(options, fmt::format("GPU {}: {} at the most", gpu, base::human_bytes(bytes)));
+  for (const stacks::Peak& peak : told.peaks) say(options, peak_text(peak));
 }
 
 Result<int> tell(const Options& options, const catalog::Stack& stack, const GenerateAsk& ask,

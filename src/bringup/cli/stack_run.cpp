@@ -152,7 +152,7 @@ ordered_json run_json(const catalog::Stack& stack, const RunAsk& ask, const RunT
   };
   const auto speed = stacks::throughput(told);
   ordered_json peaks = ordered_json::array();
-  for (const auto& [gpu, bytes] : told.peaks) peaks.push_back({{"gpu", gpu}, {"bytes", bytes}});
+  for (const stacks::Peak& peak : told.peaks) peaks.push_back(peak_json(peak));
   return {{"schema", "bringup.stack-run/1"},
           {"stack", stack.name},
           {"method", ask.method},
@@ -179,9 +179,7 @@ std::string run_text(const catalog::Stack& stack, const RunAsk& ask, const RunTo
     text += fmt::format("  loss        {:.4g} -> {:.4g}\n", told.steps.front().loss, told.steps.back().loss);
   if (const auto speed = stacks::throughput(told))
     text += fmt::format("  speed       {:.0f} tokens/s\n", *speed);
-  for (const auto& [gpu, bytes] : told.peaks)
-    text += fmt::format("  memory      GPU {}: {:.2f} GiB at the most\n", gpu,
-                        static_cast<double>(bytes) / (1024.0 * 1024.0 * 1024.0));
+  for (const stacks::Peak& peak : told.peaks) text += "  memory      " + peak_text(peak) + "\n";
   if (!told.checkpoint.empty() && !ask.smoke)
     text += fmt::format("  checkpoint  {}\n", base::harmless(told.checkpoint));
   if (ask.smoke && told.error.empty())

@@ -6,6 +6,7 @@
 #include <bringup/measure/measure.hpp>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -16,18 +17,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// An install that was cut off: what compiles at the first import would do so again and again, unseen.
-Result<> check_whole(const host::View& view, const std::string& env, const catalog::Stack& stack) {
-  if (stack.extension.empty()) return ok;
-  const auto site = apply::site_packages(env, view);
-  const auto names = site ? view.list(*site) : Result<std::vector<std::string>>(site.error());
-  if (names && std::ranges::any_of(*names, [&stack](const std::string& name) {
-        return name.starts_with(stack.extension + ".") && name.ends_with(".so");
-      }))
-    return ok;
-  return Error(Errc::absent, fmt::format("the stack {} is not whole, its extension is not compiled: 'bringup "
-                                         "stack install {}' goes on with it",
-                                         stack.name, stack.name));
+constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
+
+// What compiles at the first import would do so again and again, unseen.
+Result<bool> has_extension(const host::View& view, const std::string& env, const catalog::Stack& stack) {
+  const std::vector<std::string> names = TRY(view.list(TRY(apply::site_packages(env, view))));
+  return std::ranges::any_of(names, [&stack](const std::string& name) {
+    return name.starts_with(stack.extension + ".") && name.ends_with(".so");
+  });
 }
 
 // The last line that the helper's libraries wrote, for an end without a reason.
@@ -37,6 +34,45 @@ std::string last_words(std::string_view err) {
 }
 
 }  // namespace
+
+Result<std::string> missing_of(const host::View& view, const std::string& env, const catalog::Stack& stack) {
+  const apply::Packages there = TRY(apply::packages_in(env, view));
+  for (const std::string& package : stack.packages) {
+    const apply::Requirement wanted = apply::parse_requirement(package);
+    if (!there.contains(wanted.name)) return wanted.name + " is missing";
+  }
+  if (!stack.extension.empty() && !TRY(has_extension(view, env, stack)))
+    return std::string("its extension is not compiled");
+  return std::string();
+}
+
+namespace {
+
+// An install that was cut off is not run.
+Result<> check_whole(const host::View& view, const std::string& env, const catalog::Stack& stack) {
+  const std::string missing = TRY(missing_of(view, env, stack));
+  if (missing.empty()) return ok;
+  return Error(Errc::absent,
+               fmt::format("the stack {} is not whole, {}: 'bringup stack install {}' goes on with it",
+                           stack.name, missing, stack.name));
+}
+
+}  // namespace
+
+std::string peak_text(const stacks::Peak& peak) {
+  const std::string most = fmt::format("GPU {}: {:.2f} GiB at the most", peak.gpu,
+                                       static_cast<double>(peak.reserved_bytes) / kGib);
+  if (peak.allocated_bytes == 0) return most;
+  return most +
+         fmt::format(", {:.2f} GiB of it in tensors", static_cast<double>(peak.allocated_bytes) / kGib);
+}
+
+nlohmann::ordered_json peak_json(const stacks::Peak& peak) {
+  nlohmann::ordered_json json = {
+      {"gpu", peak.gpu}, {"bytes", peak.reserved_bytes}, {"allocated_bytes", nullptr}};
+  if (peak.allocated_bytes > 0) json["allocated_bytes"] = peak.allocated_bytes;
+  return json;
+}
 
 Result<Work> Work::make(const facts::User& user) {
   std::string path = (fs::temp_directory_path() / "bringup-smoke-XXXXXX").string();

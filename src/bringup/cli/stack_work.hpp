@@ -5,6 +5,8 @@
 #include <bringup/cli/stack.hpp>
 #include <bringup/host/command.hpp>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <chrono>
 #include <functional>
 #include <string>
@@ -31,6 +33,13 @@ class Work {
   explicit Work(std::string path) : path_(std::move(path)) {}
   std::string path_;
 };
+
+// What an environment that was begun lacks to be the stack, in words; "" for nothing.
+Result<std::string> missing_of(const host::View& view, const std::string& env, const catalog::Stack& stack);
+
+// "GPU 0: 65.1 GiB at the most, 62.3 GiB of it in tensors"
+std::string peak_text(const stacks::Peak& peak);
+nlohmann::ordered_json peak_json(const stacks::Peak& peak);
 
 // --python, or that of the stack's environment.
 Result<std::string> python_of(const Options& options, const Doors& doors, const facts::User& user,

@@ -30,10 +30,12 @@ ordered_json need_json(const ModelPlan& plan, const stacks::MemoryNeed& need) {
 ordered_json fewest_json(const ModelPlan& plan) {
   ordered_json fewest = ordered_json::array();
   if (!plan.gpu_bytes || plan.memory.empty()) return fewest;
-  for (const char* use : {"inference-bf16", "lora-checkpointed", "full-checkpointed"})
+  for (const std::string_view use : {"inference-bf16", "lora-checkpointed", "full-checkpointed"}) {
+    if (use != "inference-bf16" && !stacks::training_is_known(plan.shape)) continue;
     fewest.push_back(
         {{"use", use},
          {"gpus", value_or_null(stacks::fewest_gpus(plan.shape, plan.ask, use, *plan.gpu_bytes))}});
+  }
   return fewest;
 }
 
@@ -78,6 +80,9 @@ std::string model_json(const ModelPlan& plan) {
                        {"hidden", number_or_null(shape.hidden)},
                        {"context_limit", number_or_null(shape.context_limit)},
                        {"sliding_window", value_or_null(shape.sliding_window)},
+                       {"windowed_layers", shape.windowed_layers},
+                       {"experts", number_or_null(shape.experts)},
+                       {"experts_per_token", number_or_null(shape.experts_used)},
                        {"rope_scaling", text_or_null(shape.rope_scaling)},
                        {"quantization", text_or_null(shape.quantization)},
                        {"context", plan.ask.context},

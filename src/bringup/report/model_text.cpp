@@ -24,7 +24,12 @@ std::string shape_line(const stacks::ModelShape& shape) {
   std::string line = fmt::format("{} layers, {} wide, {} heads ({} for keys and values), vocabulary of {}",
                                  shape.layers, shape.hidden, shape.heads, shape.kv_heads, shape.vocabulary);
   if (shape.sliding_window)
-    line += fmt::format("; sliding window of {}, the cache is counted without it", *shape.sliding_window);
+    line += fmt::format(
+        "; {} of the layers see a window of {} and keep no longer cache in transformers "
+        "(exllamav2 and exllamav3 keep it whole)",
+        shape.windowed_layers, *shape.sliding_window);
+  if (shape.experts > 0)
+    line += fmt::format("; {} experts a layer, {} for a token", shape.experts, shape.experts_used);
   return line;
 }
 
@@ -40,6 +45,14 @@ std::string fewest_text(const ModelPlan& plan, std::string_view use) {
   return gpus ? counted(static_cast<std::size_t>(*gpus), "GPU") : "more than 64 GPUs";
 }
 
+std::string fewest_of_all(const ModelPlan& plan) {
+  std::string text = fmt::format("GPUs like the smallest that it takes, shared so: {} to run it in bf16",
+                                 fewest_text(plan, "inference-bf16"));
+  if (!stacks::training_is_known(plan.shape)) return text + ".";
+  return text + fmt::format(", {} for LoRA, {} for all of it, both checkpointed.",
+                            fewest_text(plan, "lora-checkpointed"), fewest_text(plan, "full-checkpointed"));
+}
+
 void add_estimates(Page& page, const ModelPlan& plan) {
   const auto section = [&](const std::string& title, bool alone) {
     page.blank();
@@ -49,7 +62,7 @@ void add_estimates(Page& page, const ModelPlan& plan) {
     }
   };
   if (plan.estimates.empty()) return;
-  section("Estimates: on one GPU, with 8 or 4 bits a weight", true);
+  if (plan.shape.experts == 0) section("Estimates: on one GPU, with 8 or 4 bits a weight", true);
   if (plan.gpus > 1)
     section(fmt::format("Estimates: on each of {} GPUs, run by layers, trained fully sharded", plan.gpus),
             false);
@@ -57,11 +70,7 @@ void add_estimates(Page& page, const ModelPlan& plan) {
       {"Estimates follow the same formulas and were not measured. bitsandbytes' 8 and 4.5 bits for the "
        "blocks' matrices; a batch on each GPU; FSDP gathers a block and the next."});
   if (!plan.gpu_bytes) return;
-  page.paragraph(
-      {fmt::format("GPUs like the smallest that it takes, shared so: {} to run it in bf16, {} for LoRA, {} "
-                   "for all of it, both checkpointed.",
-                   fewest_text(plan, "inference-bf16"), fewest_text(plan, "lora-checkpointed"),
-                   fewest_text(plan, "full-checkpointed"))});
+  page.paragraph({fewest_of_all(plan)});
 }
 
 constexpr std::size_t kMostShown = 24;
@@ -137,6 +146,10 @@ std::string model_text(const ModelPlan& plan, const Style& style) {
       "blocks and {} of CUDA's own. Weights, gradients and AdamW in bf16, flash attention, LoRA of "
       "rank {} on every linear layer, no gradient accumulation.",
       stacks::kLostShare * 100, gib(stacks::kContextBytes), stacks::kLoraRank)});
+  if (!stacks::training_is_known(shape))
+    page.paragraph(
+        {fmt::format("What training takes is not known of {}: it is not told rather than guessed.",
+                     shape.experts > 0 ? "a mixture of experts" : "attention with bounded scores")});
   add_estimates(page, plan);
   return std::move(page).take();
 }

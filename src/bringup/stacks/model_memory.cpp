@@ -15,8 +15,10 @@ constexpr double kFourBits = 4.5;
 
 // The sizes as real numbers, so that nothing overflows.
 struct Sizes {
-  double h, f, layers, q, kv, heads, vocabulary, tokens, weights, adapters;
-  bool tied;
+  double h, f, layers, q, kv, heads, shared, vocabulary, tokens, weights, adapters;
+  double mlps, used;  // MLPs a layer, and of them for one token
+  double cached;      // tokens that all layers keep together
+  bool tied, head_norms, gemma, joined;
   std::string how;  // the weights come to so much
 };
 
@@ -28,23 +30,44 @@ Sizes sizes_of(const ModelShape& shape, const MemoryAsk& ask) {
           .q = real(shape.heads) * real(shape.head_width),
           .kv = real(shape.kv_heads) * real(shape.head_width),
           .heads = real(shape.heads),
+          .shared = real(shape.kv_heads),
           .vocabulary = real(shape.vocabulary),
           .tokens = real(ask.context) * real(ask.batch),
           .weights = 2 * real(ask.parameters),
           .adapters = 0,
+          .mlps = real(std::max<std::int64_t>(shape.experts, 1)),
+          .used = real(std::max<std::int64_t>(shape.experts_used, 1)),
+          .cached = real(shape.layers) * real(ask.context) * real(ask.batch),
           .tied = shape.tied,
+          .head_norms = shape.head_norms,
+          .gemma = shape.gemma,
+          .joined = shape.joined,
           .how = fmt::format("2 B x {:.4g}", real(ask.parameters))};
-  const double sides = 2 * (s.h + s.q) + 2 * (s.h + s.kv) + 3 * (s.h + s.f);
+  if (shape.sliding_window) {
+    const double longer = std::max(0.0, real(ask.context) - real(*shape.sliding_window));
+    s.cached -= real(shape.windowed_layers) * longer * real(ask.batch);
+  }
+  const double sides = shape.joined ? 4 * s.h + 2 * s.q + 2 * s.kv + 3 * s.f
+                                    : 2 * (s.h + s.q) + 2 * (s.h + s.kv) + 3 * (s.h + s.f);
   s.adapters = 2 * s.layers * real(kLoraRank) * sides;
   return s;
 }
 
 // What one layer keeps of the forward pass, and what its backward pass needs on top of that when it is
 // fullest.
+double norms_of(const Sizes& s, bool lora) {
+  double bytes = (lora ? 12 : 16) * s.h + 8;
+  if (s.gemma) bytes = (lora ? 20 : 36) * s.h + 16;
+  const double heads = s.head_norms ? s.q + s.kv : 0;
+  bytes += (lora ? 4 : (s.gemma ? 8 : 6)) * heads;
+  if (s.head_norms) bytes += 4 * (s.heads + s.shared);
+  if (lora) bytes += (s.joined ? 8 : 14) * static_cast<double>(kLoraRank);
+  return bytes;
+}
 MemoryPart kept(const Sizes& s, bool lora, double layers) {
-  const double rank = static_cast<double>(kLoraRank);
-  const double norms = lora ? 12 * s.h + 14 * rank : 16 * s.h;
-  const double each = norms + 4 * s.q + 4 * s.kv + 8 * s.f + 4 * s.heads + 8;
+  // values are a part of what one matrix made, which stays whole for them
+  const double joined = s.joined ? 2 * s.q + 2 * s.kv : 0;
+  const double each = norms_of(s, lora) + joined + 4 * s.q + 4 * s.kv + 8 * s.f + 4 * s.heads;
   return {"activations", layers * s.tokens * each,
           fmt::format("{:.0f} layers x {:.0f} tokens x {:.0f} B", layers, s.tokens, each)};
 }
@@ -80,10 +103,13 @@ MemoryNeed fullest(std::string use, std::vector<MemoryNeed> moments) {
 
 MemoryNeed inference(const Sizes& s) {
   const MemoryPart cache{
-      "key and value cache", 4 * s.layers * s.kv * s.tokens,
-      fmt::format("2 x {:.0f} layers x {:.0f} x {:.0f} tokens x 2 B", s.layers, s.kv, s.tokens)};
-  const MemoryPart work{"one layer at work", s.tokens * (6 * s.h + 6 * s.f),
-                        fmt::format("{:.0f} tokens x 6 x ({:.0f} + {:.0f}) B", s.tokens, s.h, s.f)};
+      "key and value cache", 4 * s.kv * s.cached,
+      s.cached == s.layers * s.tokens
+          ? fmt::format("2 x {:.0f} layers x {:.0f} x {:.0f} tokens x 2 B", s.layers, s.kv, s.tokens)
+          : fmt::format("2 x {:.0f} x {:.0f} tokens x 2 B, all layers'", s.kv, s.cached)};
+  const double wide = s.f * s.used;
+  const MemoryPart work{"one layer at work", s.tokens * (6 * s.h + 6 * wide),
+                        fmt::format("{:.0f} tokens x 6 x ({:.0f} + {:.0f}) B", s.tokens, s.h, wide)};
   return fullest("inference-bf16", {moment("prefill", {weights(s), cache, work})});
 }
 
@@ -125,7 +151,7 @@ MemoryNeed training(const Sizes& s, bool lora, bool again) {
 
 // The weights of one block's linear layers.
 double linear_of(const Sizes& s) {
-  return 2 * s.h * s.q + 2 * s.h * s.kv + 3 * s.h * s.f;
+  return 2 * s.h * s.q + 2 * s.h * s.kv + 3 * s.h * s.f * s.mlps;
 }
 
 // Linear layers in fewer bits; what is left stays in bf16.
@@ -159,6 +185,7 @@ MemoryNeed inference_split(const Sizes& s, std::int64_t gpus) {
   const double block = linear_of(s) + 2 * s.h;
   Sizes one = s;
   one.layers = layers;
+  one.cached *= layers / s.layers;
   one.weights = 2 * (layers * block + ends);
   one.how = fmt::format("2 B x ({:.0f} layers x {:.4g} + {:.4g})", layers, block, ends);
   return summed("inference-bf16", gpus, inference(one));
@@ -200,9 +227,14 @@ MemoryNeed training_sharded(const Sizes& s, bool lora, std::int64_t gpus) {
 
 }  // namespace
 
+bool training_is_known(const ModelShape& shape) {
+  return shape.known && shape.experts == 0 && !shape.soft_capped;
+}
+
 std::vector<MemoryNeed> memory_needs(const ModelShape& shape, const MemoryAsk& ask) {
   if (!shape.known) return {};
   const Sizes s = sizes_of(shape, ask);
+  if (!training_is_known(shape)) return {inference(s)};
   return {inference(s), training(s, true, false), training(s, true, true), training(s, false, false),
           training(s, false, true)};
 }
@@ -211,12 +243,16 @@ std::vector<MemoryNeed> memory_estimates(const ModelShape& shape, const MemoryAs
   if (!shape.known) return {};
   const Sizes s = sizes_of(shape, ask);
   const Sizes four = with_bits(s, kFourBits);
-  std::vector<MemoryNeed> needs{
-      summed("inference-int8", 1, with_matrix(inference(with_bits(s, kEightBits)), s)),
-      summed("inference-int4", 1, with_matrix(inference(four), s)),
-      summed("qlora-checkpointed", 1, with_matrix(training(four, true, true), s))};
+  const bool trains = training_is_known(shape);
+  std::vector<MemoryNeed> needs;
+  if (shape.experts == 0) {
+    needs = {summed("inference-int8", 1, with_matrix(inference(with_bits(s, kEightBits)), s)),
+             summed("inference-int4", 1, with_matrix(inference(four), s))};
+    if (trains) needs.push_back(summed("qlora-checkpointed", 1, with_matrix(training(four, true, true), s)));
+  }
   if (gpus < 2) return needs;
   needs.push_back(inference_split(s, gpus));
+  if (!trains) return needs;
   needs.push_back(training_sharded(s, true, gpus));
   needs.push_back(training_sharded(s, false, gpus));
   return needs;

@@ -37,14 +37,20 @@ inline constexpr std::int64_t kLoraRank = 16;
 inline constexpr double kContextBytes = 0.8 * 1024 * 1024 * 1024;
 inline constexpr double kLostShare = 0.03;  // between the allocator's blocks: an estimate
 
+// Whether the memory of training is known, too: not of a mixture of experts, nor where attention keeps scores
+// between bounds, which flash attention does not do.
+bool training_is_known(const ModelShape& shape);
+
 // On one GPU. Weights, gradients and AdamW's two states in bf16; the norms and the loss in fp32; attention
-// that keeps no scores (flash); LoRA on every linear layer of the blocks. Empty for a family that is not
-// known.
+// that keeps no scores (flash); LoRA on every linear layer of the blocks. Layers with a sliding window keep a
+// cache of that length, as transformers does. Empty for a family that is not known, inference alone where
+// training is not.
 std::vector<MemoryNeed> memory_needs(const ModelShape& shape, const MemoryAsk& ask);
 
-// Estimates. With 8 and 4 bits a weight on one GPU; with more than one GPU also what each of them holds: to
-// run it by whole layers one GPU after the other (exllamav2, pipeline), to train it fully sharded (FSDP),
-// `batch` sequences on each. Embedding, head and norms stay in bf16.
+// Estimates of a dense model; of a mixture of experts only inference by whole layers. With 8 and 4 bits a
+// weight on one GPU; with more than one GPU also what each of them holds: to run it by whole layers one GPU
+// after the other (exllamav2, pipeline), to train it fully sharded (FSDP), `batch` sequences on each.
+// Embedding, head and norms stay in bf16.
 std::vector<MemoryNeed> memory_estimates(const ModelShape& shape, const MemoryAsk& ask, std::int64_t gpus);
 
 // The fewest GPUs of that memory that a use takes when it is shared so: 1 of those that are measured, else 2,

@@ -14,8 +14,31 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Families that compute as Llama does: RMS norms twice a layer, a gated MLP, shared key and value heads.
-constexpr std::array<std::string_view, 3> kFamilies{"llama", "mistral", "qwen2"};
+// Decoders with RMS norms, a gated MLP and shared key and value heads, and what is different in each.
+struct Family {
+  std::string_view name;
+  std::int64_t head_width = 0;      // when config.json does not say; 0: hidden by heads
+  std::int64_t window_pattern = 0;  // every so many layers one sees all; 0: a window is for all layers
+  bool head_norms = false;
+  bool gemma = false;
+  bool joined = false;
+  const char* experts = nullptr;      // the keys of a mixture: how many,
+  const char* expert_size = nullptr;  // and how wide
+};
+constexpr std::array kFamilies{
+    Family{.name = "gemma2", .head_width = 256, .window_pattern = 2, .gemma = true},
+    Family{.name = "gemma3_text", .head_width = 256, .window_pattern = 6, .head_norms = true, .gemma = true},
+    Family{.name = "llama"},
+    Family{.name = "mistral"},
+    Family{.name = "mixtral", .experts = "num_local_experts", .expert_size = "intermediate_size"},
+    Family{.name = "phi3", .joined = true},
+    Family{.name = "qwen2"},
+    Family{.name = "qwen3", .head_width = 128, .head_norms = true},
+    Family{.name = "qwen3_moe",
+           .head_width = 128,
+           .head_norms = true,
+           .experts = "num_experts",
+           .expert_size = "moe_intermediate_size"}};
 
 constexpr std::int64_t kMost = std::int64_t{1} << 31;
 
@@ -43,6 +66,44 @@ std::string scaling_of(const Json& json) {
   const auto factor = at->find("factor");
   if (factor == at->end() || !factor->is_number()) return kind;
   return fmt::format("{} x{:g}", kind, factor->get<double>());
+}
+
+// How many layers see a window: the list of their kinds when there is one, else the family's way.
+std::int64_t windowed_of(const Json& json, const Family& family, std::int64_t layers) {
+  if (const auto kinds = json.find("layer_types"); kinds != json.end() && kinds->is_array())
+    return std::min(layers, static_cast<std::int64_t>(std::ranges::count(*kinds, Json("sliding_attention"))));
+  const std::int64_t pattern = number_of(json, "sliding_window_pattern", family.window_pattern);
+  if (pattern > 0) return layers - layers / pattern;
+  if (family.name.starts_with("qwen"))
+    return std::max<std::int64_t>(0, layers - number_of(json, "max_window_layers", layers));
+  return layers;
+}
+
+// Qwen names a window that it does not use unless it says so; a Llama has none.
+void read_window(const Json& json, const Family& family, ModelShape& shape) {
+  const auto used = json.find("use_sliding_window");
+  const bool says = used != json.end() && used->is_boolean();
+  const bool unused = says ? !used->get<bool>() : family.name.starts_with("qwen");
+  const std::int64_t window = number_of(json, "sliding_window", 0);
+  if (window <= 0 || unused || family.name == "llama") return;
+  shape.windowed_layers = windowed_of(json, family, shape.layers);
+  if (shape.windowed_layers > 0) shape.sliding_window = window;
+}
+
+// A mixture whose layers are not all alike is none that is understood.
+bool all_sparse(const Json& json) {
+  const auto dense = json.find("mlp_only_layers");
+  return (dense == json.end() || !dense->is_array() || dense->empty()) &&
+         number_of(json, "decoder_sparse_step", 1) == 1;
+}
+
+Result<> read_mlp(const Json& json, const Family& family, ModelShape& shape) {
+  const bool mixture = family.experts != nullptr;
+  shape.intermediate = TRY(size_of(json, mixture ? family.expert_size : "intermediate_size"));
+  if (!mixture) return ok;
+  shape.experts = TRY(size_of(json, family.experts));
+  shape.experts_used = std::min(shape.experts, TRY(size_of(json, "num_experts_per_tok")));
+  return ok;
 }
 
 // As a real number, so that an absurd shape does not overflow.
@@ -80,22 +141,26 @@ Result<ModelShape> parse_model_config(std::string_view text) {
   shape.context_limit = std::max<std::int64_t>(0, number_of(json, "max_position_embeddings", 0));
   if (const auto at = json.find("quantization_config"); at != json.end() && at->is_object())
     shape.quantization = text_of(*at, "quant_method");
-  shape.known = std::ranges::find(kFamilies, shape.model_type) != kFamilies.end();
+  const auto* family = std::ranges::find(kFamilies, shape.model_type, &Family::name);
+  shape.known = family != kFamilies.end() && (family->experts == nullptr || all_sparse(json));
   if (!shape.known) return shape;
+  shape.head_norms = family->head_norms;
+  shape.gemma = family->gemma;
+  shape.joined = family->joined;
+  shape.tied = family->gemma;
   shape.hidden = TRY(size_of(json, "hidden_size"));
   shape.layers = TRY(size_of(json, "num_hidden_layers"));
   shape.heads = TRY(size_of(json, "num_attention_heads"));
   shape.kv_heads = TRY(size_of(json, "num_key_value_heads", shape.heads));
-  shape.head_width = TRY(size_of(json, "head_dim", std::max<std::int64_t>(1, shape.hidden / shape.heads)));
-  shape.intermediate = TRY(size_of(json, "intermediate_size"));
+  const std::int64_t width =
+      family->head_width > 0 ? family->head_width : std::max<std::int64_t>(1, shape.hidden / shape.heads);
+  shape.head_width = TRY(size_of(json, "head_dim", width));
+  TRY(read_mlp(json, *family, shape));
   shape.vocabulary = TRY(size_of(json, "vocab_size"));
   if (const auto at = json.find("tie_word_embeddings"); at != json.end() && at->is_boolean())
     shape.tied = at->get<bool>();
-  // Qwen2 names a window that it does not use unless it says so.
-  const auto used = json.find("use_sliding_window");
-  const bool unused = used != json.end() && used->is_boolean() && !used->get<bool>();
-  if (const std::int64_t window = number_of(json, "sliding_window", 0); window > 0 && !unused)
-    shape.sliding_window = window;
+  shape.soft_capped = json.contains("attn_logit_softcapping") && json["attn_logit_softcapping"].is_number();
+  read_window(json, *family, shape);
   return shape;
 }
 

@@ -28,6 +28,14 @@ struct ModelShape {
   std::string rope_scaling;        // "llama3 x8"; "" for none
   std::string quantization;        // "gptq"; "" for none
   std::optional<std::int64_t> sliding_window;
+  std::int64_t windowed_layers = 0;  // that see no further back than the window
+  // How its layers differ from Llama's.
+  bool head_norms = false;   // queries and keys have a norm each (Qwen3, Gemma 3)
+  bool gemma = false;        // a norm behind attention and MLP as well, all of them in fp32
+  bool joined = false;       // one matrix for queries, keys and values, one for gate and up (Phi-3)
+  bool soft_capped = false;  // the scores of attention are kept between bounds (Gemma 2)
+  std::int64_t experts = 0;  // MLPs a layer, of which a token takes experts_used; 0: one for all
+  std::int64_t experts_used = 0;
 };
 
 // Errc::malformed for what is no configuration, or for a known family whose sizes are missing or absurd.

@@ -70,10 +70,15 @@ class Meter:
                  tokens_per_second=speed)
 
 
+def tell_memory(torch, gpu):
+    tell("memory", gpu=gpu, peak_bytes=torch.cuda.max_memory_reserved(gpu),
+         allocated_bytes=torch.cuda.max_memory_allocated(gpu))
+
+
 def end_of_training(torch, checkpoint):
     if torch.cuda.is_available():
         gpu = torch.cuda.current_device()
-        tell("memory", gpu=gpu, peak_bytes=torch.cuda.max_memory_reserved(gpu))
+        tell_memory(torch, gpu)
     if RANK == 0:
         tell("checkpoint", path=checkpoint)
 
@@ -128,7 +133,7 @@ def check_spread(torch, devices):
 
 def end_of_generation(torch):
     for gpu in range(torch.cuda.device_count()):
-        tell("memory", gpu=gpu, peak_bytes=torch.cuda.max_memory_reserved(gpu))
+        tell_memory(torch, gpu)
 
 
 def make_model(directory, layers=2):

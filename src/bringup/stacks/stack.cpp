@@ -61,8 +61,11 @@ void take_generated(const json& event, RunTold& told) {
 
 void take_memory(const json& event, RunTold& told) {
   const auto bytes = number_of(event, "peak_bytes");
-  if (bytes && *bytes >= 0)
-    told.peaks.emplace_back(whole_of(event, "gpu"), static_cast<std::uint64_t>(*bytes));
+  if (!bytes || *bytes < 0) return;
+  const double allocated = std::max(0.0, number_of(event, "allocated_bytes").value_or(0));
+  told.peaks.push_back({.gpu = whole_of(event, "gpu"),
+                        .reserved_bytes = static_cast<std::uint64_t>(*bytes),
+                        .allocated_bytes = static_cast<std::uint64_t>(allocated)});
 }
 
 }  // namespace

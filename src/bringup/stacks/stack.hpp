@@ -78,13 +78,21 @@ struct RunStep {
   std::optional<double> tokens_per_second;
 };
 
+// Of one GPU, at the most: what PyTorch took from the driver, and what its tensors held of that, which is
+// what `model plan` counts; 0: not told.
+struct Peak {
+  std::int64_t gpu = 0;
+  std::uint64_t reserved_bytes = 0;
+  std::uint64_t allocated_bytes = 0;
+};
+
 // What a run told so far.
 struct RunTold {
   std::string torch;
   std::int64_t processes = 0;
   std::vector<std::string> gpus;
   std::vector<RunStep> steps;
-  std::vector<std::pair<std::int64_t, std::uint64_t>> peaks;  // GPU, bytes
+  std::vector<Peak> peaks;
   std::string checkpoint;
   std::string text;  // what was generated
   std::optional<Generated> generated;
