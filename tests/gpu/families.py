@@ -3,10 +3,12 @@
 """By hand, on a machine with a GPU, with transformers and peft: that `bringup model plan` says of each family what transformers' own
 modules allocate, within 5 %.
 
-Usage: tests/gpu/families.py [FAMILY..]
+Usage: tests/gpu/families.py [--train PYTHON] [FAMILY..]
 A model of each family with random weights, smaller than the real ones: prefill of a whole context and one more token; where the plan
 tells of training, a LoRA step (peft, adapters in bf16) and a full one with AdamW, both with and without checkpointing.
-torch.cuda.max_memory_allocated() is held against "allocated_bytes". BRINGUP_GPU_PROGRAM names the program (build/bringup).
+torch.cuda.max_memory_allocated() is held against "allocated_bytes".
+--train: instead of that a very small model of each dense family is trained by `stack run trl lora` with PYTHON; its loss must fall.
+BRINGUP_GPU_PROGRAM names the program (build/bringup).
 """
 import gc
 import json
@@ -17,6 +19,8 @@ import tempfile
 
 import torch
 import transformers
+
+import real_size
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.environ.get("BRINGUP_GPU_PROGRAM", os.path.join(HERE, "../../build/bringup"))
@@ -136,8 +140,32 @@ def check(name, use, plan):
     return int(abs(off) > ALLOWED)
 
 
+def train(name, python):
+    """A very small model of the family through `stack run trl lora`."""
+    small = dict(FAMILIES[name], hidden_size=512, intermediate_size=1024, num_hidden_layers=2, num_attention_heads=4,
+                 num_key_value_heads=2, vocab_size=2048, head_dim=128, bos_token_id=0, eos_token_id=1, pad_token_id=1)
+    with tempfile.TemporaryDirectory() as directory:
+        torch.manual_seed(1)
+        model = transformers.AutoModelForCausalLM.from_config(transformers.AutoConfig.for_model(name, **small), dtype=torch.bfloat16)
+        torch.nn.init.normal_(model.get_output_embeddings().weight, std=0.1)  # a head that an adapter below it can move
+        model.save_pretrained(directory)
+        real_size.make_tokenizer(directory, small["vocab_size"])
+        data = os.path.join(directory, "rows.jsonl")
+        with open(data, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(dict(row, output=row["output"][:400])) + "\n" for row in real_size.rows())
+        words = ["stack", "run", "trl", "lora", directory, "--data", data, "--output", os.path.join(directory, "out"), "--steps", "20",
+                 "--batch", "4", "--learning-rate", "5e-3", "--python", python, "--json"]
+        told, talk = real_size.program(*words)
+    fell = told["ok"] and told["last_loss"] < 0.9 * told["first_loss"]
+    print("  %s %-11s trl lora: %s" % ("ok  " if fell else "FAIL", name, (told["error"] or talk[-500:]) if not told["ok"] else
+                                       "loss %.3f -> %.3f" % (told["first_loss"], told["last_loss"])), flush=True)
+    return int(not fell)
+
+
 def main():
-    names = sys.argv[1:] or list(FAMILIES)
+    words = sys.argv[1:]
+    python = words[1] if words[:1] == ["--train"] and len(words) > 1 else None
+    names = words[2 if python else 0:] or list(FAMILIES)
     if any(name not in FAMILIES for name in names):
         sys.exit(__doc__)
     if not torch.cuda.is_available():
@@ -146,6 +174,11 @@ def main():
         torch.__version__, transformers.__version__, torch.cuda.get_device_name(0), CONTEXT, BATCH), flush=True)
     torch.ones(8, 8, device="cuda") @ torch.ones(8, 8, device="cuda")  # what is allocated once is allocated before
     failures = 0
+    if python:
+        dense = [name for name in names if "num_experts_per_tok" not in FAMILIES[name]]
+        failures = sum(train(name, python) for name in dense)
+        print("%d failures" % failures)
+        sys.exit(1 if failures else 0)
     for name in names:
         with tempfile.TemporaryDirectory() as directory:
             model = build(name)

@@ -38,7 +38,7 @@ def write(directory, name, value):
         json.dump(value, file)
 
 
-def make_tokenizer(directory):
+def make_tokenizer(directory, size=SHAPE["vocab_size"]):
     """Byte-level BPE of a small text, filled up to the model's vocabulary with tokens that no text gives."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
@@ -51,7 +51,7 @@ def make_tokenizer(directory):
     tokenizer.train_from_iterator([json.dumps(row) for row in rows()], trainer)
     value = json.loads(tokenizer.to_str())
     vocabulary = value["model"]["vocab"]
-    for number in range(len(vocabulary), SHAPE["vocab_size"]):
+    for number in range(len(vocabulary), size):
         vocabulary["~%d" % number] = number
     write(directory, "tokenizer.json", value)
     write(directory, "tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>",

@@ -17,7 +17,6 @@ constexpr double kFourBits = 4.5;
 struct Sizes {
   double h, f, layers, q, kv, heads, shared, vocabulary, tokens, weights, adapters;
   double mlps, used;  // MLPs a layer, and of them for one token
-  double cached;      // tokens that all layers keep together
   bool tied, head_norms, gemma, joined;
   std::string how;  // the weights come to so much
 };
@@ -37,16 +36,11 @@ Sizes sizes_of(const ModelShape& shape, const MemoryAsk& ask) {
           .adapters = 0,
           .mlps = real(std::max<std::int64_t>(shape.experts, 1)),
           .used = real(std::max<std::int64_t>(shape.experts_used, 1)),
-          .cached = real(shape.layers) * real(ask.context) * real(ask.batch),
           .tied = shape.tied,
           .head_norms = shape.head_norms,
           .gemma = shape.gemma,
           .joined = shape.joined,
           .how = fmt::format("2 B x {:.4g}", real(ask.parameters))};
-  if (shape.sliding_window) {
-    const double longer = std::max(0.0, real(ask.context) - real(*shape.sliding_window));
-    s.cached -= real(shape.windowed_layers) * longer * real(ask.batch);
-  }
   const double sides = shape.joined ? 4 * s.h + 2 * s.q + 2 * s.kv + 3 * s.f
                                     : 2 * (s.h + s.q) + 2 * (s.h + s.kv) + 3 * (s.h + s.f);
   s.adapters = 2 * s.layers * real(kLoraRank) * sides;
@@ -103,13 +97,13 @@ MemoryNeed fullest(std::string use, std::vector<MemoryNeed> moments) {
 
 MemoryNeed inference(const Sizes& s) {
   const MemoryPart cache{
-      "key and value cache", 4 * s.kv * s.cached,
-      s.cached == s.layers * s.tokens
-          ? fmt::format("2 x {:.0f} layers x {:.0f} x {:.0f} tokens x 2 B", s.layers, s.kv, s.tokens)
-          : fmt::format("2 x {:.0f} x {:.0f} tokens x 2 B, all layers'", s.kv, s.cached)};
+      "key and value cache", 4 * s.layers * s.kv * s.tokens,
+      fmt::format("2 x {:.0f} layers x {:.0f} x {:.0f} tokens x 2 B", s.layers, s.kv, s.tokens)};
   const double wide = s.f * s.used;
-  const MemoryPart work{"one layer at work", s.tokens * (6 * s.h + 6 * wide),
-                        fmt::format("{:.0f} tokens x 6 x ({:.0f} + {:.0f}) B", s.tokens, s.h, wide)};
+  const double each = s.joined ? 8 : 6;  // gate and up are halves of one, which stays
+  const MemoryPart work{
+      "one layer at work", s.tokens * (6 * s.h + each * wide),
+      fmt::format("{:.0f} tokens x (6 x {:.0f} + {:.0f} x {:.0f}) B", s.tokens, s.h, each, wide)};
   return fullest("inference-bf16", {moment("prefill", {weights(s), cache, work})});
 }
 
@@ -185,7 +179,6 @@ MemoryNeed inference_split(const Sizes& s, std::int64_t gpus) {
   const double block = linear_of(s) + 2 * s.h;
   Sizes one = s;
   one.layers = layers;
-  one.cached *= layers / s.layers;
   one.weights = 2 * (layers * block + ends);
   one.how = fmt::format("2 B x ({:.0f} layers x {:.4g} + {:.4g})", layers, block, ends);
   return summed("inference-bf16", gpus, inference(one));

@@ -42,9 +42,9 @@ inline constexpr double kLostShare = 0.03;  // between the allocator's blocks: a
 bool training_is_known(const ModelShape& shape);
 
 // On one GPU. Weights, gradients and AdamW's two states in bf16; the norms and the loss in fp32; attention
-// that keeps no scores (flash); LoRA on every linear layer of the blocks. Layers with a sliding window keep a
-// cache of that length, as transformers does. Empty for a family that is not known, inference alone where
-// training is not.
+// that keeps no scores (flash); LoRA on every linear layer of the blocks. A sliding window makes no cache
+// smaller here: while the prompt is read all of it is there. Empty for a family that is not known, inference
+// alone where training is not.
 std::vector<MemoryNeed> memory_needs(const ModelShape& shape, const MemoryAsk& ask);
 
 // Estimates of a dense model; of a mixture of experts only inference by whole layers. With 8 and 4 bits a

@@ -22,23 +22,19 @@ struct Family {
   bool head_norms = false;
   bool gemma = false;
   bool joined = false;
-  const char* experts = nullptr;      // the keys of a mixture: how many,
-  const char* expert_size = nullptr;  // and how wide
+  const char* expert_width = nullptr;  // the key that says it, of a mixture of experts
 };
 constexpr std::array kFamilies{
     Family{.name = "gemma2", .head_width = 256, .window_pattern = 2, .gemma = true},
     Family{.name = "gemma3_text", .head_width = 256, .window_pattern = 6, .head_norms = true, .gemma = true},
     Family{.name = "llama"},
     Family{.name = "mistral"},
-    Family{.name = "mixtral", .experts = "num_local_experts", .expert_size = "intermediate_size"},
+    Family{.name = "mixtral", .expert_width = "intermediate_size"},
     Family{.name = "phi3", .joined = true},
     Family{.name = "qwen2"},
     Family{.name = "qwen3", .head_width = 128, .head_norms = true},
-    Family{.name = "qwen3_moe",
-           .head_width = 128,
-           .head_norms = true,
-           .experts = "num_experts",
-           .expert_size = "moe_intermediate_size"}};
+    Family{
+        .name = "qwen3_moe", .head_width = 128, .head_norms = true, .expert_width = "moe_intermediate_size"}};
 
 constexpr std::int64_t kMost = std::int64_t{1} << 31;
 
@@ -98,10 +94,11 @@ bool all_sparse(const Json& json) {
 }
 
 Result<> read_mlp(const Json& json, const Family& family, ModelShape& shape) {
-  const bool mixture = family.experts != nullptr;
-  shape.intermediate = TRY(size_of(json, mixture ? family.expert_size : "intermediate_size"));
+  const bool mixture = family.expert_width != nullptr;
+  shape.intermediate = TRY(size_of(json, mixture ? family.expert_width : "intermediate_size"));
   if (!mixture) return ok;
-  shape.experts = TRY(size_of(json, family.experts));
+  // transformers writes the one, the repositories of Qwen have the other
+  shape.experts = TRY(size_of(json, "num_experts", number_of(json, "num_local_experts", 0)));
   shape.experts_used = std::min(shape.experts, TRY(size_of(json, "num_experts_per_tok")));
   return ok;
 }
@@ -142,7 +139,7 @@ Result<ModelShape> parse_model_config(std::string_view text) {
   if (const auto at = json.find("quantization_config"); at != json.end() && at->is_object())
     shape.quantization = text_of(*at, "quant_method");
   const auto* family = std::ranges::find(kFamilies, shape.model_type, &Family::name);
-  shape.known = family != kFamilies.end() && (family->experts == nullptr || all_sparse(json));
+  shape.known = family != kFamilies.end() && (family->expert_width == nullptr || all_sparse(json));
   if (!shape.known) return shape;
   shape.head_norms = family->head_norms;
   shape.gemma = family->gemma;
