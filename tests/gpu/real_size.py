@@ -181,7 +181,7 @@ def train(step, model, directory, python):
     shutil.rmtree(output, ignore_errors=True)
     if not told["ok"]:
         raise RuntimeError((told["error"] or "") + talk[-1500:])
-    plan = {one["use"]: one for one in plan_of(model, CONTEXT)["memory"] if one["gpus"] == 1}[method + "-checkpointed"]
+    plan = {one["use"]: one for one in plan_of(model, CONTEXT)["memory"]}[step]
     peak = told["peak_memory"][0]
     off = plan["allocated_bytes"] / peak["allocated_bytes"] - 1
     fell = told["last_loss"] < 0.9 * told["first_loss"]

@@ -122,6 +122,7 @@ Result<int> run_model_plan(const Options& options, const Doors& doors) {
   if (plan.shape.context_limit > 0 && plan.ask.context > plan.shape.context_limit)
     say(options, fmt::format("the model was made for a context of {} at most", plan.shape.context_limit));
   hold_against(TRY(look(options, doors, {})).machine, plan);
+  if (!plan.memory.empty()) plan.as_run = stacks::stack_needs(plan.shape, plan.ask);
   if (!plan.memory.empty()) plan.estimates = stacks::memory_estimates(plan.shape, plan.ask, plan.gpus);
   TRY(print(options.json ? report::model_json(plan) : report::model_text(plan, output_style(options))));
   if (!told) return told.error();

@@ -67,10 +67,7 @@ double needed_of(const report::ModelPlan& model, std::int64_t gpus) {
   return gpus > 1 ? by_use(stacks::memory_estimates(model.shape, model.ask, gpus)) : by_use(model.memory);
 }
 
-// What generates here keeps the whole context in its cache, windows or none.
-Result<> check_memory(report::ModelPlan model, const facts::Machine& machine) {
-  model.shape.sliding_window.reset();
-  if (!model.memory.empty()) model.memory = stacks::memory_needs(model.shape, model.ask);
+Result<> check_memory(const report::ModelPlan& model, const facts::Machine& machine) {
   const auto gpu = smallest_gpu(machine);
   if (!gpu) return ok;
   const auto gpus =

@@ -85,10 +85,12 @@ Result<> check_data(const host::View& view, const std::string& path) {
 
 // Whether the model can be trained here at all, before anything is loaded. What is trained whole is spread
 // over the GPUs; an adapter has all of the model on each.
-Result<> check_memory(const report::ModelPlan& model, const facts::Machine& machine, const RunAsk& ask) {
+Result<> check_memory(const report::ModelPlan& model, const facts::Machine& machine,
+                      const catalog::Stack& stack, const RunAsk& ask) {
   const auto gpu = smallest_gpu(machine);
-  const auto need = std::ranges::find(model.memory, ask.method + "-checkpointed", &stacks::MemoryNeed::use);
-  if (!gpu || need == model.memory.end()) return ok;
+  const auto needs = stacks::stack_needs(model.shape, model.ask);
+  const auto need = std::ranges::find(needs, stack.name + "-" + ask.method, &stacks::MemoryNeed::use);
+  if (!gpu || need == needs.end()) return ok;
   const std::size_t gpus = machine.nvml ? machine.nvml->gpus.size() : 1;
   const double share = ask.method == "full" ? static_cast<double>(std::max<std::size_t>(gpus, 1)) : 1.0;
   constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
@@ -238,7 +240,7 @@ Result<int> stack_run(const Options& options, const Doors& doors, const catalog:
                              model.directory, model.shape.quantization));
   if (!doors.view.exists(ask.model + "/tokenizer.json"))
     return Error(Errc::absent, ask.model + "/tokenizer.json: there is no tokenizer in the model's directory");
-  TRY(check_memory(model, TRY(look(options, doors, {})).machine, ask));
+  TRY(check_memory(model, TRY(look(options, doors, {})).machine, stack, ask));
   return tell(options, stack, ask, TRY(train(options, python, user, stack, ask)));
 }
 

@@ -33,6 +33,7 @@ struct ModelPlan {
   stacks::ModelShape shape;
   stacks::MemoryAsk ask;
   std::vector<stacks::MemoryNeed> memory;
+  std::vector<stacks::MemoryNeed> as_run;  // by the stacks that train
   std::vector<stacks::MemoryNeed> estimates;
   std::int64_t gpus = 0;                   // that can be seen
   std::optional<std::uint64_t> gpu_bytes;  // of the smallest GPU; nullopt: none that can be seen

@@ -68,27 +68,29 @@ std::string model_json(const ModelPlan& plan) {
   const stacks::ModelShape& shape = plan.shape;
   ordered_json memory = ordered_json::array();
   for (const stacks::MemoryNeed& need : plan.memory) memory.push_back(need_json(plan, need));
+  for (const stacks::MemoryNeed& need : plan.as_run) memory.push_back(need_json(plan, need));
   for (const stacks::MemoryNeed& need : plan.estimates) memory.push_back(need_json(plan, need));
-  ordered_json json = {{"schema", "bringup.model-plan/1"},
-                       {"directory", text_or_null(plan.directory)},
-                       {"architecture", text_or_null(shape.architecture)},
-                       {"model_type", text_or_null(shape.model_type)},
-                       {"known", shape.known},
-                       {"parameters", plan.ask.parameters},
-                       {"weight_bytes", plan.weight_bytes},
-                       {"layers", number_or_null(shape.layers)},
-                       {"hidden", number_or_null(shape.hidden)},
-                       {"context_limit", number_or_null(shape.context_limit)},
-                       {"sliding_window", value_or_null(shape.sliding_window)},
-                       {"windowed_layers", shape.windowed_layers},
-                       {"experts", number_or_null(shape.experts)},
-                       {"experts_per_token", number_or_null(shape.experts_used)},
-                       {"rope_scaling", text_or_null(shape.rope_scaling)},
-                       {"quantization", text_or_null(shape.quantization)},
-                       {"context", plan.ask.context},
-                       {"batch", plan.ask.batch},
-                       {"gpu_bytes", value_or_null(plan.gpu_bytes)},
-                       {"memory", std::move(memory)}};
+  ordered_json json = {
+      {"schema", "bringup.model-plan/1"},
+      {"directory", text_or_null(plan.directory)},
+      {"architecture", text_or_null(shape.architecture)},
+      {"model_type", text_or_null(shape.model_type)},
+      {"known", shape.known},
+      {"parameters", shape.quantization.empty() ? ordered_json(plan.ask.parameters) : ordered_json(nullptr)},
+      {"weight_bytes", plan.weight_bytes},
+      {"layers", number_or_null(shape.layers)},
+      {"hidden", number_or_null(shape.hidden)},
+      {"context_limit", number_or_null(shape.context_limit)},
+      {"sliding_window", value_or_null(shape.sliding_window)},
+      {"windowed_layers", shape.windowed_layers},
+      {"experts", number_or_null(shape.experts)},
+      {"experts_per_token", number_or_null(shape.experts_used)},
+      {"rope_scaling", text_or_null(shape.rope_scaling)},
+      {"quantization", text_or_null(shape.quantization)},
+      {"context", plan.ask.context},
+      {"batch", plan.ask.batch},
+      {"gpu_bytes", value_or_null(plan.gpu_bytes)},
+      {"memory", std::move(memory)}};
   json["fewest_gpus"] = fewest_json(plan);
   add_hub(json, plan.hub);
   return written(json);

@@ -25,8 +25,8 @@ std::string shape_line(const stacks::ModelShape& shape) {
                                  shape.layers, shape.hidden, shape.heads, shape.kv_heads, shape.vocabulary);
   if (shape.sliding_window)
     line += fmt::format(
-        "; {} of the layers see a window of {} and keep no longer cache in transformers "
-        "(exllamav2 and exllamav3 keep it whole)",
+        "; {} of the layers see a window of {}, which makes the cache smaller only after "
+        "the prompt",
         shape.windowed_layers, *shape.sliding_window);
   if (shape.experts > 0)
     line += fmt::format("; {} experts a layer, {} for a token", shape.experts, shape.experts_used);
@@ -43,6 +43,13 @@ void add_need(Page& page, const ModelPlan& plan, const stacks::MemoryNeed& need)
 std::string fewest_text(const ModelPlan& plan, std::string_view use) {
   const auto gpus = stacks::fewest_gpus(plan.shape, plan.ask, use, plan.gpu_bytes.value_or(0));
   return gpus ? counted(static_cast<std::size_t>(*gpus), "GPU") : "more than 64 GPUs";
+}
+
+void add_as_run(Page& page, const ModelPlan& plan) {
+  if (plan.as_run.empty()) return;
+  page.blank();
+  page.heading("As 'bringup stack run' trains on one GPU, checkpointed");
+  for (const stacks::MemoryNeed& need : plan.as_run) add_need(page, plan, need);
 }
 
 std::string fewest_of_all(const ModelPlan& plan) {
@@ -124,7 +131,9 @@ std::string model_text(const ModelPlan& plan, const Style& style) {
   std::vector<Row> rows{
       {{"architecture"}, {shape.architecture.empty() ? shape.model_type : shape.architecture}},
       {{"weights"}, {base::human_bytes(plan.weight_bytes) + " in safetensors files"}},
-      {{"parameters"}, {fmt::format("{}, counted from their headers", plan.ask.parameters)}}};
+      {{"parameters"},
+       {shape.quantization.empty() ? fmt::format("{}, counted from their headers", plan.ask.parameters)
+                                   : "not told: they are packed"}}};
   if (shape.known) rows.push_back({{"shape"}, {shape_line(shape)}});
   if (shape.context_limit > 0) {
     const std::string scaling = shape.rope_scaling.empty() ? "" : ", rope scaling " + shape.rope_scaling;
@@ -150,6 +159,7 @@ std::string model_text(const ModelPlan& plan, const Style& style) {
     page.paragraph(
         {fmt::format("What training takes is not known of {}: it is not told rather than guessed.",
                      shape.experts > 0 ? "a mixture of experts" : "attention with bounded scores")});
+  add_as_run(page, plan);
   add_estimates(page, plan);
   return std::move(page).take();
 }

@@ -17,8 +17,12 @@ constexpr double kFourBits = 4.5;
 struct Sizes {
   double h, f, layers, q, kv, heads, shared, vocabulary, tokens, weights, adapters;
   double mlps, used;  // MLPs a layer, and of them for one token
+  double windowed;    // share of the layers that see less than all of the context
   bool tied, head_norms, gemma, joined;
-  std::string how;  // the weights come to so much
+  double adapter_width = 2;  // bytes of an adapter's value
+  double logit_width = 12;   // bytes of a token's logit in the loss
+  double logit_tokens = 0;   // whose logits are there at once
+  std::string how;           // the weights come to so much
 };
 
 Sizes sizes_of(const ModelShape& shape, const MemoryAsk& ask) {
@@ -36,11 +40,15 @@ Sizes sizes_of(const ModelShape& shape, const MemoryAsk& ask) {
           .adapters = 0,
           .mlps = real(std::max<std::int64_t>(shape.experts, 1)),
           .used = real(std::max<std::int64_t>(shape.experts_used, 1)),
+          .windowed = 0,
           .tied = shape.tied,
           .head_norms = shape.head_norms,
           .gemma = shape.gemma,
           .joined = shape.joined,
           .how = fmt::format("2 B x {:.4g}", real(ask.parameters))};
+  s.logit_tokens = s.tokens;
+  if (shape.sliding_window && ask.context > *shape.sliding_window)
+    s.windowed = real(shape.windowed_layers) / s.layers;
   const double sides = shape.joined ? 4 * s.h + 2 * s.q + 2 * s.kv + 3 * s.f
                                     : 2 * (s.h + s.q) + 2 * (s.h + s.kv) + 3 * (s.h + s.f);
   s.adapters = 2 * s.layers * real(kLoraRank) * sides;
@@ -59,9 +67,11 @@ double norms_of(const Sizes& s, bool lora) {
   return bytes;
 }
 MemoryPart kept(const Sizes& s, bool lora, double layers) {
-  // values are a part of what one matrix made, which stays whole for them
-  const double joined = s.joined ? 2 * s.q + 2 * s.kv : 0;
-  const double each = norms_of(s, lora) + joined + 4 * s.q + 4 * s.kv + 8 * s.f + 4 * s.heads;
+  // joined: values are a part of what one matrix made, which stays whole for them; windowed: keys and values
+  // are repeated for all heads, and attention's output is laid out anew
+  double more = s.joined ? 4 * s.q + 2 * s.kv : 0;
+  more += s.windowed * (6 * s.q - 4 * s.kv);
+  const double each = norms_of(s, lora) + more + 4 * s.q + 4 * s.kv + 8 * s.f + 4 * s.heads;
   return {"activations", layers * s.tokens * each,
           fmt::format("{:.0f} layers x {:.0f} tokens x {:.0f} B", layers, s.tokens, each)};
 }
@@ -71,8 +81,13 @@ MemoryPart backward(const Sizes& s) {
 }
 MemoryPart loss_part(const Sizes& s, bool lora) {
   const double norm = (lora ? 4 : 8) * s.h;
-  return {"logits and loss", s.tokens * (12 * s.vocabulary + norm),
-          fmt::format("{:.0f} tokens x (12 x {:.0f} + {:.0f}) B", s.tokens, s.vocabulary, norm)};
+  const double logits = s.logit_tokens * s.logit_width * s.vocabulary;
+  return {"logits and loss", logits + s.tokens * norm,
+          s.logit_tokens == s.tokens
+              ? fmt::format("{:.0f} tokens x ({:g} x {:.0f} + {:.0f}) B", s.tokens, s.logit_width,
+                            s.vocabulary, norm)
+              : fmt::format("{:.0f} x {:g} x {:.0f} B + {:.0f} x {:.0f} B", s.logit_tokens, s.logit_width,
+                            s.vocabulary, s.tokens, norm)};
 }
 MemoryPart inputs(const Sizes& s) {
   return {"checkpoints", 2 * s.layers * s.tokens * s.h,
@@ -100,19 +115,22 @@ MemoryNeed inference(const Sizes& s) {
       "key and value cache", 4 * s.layers * s.kv * s.tokens,
       fmt::format("2 x {:.0f} layers x {:.0f} x {:.0f} tokens x 2 B", s.layers, s.kv, s.tokens)};
   const double wide = s.f * s.used;
-  const double each = s.joined ? 8 : 6;  // gate and up are halves of one, which stays
+  const double each = s.joined ? 8 : 6;             // gate and up are halves of one, which stays
+  const double rows = s.mlps > 1 ? 1 + s.used : 1;  // a token's row is laid out for each of its experts
   const MemoryPart work{
-      "one layer at work", s.tokens * (6 * s.h + each * wide),
-      fmt::format("{:.0f} tokens x (6 x {:.0f} + {:.0f} x {:.0f}) B", s.tokens, s.h, each, wide)};
+      "one layer at work", s.tokens * (6 * s.h * rows + each * wide),
+      fmt::format("{:.0f} tokens x (6 x {:.0f} + {:.0f} x {:.0f}) B", s.tokens, s.h * rows, each, wide)};
   return fullest("inference-bf16", {moment("prefill", {weights(s), cache, work})});
 }
 
 // Gradients come during the backward pass and are gone before the next loss.
 MemoryNeed training(const Sizes& s, bool lora, bool again) {
-  const double learning = lora ? s.adapters : s.weights;
+  const double width = lora ? s.adapter_width : 2;
+  const double values = (lora ? s.adapters : s.weights) / 2;
   const double embedding = 2 * s.vocabulary * s.h;
-  const MemoryPart states{"AdamW's states", 2 * learning, fmt::format("2 x 2 B x {:.4g}", learning / 2)};
-  const MemoryPart gradients{"gradients", learning, fmt::format("2 B x {:.4g}", learning / 2)};
+  const MemoryPart states{"AdamW's states", 2 * width * values,
+                          fmt::format("2 x {:g} B x {:.4g}", width, values)};
+  const MemoryPart gradients{"gradients", width * values, fmt::format("{:g} B x {:.4g}", width, values)};
   // Untied, the embedding's own gradient comes after the last layer's.
   MemoryPart so_far = gradients;
   if (!lora && !s.tied) {
@@ -125,7 +143,9 @@ MemoryNeed training(const Sizes& s, bool lora, bool again) {
     all.how += fmt::format(" - {:.0f} tokens x 4 x {:.0f} B", s.tokens, s.h);
   }
   std::vector<MemoryPart> base{weights(s), states};
-  if (lora) base.push_back({"adapters", s.adapters, fmt::format("rank {} on 7 matrices a layer", kLoraRank)});
+  if (lora)
+    base.push_back(
+        {"adapters", width * values, fmt::format("rank {}, {:g} B x {:.4g}", kLoraRank, width, values)});
   auto with = [&base](std::vector<MemoryPart> more) {
     more.insert(more.begin(), base.begin(), base.end());
     return more;
@@ -230,6 +250,30 @@ std::vector<MemoryNeed> memory_needs(const ModelShape& shape, const MemoryAsk& a
   if (!training_is_known(shape)) return {inference(s)};
   return {inference(s), training(s, true, false), training(s, true, true), training(s, false, false),
           training(s, false, true)};
+}
+
+std::vector<MemoryNeed> stack_needs(const ModelShape& shape, const MemoryAsk& ask) {
+  if (!training_is_known(shape)) return {};
+  constexpr double kPiece = 256;  // tokens whose logits trl takes at once
+  constexpr double kInPieces =
+      7.25;  // torchtune: in bf16 and their softmax in fp32 for all, the rest of an eighth
+  std::vector<MemoryNeed> needs;
+  const auto add = [&needs](const Sizes& s, const std::string& stack) {
+    for (const bool lora : {true, false}) {
+      needs.push_back(training(s, lora, true));
+      needs.back().use = stack + (lora ? "-lora" : "-full");
+    }
+  };
+  Sizes s = sizes_of(shape, ask);
+  if (shape.model_type == "llama") {
+    s.logit_width = kInPieces;
+    add(s, "torchtune");
+  }
+  s = sizes_of(shape, ask);
+  s.adapter_width = 4;
+  s.logit_tokens = std::min(s.tokens, kPiece);
+  add(s, "trl");
+  return needs;
 }
 
 std::vector<MemoryNeed> memory_estimates(const ModelShape& shape, const MemoryAsk& ask, std::int64_t gpus) {

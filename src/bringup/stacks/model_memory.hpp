@@ -47,6 +47,10 @@ bool training_is_known(const ModelShape& shape);
 // alone where training is not.
 std::vector<MemoryNeed> memory_needs(const ModelShape& shape, const MemoryAsk& ask);
 
+// On one GPU as `stack run` trains: checkpointed; trl keeps adapters in fp32 and takes the loss piece by
+// piece, torchtune (a Llama alone) in eight pieces. "trl-lora", "torchtune-full"...
+std::vector<MemoryNeed> stack_needs(const ModelShape& shape, const MemoryAsk& ask);
+
 // Estimates of a dense model; of a mixture of experts only inference by whole layers. With 8 and 4 bits a
 // weight on one GPU; with more than one GPU also what each of them holds: to run it by whole layers one GPU
 // after the other (exllamav2, pipeline), to train it fully sharded (FSDP), `batch` sequences on each.
