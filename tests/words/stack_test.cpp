@@ -197,7 +197,7 @@ TEST_F(StackVerb, GeneratesAndPrintsTheTextAlone) {
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.out, " there [2Jwas a fox\n");
   EXPECT_THAT(ran.err, HasSubstr("41 tokens after a prompt of 3, 20.0 tokens/s; the first after 0.25 s"));
-  EXPECT_THAT(ran.err, HasSubstr("GPU 1: 2 GiB at the most"));
+  EXPECT_THAT(ran.err, HasSubstr("GPU 1: 2.00 GiB at the most"));
   const auto asked = nlohmann::json::parse(std::ifstream(at("asked/generate")), nullptr, false);
   ASSERT_TRUE(asked.is_object());
   EXPECT_EQ(asked["method"], "generate");
@@ -239,13 +239,29 @@ TEST_F(StackVerb, SaysBeforeItLoadsThatAModelIsTooLargeForTheseGpus) {
   EXPECT_FALSE(fs::exists(at("asked"))) << "it was run all the same";
 }
 
-TEST_F(StackVerb, OfAnInstallThatWasCutOffIsNotRun) {
-  file("prefix/envs/stack-exllamav2/bin/python", "");
-  fs::create_directories(at("prefix/envs/stack-exllamav2/lib/python3.11/site-packages"));
-  const Ran ran = stack({"run", "exllamav2", "--smoke"});
+TEST_F(StackVerb, OfAnInstallThatWasCutOffIsNotRunAndNotCalledInstalled) {
+  const std::string env = "prefix/envs/stack-exllamav2/";
+  const std::string site = env + "lib/python3.11/site-packages/";
+  file(env + "bin/python", "");
+  fs::create_directories(at(site));
+  Ran ran = stack({"run", "exllamav2", "--smoke"});
   EXPECT_EQ(ran.code, 1);
-  EXPECT_THAT(ran.err,
-              HasSubstr("is not whole, its extension is not compiled: 'bringup stack install exllamav2'"));
+  EXPECT_THAT(ran.err, HasSubstr("is not whole, torch is missing: 'bringup stack install exllamav2'"));
+  for (const char* package : {"torch-2.11.0", "exllamav2-0.3.2", "tokenizers-0.23.3", "safetensors-0.8.0"})
+    file(site + package + ".dist-info/RECORD", "");
+  file(site + "numpy-1.26.4.dist-info/METADATA", "");  // RECORD comes last
+  const auto of_stack = [this] {
+    const auto json = nlohmann::json::parse(stack({"list", "--json"}).out, nullptr, false);
+    return json.is_object() ? json["stacks"][0] : nlohmann::json::object();
+  };
+  EXPECT_EQ(of_stack()["incomplete"], "numpy is missing");
+  EXPECT_EQ(of_stack()["installed"], false);
+  file(site + "numpy-1.26.4.dist-info/RECORD", "");
+  EXPECT_THAT(stack({}).out, AllOf(HasSubstr("not whole, its extension is not compiled:"),
+                                   HasSubstr("'bringup stack install exllamav2' goes on with it")));
+  file(site + "exllamav2_ext.cpython-311-x86_64-linux-gnu.so", "");
+  EXPECT_EQ(of_stack()["installed"], true);
+  EXPECT_EQ(of_stack()["incomplete"], nullptr);
 }
 
 TEST_F(StackVerb, PlansWhatIsCompiledForGpusThatComeLater) {

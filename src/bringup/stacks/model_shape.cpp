@@ -156,7 +156,8 @@ Result<ModelShape> parse_model_config(std::string_view text) {
   shape.vocabulary = TRY(size_of(json, "vocab_size"));
   if (const auto at = json.find("tie_word_embeddings"); at != json.end() && at->is_boolean())
     shape.tied = at->get<bool>();
-  shape.soft_capped = json.contains("attn_logit_softcapping") && json["attn_logit_softcapping"].is_number();
+  const auto cap = json.find("attn_logit_softcapping");  // Gemma 2 has it unless it says no
+  shape.soft_capped = cap == json.end() ? family->name == "gemma2" : cap->is_number();
   read_window(json, *family, shape);
   return shape;
 }

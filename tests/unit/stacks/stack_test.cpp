@@ -166,7 +166,11 @@ TEST(StackRuns, TellTheirSteps) {
   EXPECT_EQ(told.steps[1].loss, 6.0);
   EXPECT_EQ(throughput(told), std::optional(10.0));
   ASSERT_EQ(told.peaks.size(), 1U);
-  EXPECT_EQ(told.peaks[0].second, 1024U);
+  EXPECT_EQ(told.peaks[0].reserved_bytes, 1024U);
+  EXPECT_EQ(told.peaks[0].allocated_bytes, 0U);
+  ASSERT_TRUE(take_line(R"({"event": "memory", "gpu": 1, "peak_bytes": 9, "allocated_bytes": 7})", told));
+  EXPECT_EQ(told.peaks[1].gpu, 1);
+  EXPECT_EQ(told.peaks[1].allocated_bytes, 7U);
   EXPECT_TRUE(told.ended);
 }
 
