@@ -27,7 +27,7 @@ TEST_F(ModelOnAHub, IsToldBeforeItsWeightsMove) {
   const auto document = nlohmann::json::parse(ran.out, nullptr, false);
   ASSERT_TRUE(document.is_object()) << ran.out;
   EXPECT_EQ(document["parameters"], 750000);
-  EXPECT_EQ(document["memory"].size(), 8U);
+  EXPECT_EQ(document["memory"].size(), 12U);
   EXPECT_EQ(document["files"].size(), 10U);
   EXPECT_EQ(document["commit"], "0123456789abcdef0123456789abcdef01234567");
   EXPECT_EQ(document["readable"], true);

@@ -50,7 +50,7 @@ TEST_F(ModelVerb, CountsAModelOnceThoughItIsThereTwice) {
   ASSERT_TRUE(document.is_object()) << ran.out;
   EXPECT_EQ(document.value("schema", ""), "bringup.model-plan/1");
   EXPECT_EQ(document.value("parameters", 0), 1234);
-  EXPECT_EQ(document["memory"].size(), 8U);
+  EXPECT_EQ(document["memory"].size(), 12U);
 }
 
 TEST_F(ModelVerb, ReadsTheLinksOfTheHubsCache) {
