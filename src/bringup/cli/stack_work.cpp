@@ -60,11 +60,11 @@ Result<> check_whole(const host::View& view, const std::string& env, const catal
 }  // namespace
 
 std::string peak_text(const stacks::Peak& peak) {
-  const std::string most = fmt::format("GPU {}: {:.2f} GiB at the most", peak.gpu,
-                                       static_cast<double>(peak.reserved_bytes) / kGib);
-  if (peak.allocated_bytes == 0) return most;
-  return most +
-         fmt::format(", {:.2f} GiB of it in tensors", static_cast<double>(peak.allocated_bytes) / kGib);
+  std::string text = fmt::format("GPU {}: {:.2f} GiB at the most", peak.gpu,
+                                 static_cast<double>(peak.reserved_bytes) / kGib);
+  if (peak.allocated_bytes > 0)
+    text += fmt::format(", {:.2f} GiB of it in tensors", static_cast<double>(peak.allocated_bytes) / kGib);
+  return text;
 }
 
 nlohmann::ordered_json peak_json(const stacks::Peak& peak) {
