@@ -140,10 +140,9 @@ Error trouble_of(const std::vector<std::string>& argv, const host::Outcome& outc
       fmt::format("{} {}:{}", base::quoted(argv).substr(0, 200), host::describe(outcome),
                   last_lines(base::trim(outcome.err).empty() ? outcome.out : outcome.err));
   if (std::holds_alternative<host::TimedOut>(outcome.how)) return {Errc::timeout, without_secrets(told)};
-  if (const auto certificate = host::about_certificate(outcome.err + "\n" + outcome.out);
-      !certificate.empty())
-    return {Errc::unreachable, without_secrets(fmt::format("{}; {}", certificate, told))};
   const std::string text = base::lower(outcome.err + "\n" + outcome.out);
+  if (const auto certificate = host::about_certificate(text); !certificate.empty())
+    return {Errc::unreachable, without_secrets(fmt::format("{}; {}", certificate, told))};
   const auto* trouble = std::ranges::find_if(
       kTroubles, [&text](const Trouble& one) { return base::contains(text, one.shown_by); });
   if (trouble == kTroubles.end()) return {Errc::failed, without_secrets(told)};

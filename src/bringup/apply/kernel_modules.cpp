@@ -47,9 +47,8 @@ std::string others_module(const std::string& release, const host::View& view) {
     const std::string other = built_for_another(path, release, view);
     if (!other.empty())
       return fmt::format(
-          "{} was built for kernel {}: the headers that /lib/modules/{}/build leads to are another "
-          "kernel's",
-          path, other, release);
+          "{} was built for kernel {}: are the headers that /lib/modules/{}/build leads to its own?", path,
+          other, release);
   }
   return "";
 }

@@ -92,7 +92,7 @@ bool has_versionlock(const host::View& view);
 // Whether NVIDIA's main module lies below /lib/modules/<release>, built for this very kernel as far as can be
 // read.
 bool module_is_built(const std::string& release, const host::View& view);
-// What is said of one that was built for another kernel, which this one would not load; "" when none was.
+// What is said of one that was built for another kernel, by its vermagic; "" when none was.
 std::string others_module(const std::string& release, const host::View& view);
 // The end of DKMS's newest log about NVIDIA's module; "" when there is none.
 std::string build_log_end(const host::View& view);

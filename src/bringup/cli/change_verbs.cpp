@@ -203,7 +203,7 @@ Result<int> run_undo(const Options& options, const Doors& doors) {
   if (!TRY(agree(options, fmt::format("Take back run {}?", about(found)))))
     return Error(Errc::refused, "not agreed");
   const auto observer = make_observer(options, true);
-  const auto undone = apply::undo(id, *doors.control, doors.clock, settings, *observer);
+  const auto undone = apply::undo(found.id, *doors.control, doors.clock, settings, *observer);
   const auto unlocked = undone ? apply::take_locks_back(*doors.control, settings, undone->plan) : ok;
   const int code = TRY(end(options, undone));
   if (!unlocked) return Error(unlocked.error()).within("the lock beside the goal");

@@ -80,8 +80,8 @@ Looked look_acs_redirects(const Patient& patient) {
   if (sighting.evidence.empty()) return Sightings{};
   sighting.fix.summary = fmt::format(
       "switch ACS off in the firmware, and the IOMMU, with which the kernel switches it on; or until the "
-      "next "
-      "boot with 'sudo setpci -s PORT ECAP_ACS+0x6.w=0000' for each of these ports: {}; leave both on where "
+      "next boot with 'sudo setpci -s PORT ECAP_ACS+0x6.w=0000' for each of these ports: {}; leave both on "
+      "where "
       "GPUs are handed to virtual machines",
       base::join(ports, ", "));
   return Sightings{std::move(sighting)};

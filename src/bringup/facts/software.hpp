@@ -20,8 +20,7 @@ struct ModuleOnDisk {
   std::string path;     // "/lib/modules/6.1.0-25-amd64/updates/dkms/nvidia-current.ko"
   std::string version;  // "" when its .modinfo could not be read (compressed, say)
   std::optional<Flavour> flavour;
-  std::string signer;     // "" when unsigned or unknown
-  std::string built_for;  // the kernel that it was built for, by its vermagic; "" when unknown
+  std::string signer;  // "" when unsigned or unknown
   bool operator==(const ModuleOnDisk&) const = default;
 };
 

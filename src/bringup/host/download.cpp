@@ -58,7 +58,7 @@ std::string_view about_certificate(std::string_view said) {
   if (!has_any(text,
                {"ssl certificate", "certificate verify failed", "certificate_verify_failed",
                 "invalid peer certificate", "certificate verification failed", "certificate subject name",
-                "error in the certificate", "cannot verify", "the certificate of"}))
+                "error in the certificate", "'s certificate, issued by", "the certificate of"}))
     return "";
   if (has_any(text, {"not yet valid", "notvalidyet", "not valid yet", "not yet activated"}))
     return "the server's certificate is not valid yet, or this machine's clock is wrong ('date' shows it)";

@@ -161,9 +161,9 @@ std::vector<std::string> nvidia_modules(const View& view, const std::string& rel
   const std::string root = "/lib/modules/" + release;
   std::vector<std::string> directories;
   for (const std::string_view one : kDirectories) directories.push_back(root + "/" + std::string(one));
-  // Ubuntu's prebuilt modules lie in kernel/nvidia-580, kmod packages in folders of their own below extra and
-  // weak-updates.
-  for (const std::string_view parent : {"kernel", "extra", "weak-updates"}) {
+  // Ubuntu's prebuilt modules lie in kernel/nvidia-580, kmod packages in folders of their own below extra,
+  // updates and weak-updates.
+  for (const std::string_view parent : {"kernel", "extra", "updates", "weak-updates"}) {
     const std::string above = root + "/" + std::string(parent);
     const auto names = view.list(above);
     if (!names) continue;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // PCI access control (ACS): whether a bridge sends what one device below it asks of another up to the
 // processor. The form is the PCI Express base specification's: a list of extended capabilities from 0x100 on.
-#include <bringup/base/text.hpp>
+#include <bringup/host/kernel_module.hpp>
 #include <bringup/probe/internal.hpp>
 
 #include <fmt/format.h>
@@ -18,24 +18,17 @@ constexpr std::size_t kExtended = 0x100;
 constexpr std::uint32_t kAcs = 0x000d;
 constexpr std::uint32_t kRedirects = 0x000c;  // requests and completions between devices go up
 
-std::uint32_t number_at(std::string_view bytes, std::size_t at, std::size_t size) {
-  std::uint32_t out = 0;
-  for (std::size_t i = 0; i < size; ++i)
-    out |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
-  return out;
-}
-
 // Where the capability stands; 0: there is none.
 Result<std::size_t> find_acs(std::string_view config) {
   for (std::size_t at = kExtended; at != 0;) {
     if (at < kExtended || at % 4 != 0 || at + 8 > config.size())
       return Error(Errc::malformed, fmt::format("its list of capabilities leads to 0x{:x}", at));
-    const std::uint32_t header = number_at(config, at, 4);
+    const std::uint64_t header = host::little_endian(config, at, 4);
     if (header == 0) return 0;
     if (header == 0xffffffff)
       return Error(Errc::malformed, "it reads as all ones: the bridge does not answer");
     if ((header & 0xffffU) == kAcs) return at;
-    const std::size_t next = header >> 20U;
+    const auto next = static_cast<std::size_t>(header >> 20U);
     if (next != 0 && next <= at) return Error(Errc::malformed, "its list of capabilities leads back");
     at = next;
   }
@@ -52,7 +45,7 @@ facts::Reading<bool> parse_acs(std::string_view config) {
   if (config.size() <= kShown) return Error(Errc::denied, "only root is shown its access control");
   if (config.size() <= kExtended) return false;
   const std::size_t at = TRY(find_acs(config));
-  return at != 0 && (number_at(config, at + 6, 2) & kRedirects) != 0;
+  return at != 0 && (host::little_endian(config, at + 6, 2) & kRedirects) != 0;
 }
 
 // The rest holds serial numbers, among others. A list that cannot be followed is cut, so that it cannot be

@@ -38,7 +38,8 @@ TEST_F(PackagesTest, TheMainModuleIsToldFromItsCompanionsAndFromTheFramebuffers)
     put(machine.world.at(modules + path), "");
   EXPECT_FALSE(module_is_built("6.8", machine.view()));
   for (const char* path : {"updates/dkms/nvidia.ko.zst", "updates/dkms/nvidia-current.ko",
-                           "extra/drivers/video/nvidia/nvidia.ko.xz", "kernel/nvidia-580/nvidia.ko"}) {
+                           "extra/drivers/video/nvidia/nvidia.ko.xz", "kernel/nvidia-580/nvidia.ko",
+                           "updates/nvidia-open/nvidia.ko"}) {
     put(machine.world.at(modules + path), "");
     EXPECT_TRUE(module_is_built("6.8", machine.view())) << path;
     fake::fs::remove(machine.world.at(modules + path));
