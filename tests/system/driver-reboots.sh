@@ -87,7 +87,9 @@ while [ $((killed + cut)) -lt $((kills + cuts)) ]; do
   running=$!
   idle=0
   while :; do
-    wait_ms=$((RANDOM * 32768 % 1000 + RANDOM % (whole / 4 + 1)))
+    # mostly soon, and one time in five so late that a build of minutes comes to its end
+    longest=$((RANDOM % 5 == 0 ? whole : whole / 10))
+    wait_ms=$((RANDOM % 1000 + (RANDOM * 32768 + RANDOM) % (longest + 1)))
     for ((waited = 0; waited < wait_ms; waited += 200)); do
       at_work || break
       pause_ms 200

@@ -10,6 +10,28 @@ need_tools
 base_root trixie bare-trixie zsh
 printf '[[env]]\nname = "dl"\npackages = ["numpy"]\n' >"$cache/reboots.toml"
 
+# Boots on which the network comes late, and somebody's apt has dpkg's lock for a while after that.
+late_boot() {
+  local units=$root/etc/systemd/system
+  mkdir -p "$units/network-online.target.wants" "$units/multi-user.target.wants"
+  printf '[Unit]\nBefore=network-online.target\n[Service]\nType=oneshot\nExecStart=/bin/sleep 3\n' >"$units/late-network.service"
+  printf '[Service]\nExecStart=/usr/bin/perl /root/hold-lock\n' >"$units/others-apt.service"
+  ln -s ../late-network.service "$units/network-online.target.wants/"
+  ln -s ../others-apt.service "$units/multi-user.target.wants/"
+  cat >"$root/root/hold-lock" <<'PERL'
+open(my $lock, ">>", "/var/lib/dpkg/lock-frontend") or die;
+my $whole = pack("s s x4 q q i x4", 1, 0, 0, 0, 0);  # struct flock of a write lock
+fcntl($lock, 6, $whole) or die "$!";
+sleep 8;
+PERL
+}
+# Of a boot that the unit went on by itself: not before the network was there.
+check_order() {
+  local said
+  said=$(inside journalctl -b -o short-monotonic | grep -E 'Reached target network-online|Started bringup-at-boot' || true)
+  [ "$(grep -c . <<<"$said")" = 2 ] && head -n 1 <<<"$said" | grep -q network-online || { echo "$said"; fail "$1: the unit did not wait for the network"; }
+}
+
 begin() {
   fresh_machine bare-trixie-reboots bare-trixie >/dev/null
   cp "$cache/reboots.toml" "$root/root/bringup.toml"
@@ -18,6 +40,7 @@ begin() {
   # the unit's own environment: the network's CA and proxies as an administrator would set them
   mkdir -p "$root/etc/systemd/system.conf.d"
   { echo '[Manager]'; echo -n 'DefaultEnvironment='; session /root | grep -v '^HOME=\|^TERM=\|^PATH=' | tr '\n' ' '; echo; } >"$root/etc/systemd/system.conf.d/network.conf"
+  late_boot
   boot >/dev/null
 }
 up() { inside /usr/local/bin/bringup up --yes --goal /root/bringup.toml; }
@@ -70,7 +93,7 @@ begin_and_wait() {
 
 for n in $(seq 1 "$kills"); do
   begin_and_wait
-  pkill -KILL -f '^/usr/local/bin/bringup up' || echo "(it had ended)"
+  pkill --ns "$leader" --nslist pid -KILL '^bringup' || echo "(it had ended)"
   wait "$running" 2>/dev/null || true
   began=$(date +%s%N)
   inside /usr/local/bin/bringup resume --yes >"$root.resume" 2>&1 || grep -q 'nothing to go on with' "$root.resume" || { tail "$root.resume"; fail "kill $n at $at ms: resume"; }
@@ -85,13 +108,17 @@ for n in $(seq 1 "$cuts"); do
   power_off
   wait "$running" 2>/dev/null || true
   began=$(date +%s%N)
+  armed=false
+  [ ! -e "$root/etc/systemd/system/multi-user.target.d/bringup-at-boot.conf" ] || armed=true
   boot >/dev/null
   for _ in $(seq 1 3000); do
     [ -e "$root/etc/systemd/system/multi-user.target.d/bringup-at-boot.conf" ] || break
     sleep 0.1
   done
+  $armed || printf '(nothing was to be gone on with) '
   printf 'power cut %s at %s ms: booted and gone on in %s ms\n' "$n" "$at" $((($(date +%s%N) - began) / 1000000))
   ended || { cat "$root.status"; tail "$root.console"; fail "power cut $n at $at ms: status"; }
+  ! $armed || check_order "power cut $n at $at ms"
   for left in etc/systemd/system/bringup-at-boot.service etc/systemd/system/multi-user.target.d usr/local/sbin/bringup-at-boot var/lib/bringup/at-boot.json; do
     [ ! -e "$root/$left" ] || fail "power cut $n: $left is still there"
   done

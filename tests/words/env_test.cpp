@@ -33,9 +33,11 @@ class EnvVerb : public InAHome {
                            "#!/bin/sh\necho \"$VIRTUAL_ENV|$PATH|${PYTHONHOME-none}|$MINE|$#|$2\"\nexit 7\n"),
                       fs::perms(0755));
   }
+  // What no other environment of the machine that runs the tests could stand in for.
+  static constexpr const char* kGoal = "[[env]]\nname = \"dl\"\npackages = [\"torch\", \"in-no-other\"]\n";
   Ran say(std::vector<std::string> words, std::vector<std::string> command = {}) const {
     words.insert(words.end(),
-                 {"--goal", file("bringup.toml", "[python]\nprefix = \"" + at("prefix") + "\"\n")});
+                 {"--goal", file("bringup.toml", "[python]\nprefix = \"" + at("prefix") + "\"\n" + kGoal)});
     if (!command.empty()) words.emplace_back("--");
     words.insert(words.end(), command.begin(), command.end());
     return bringup_program(words, {{"PYTHONHOME", "/wrong"}, {"MINE", "stays"}});

@@ -57,16 +57,16 @@ void read_section(std::string_view line, std::vector<std::string>& names) {
   for (const std::string_view word : base::words(line)) names.emplace_back(word);
 }
 
-// apt waits for dpkg's lock by itself, and not for that of its lists: a timer's update holds it for a minute.
-Result<host::Outcome> update(const std::vector<std::string>& argv, const Hands& hands) {
+// apt waits for dpkg's lock by itself, and not for that of its lists, and dpkg waits for none: a timer's
+// update holds them for minutes.
+Result<host::Outcome> when_free(const host::Command& command, const Hands& hands) {
   constexpr int kMostWaits = 300;
   const host::Command wait{.argv = {"sleep", "2"}, .environment = {}, .as = {}, .input = {}, .on_output = {}};
   for (int waits = 0;; ++waits) {
-    host::Outcome outcome =
-        TRY(hands.control->run({.argv = argv, .deadline = std::chrono::minutes(20), .on_output = hands.say}));
-    const bool busy = !outcome.success() && trouble_of(argv, outcome).code() == Errc::busy;
+    host::Outcome outcome = TRY(run_heard(hands, command));
+    const bool busy = !outcome.success() && trouble_of(command.argv, outcome).code() == Errc::busy;
     if (!busy || waits == kMostWaits) return outcome;
-    if (hands.say) hands.say("another program is reading package lists; waiting for its end\n");
+    if (hands.say) hands.say("another program is at work on packages; waiting for its end\n");
     TRY(hands.view.ask(wait));
   }
 }
@@ -92,7 +92,7 @@ Result<std::string> refresh_index(const std::vector<std::string>& sources, const
   if (hands.index_is_fresh != nullptr && *hands.index_is_fresh) return std::string();
   std::vector<std::string> argv = apt_get({"update"});
   argv.insert(argv.end(), sources.begin(), sources.end());
-  const host::Outcome outcome = TRY(update(argv, hands));
+  const host::Outcome outcome = TRY(when_free({.argv = argv, .deadline = std::chrono::minutes(20)}, hands));
   std::string complaints;
   for (const std::string_view line : base::lines(outcome.err)) {
     if (line.starts_with("E:") || line.starts_with("W:"))
@@ -252,10 +252,8 @@ Simulation parse_apt_simulation(std::string_view output) {
 Result<> repair_dpkg(const Hands& hands) {
   if (!is_interrupted(hands.view, TRY(dpkg_database(hands.view)))) return ok;
   const std::vector<std::string> argv{"dpkg", "--force-confdef", "--force-confold", "--configure", "-a"};
-  const host::Outcome outcome = TRY(hands.control->run({.argv = argv,
-                                                        .deadline = kPackagesDeadline,
-                                                        .finish_when_interrupted = true,
-                                                        .on_output = hands.say}));
+  const host::Outcome outcome =
+      TRY(when_free({.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}, hands));
   if (outcome.success()) return ok;
   Error error = trouble_of(argv, outcome);
   // A package whose dependencies are not unpacked yet cannot be configured now; apt comes and fetches them.
@@ -287,10 +285,10 @@ Result<> unpack_again(const std::vector<std::string>& sources, const Hands& hand
 Result<> settle_dpkg(const Hands& hands) {
   if (!has_updates(hands.view)) return ok;
   // Setting no selection makes dpkg read its own notes and write its database; it runs nobody's script.
-  TRY(run_well(hands, {.argv = {"dpkg", "--set-selections"},
-                       .deadline = kQuestionDeadline,
-                       .finish_when_interrupted = true}));
-  return ok;
+  const std::vector<std::string> argv{"dpkg", "--set-selections"};
+  const host::Outcome outcome =
+      TRY(when_free({.argv = argv, .deadline = kQuestionDeadline, .finish_when_interrupted = true}, hands));
+  return outcome.success() ? ok : Result<>(trouble_of(argv, outcome));
 }
 
 Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {

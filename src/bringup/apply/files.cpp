@@ -61,8 +61,7 @@ constexpr std::array kTroubles{
     Trouble{"407 proxy authentication", Errc::unreachable, kForbidden},
     Trouble{"tunnel connection failed", Errc::unreachable, kForbidden},
     // apt says so as well while it waits, hence last
-    Trouble{"is locked by another process", Errc::busy, kBusy},
-    Trouble{"could not get lock", Errc::busy, kBusy},
+    Trouble{"locked by another process", Errc::busy, kBusy}, Trouble{"could not get lock", Errc::busy, kBusy},
     Trouble{"unable to acquire the dpkg frontend lock", Errc::busy, kBusy}};
 
 std::string parent_of(std::string_view path) {
@@ -149,10 +148,15 @@ Error trouble_of(const std::vector<std::string>& argv, const host::Outcome& outc
   return {trouble->code, without_secrets(fmt::format("{}; {}", trouble->meaning, told))};
 }
 
+Result<host::Outcome> run_heard(const Hands& hands, host::Command command) {
+  command.on_output = hands.say;
+  if (hands.say) command.asked_to_stop = [&hands] { hands.say("was asked to stop, and ends what it is at"); };
+  return hands.control->run(command);
+}
+
 Result<host::Outcome> run_well(const Hands& hands, host::Command command) {
   command.as = hands.run_as();
-  command.on_output = hands.say;
-  host::Outcome outcome = TRY(hands.control->run(command));
+  host::Outcome outcome = TRY(run_heard(hands, command));
   if (outcome.success()) return outcome;
   return trouble_of(command.argv, outcome);
 }

@@ -151,6 +151,8 @@ Result<> remove_parents(const Json& made, const Hands& hands);
 // Bytes in JSON: as text where they are UTF-8, as hexadecimal otherwise.
 Json bytes_to_json(std::string_view bytes);
 std::string bytes_from_json(const Json& json);
+// Runs, and hands on what the program writes and that it goes on though it was asked to stop.
+Result<host::Outcome> run_heard(const Hands& hands, host::Command command);
 // Runs and wants success; an error has the last lines that the program wrote, and what its text shows to have
 // been in the way: the network (Errc::unreachable), a full disk (Errc::io), somebody else's lock
 // (Errc::busy).

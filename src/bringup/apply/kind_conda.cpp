@@ -5,6 +5,7 @@
 #include <bringup/apply/python_env.hpp>
 #include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
+#include <bringup/host/download.hpp>
 #include <bringup/host/hub.hpp>
 
 #include <fmt/format.h>
@@ -74,7 +75,6 @@ Result<> drop_installer(const InstallConda& step, const Hands& hands) {
 Result<> fetch_more(const InstallConda& step, std::uint64_t from, const Hands& hands) {
   constexpr int kStatus = 22;
   constexpr int kNoRange = 33;
-  constexpr int kTooLarge = 63;
   host::Command command = host::hub_download({.endpoint = "", .token = {}}, step.url, installer_of(step),
                                              from, step.size == 0 ? kLargest : step.size);
   command.as = hands.run_as();
@@ -82,9 +82,10 @@ Result<> fetch_more(const InstallConda& step, std::uint64_t from, const Hands& h
   if (outcome.success()) return ok;
   const auto* exited = std::get_if<host::Exited>(&outcome.how);
   const int code = exited == nullptr ? 0 : exited->code;
-  if (code == kNoRange || code == kTooLarge || (code == kStatus && outcome.out == "416"))
+  const bool too_much = host::came_too_much(outcome);
+  if (too_much || code == kNoRange || (code == kStatus && outcome.out == "416"))
     TRY(drop_installer(step, hands));
-  if (code == kTooLarge)
+  if (too_much)
     return Error(Errc::failed, step.url + ": more bytes than the installer has; what came was deleted");
   return host::curl_trouble(step.url, outcome).within(step.url);
 }

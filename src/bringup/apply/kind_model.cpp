@@ -5,6 +5,7 @@
 #include <bringup/apply/hands.hpp>
 #include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
+#include <bringup/host/download.hpp>
 #include <bringup/host/hub.hpp>
 
 #include <fmt/format.h>
@@ -121,13 +122,11 @@ Result<> not_fetched(const FetchModelFile& step, const std::string& url, const h
                      const Hands& hands) {
   constexpr int kStatus = 22;
   constexpr int kNoRange = 33;
-  constexpr int kTooLarge = 63;
   const auto* exited = std::get_if<host::Exited>(&outcome.how);
   const int code = exited == nullptr ? 0 : exited->code;
-  if (code == kNoRange || code == kTooLarge || (code == kStatus && outcome.out == "416"))
-    TRY(drop_part(step, hands));
-  if (code == kTooLarge)
-    return Error(Errc::unreachable, step.file + ": more bytes came than the hub had said");
+  const bool too_much = host::came_too_much(outcome);
+  if (too_much || code == kNoRange || (code == kStatus && outcome.out == "416")) TRY(drop_part(step, hands));
+  if (too_much) return Error(Errc::unreachable, step.file + ": more bytes came than the hub had said");
   return host::curl_trouble(url, outcome);
 }
 

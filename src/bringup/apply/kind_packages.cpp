@@ -73,10 +73,8 @@ Result<> build_missing(const steps::InstallPackages& step, const Hands& hands) {
     std::string said;
     if (hands.view.exists("/usr/sbin/dkms")) {
       const std::vector<std::string> argv{"dkms", "autoinstall", "-k", release};
-      const host::Outcome outcome = TRY(hands.control->run({.argv = argv,
-                                                            .deadline = kPackagesDeadline,
-                                                            .finish_when_interrupted = true,
-                                                            .on_output = hands.say}));
+      const host::Outcome outcome = TRY(
+          run_heard(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
       if (!outcome.success()) said = "; " + trouble_of(argv, outcome).message();
       if (module_is_built(release, hands.view)) continue;
     }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The catalog held against the package index that this machine uses.
-#include <bringup/base/text.hpp>
 #include <bringup/catalog/refresh.hpp>
 #include <bringup/cli/catalog.hpp>
 #include <bringup/cli/console.hpp>
@@ -26,14 +25,12 @@ std::string index_url() {
 }
 
 Result<std::string> fetched(const host::View& view, const std::string& url) {
-  std::vector<std::string> argv = host::download_command(view, url);
-  if (argv.empty()) return Error(Errc::absent, "neither curl nor wget is here to ask the index with");
-  host::Outcome outcome = TRY(view.ask({.argv = std::move(argv), .deadline = std::chrono::seconds(90)}));
+  host::Command command = host::download_command(view, url);
+  if (command.argv.empty()) return Error(Errc::absent, "neither curl nor wget is here to ask the index with");
+  command.deadline = std::chrono::seconds(90);
+  host::Outcome outcome = TRY(view.ask(command));
   if (outcome.success()) return std::move(outcome.out);
-  const auto lines = base::lines(outcome.err);
-  return Error(
-      Errc::unreachable,
-      fmt::format("{}: {}", url, lines.empty() ? host::describe(outcome) : base::harmless(lines.back())));
+  return Error(Errc::unreachable, fmt::format("{}: {}", url, host::why_not_downloaded(outcome)));
 }
 
 // Names and passwords in an index's address stay out of what is printed.

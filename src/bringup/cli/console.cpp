@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <utility>
 
 namespace bringup::cli {
 namespace {
@@ -76,6 +77,10 @@ class Terminal final : public apply::Observer {
   void step_says(const steps::Step& step, std::string_view line) override {
     going_.says(step.id, line);
     if (quiet_) return;
+    if (host::interrupted() && !std::exchange(told_, true))
+      put(STDERR_FILENO, fmt::format("{}stopping when '{}' has ended what it is at\n"
+                                     "(Ctrl-C twice more ends it in the middle)\n",
+                                     moving_ ? "\r\x1b[K" : "", step.id));
     if (verbose_)
       put(STDERR_FILENO, fmt::format("    {}{}\n", going_.several() ? step.id + ": " : "",
                                      base::harmless(base::trim(line))));
@@ -103,6 +108,7 @@ class Terminal final : public apply::Observer {
   bool quiet_;
   bool verbose_;
   bool moving_;
+  bool told_ = false;  // that the stop comes late
   Going going_;
 };
 

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utility>
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves it to the program
 
@@ -28,7 +29,8 @@ using Steady = std::chrono::steady_clock;
 constexpr std::size_t kMostOutput = 64U << 20U;
 constexpr auto kGrace = std::chrono::milliseconds(2000);  // between TERM and KILL
 
-volatile std::sig_atomic_t interrupted_ =
+constexpr int kInsisted = 3;
+volatile std::sig_atomic_t interrupted_ =  // how often
     0;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): a signal handler's only means
 
 // Settings of package managers, proxies and certificates, by exact name; none of them names a program to run
@@ -138,6 +140,15 @@ void give_way() {
   ::close(group);
 }
 
+// What was in memory, a token say, is left in no core file; no file grows beyond what is expected.
+void bound_files(const Command& command) {
+  const rlimit none{};
+  (void)::setrlimit(RLIMIT_CORE, &none);
+  if (!command.most_bytes) return;
+  const rlimit most{.rlim_cur = *command.most_bytes, .rlim_max = *command.most_bytes};
+  (void)::setrlimit(RLIMIT_FSIZE, &most);
+}
+
 // Between fork and exec: only calls that are safe there. Reports the errno of what failed through `failure`.
 [[noreturn]] void become(const Command& command, pid_t parent, int in, int out, int err, int failure,
                          const char* program, char* const* argv, char* const* env) {
@@ -145,6 +156,7 @@ void give_way() {
   ::setsid();  // a group of its own, and no terminal: what would ask there fails, and does not wait for ever
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) (void)std::signal(number, SIG_DFL);
   if (command.gives_way) give_way();
+  bound_files(command);
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -199,7 +211,7 @@ class Child {
       if (input.empty()) in.reset();
       const int ready = ::poll(waiting.data(), waiting.size(), tick());
       if (ready > 0) {
-        if (waiting[0].revents != 0) drain(out, outcome.out);
+        if (waiting[0].revents != 0) come_ += drain(out, outcome.out);
         if (waiting[1].revents != 0) drain(err, outcome.err);
         if (waiting[2].revents != 0) feed(in, input);
       }
@@ -223,21 +235,26 @@ class Child {
     return static_cast<int>(std::clamp<std::int64_t>(left, 1, exited_ ? 20 : 100));
   }
   bool must_stop() {
-    late_ = Steady::now() >= ends_;
+    if (Steady::now() >= ends_) over_ = TimedOut{};
+    if (command_.most_bytes && come_ > *command_.most_bytes) over_ = TooMuch{};
     const bool unwanted = command_.no_longer != nullptr && *command_.no_longer;
-    return late_ || unwanted || (interrupted() && !command_.finish_when_interrupted);
+    if (command_.finish_when_interrupted && interrupted() && !std::exchange(told_, true) &&
+        command_.asked_to_stop)
+      command_.asked_to_stop();
+    return over_ || unwanted || (command_.finish_when_interrupted ? insisted() : interrupted());
   }
-  void drain(Fd& from, std::string& to) {
+  std::size_t drain(Fd& from, std::string& to) {
     std::array<char, 65536> buffer{};
     const ssize_t got = ::read(from.get(), buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) return;
+    if (got < 0 && errno == EINTR) return 0;
     if (got <= 0) {
       from.reset();
-      return;
+      return 0;
     }
     const std::string_view text(buffer.data(), static_cast<std::size_t>(got));
     lines_.add(text);
     to.append(text.substr(0, kMostOutput - std::min(kMostOutput, to.size())));
+    return text.size();
   }
   static void feed(Fd& to, std::string_view& input) {
     const ssize_t wrote = ::write(to.get(), input.data(), std::min<std::size_t>(input.size(), 65536));
@@ -247,7 +264,9 @@ class Child {
   bool reap() {
     int status = 0;
     if (::waitpid(pid_, &status, WNOHANG) != pid_) return false;
-    if (WIFSIGNALED(status))
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ && command_.most_bytes)
+      how_ = TooMuch{};
+    else if (WIFSIGNALED(status))
       how_ = Killed{WTERMSIG(status)};
     else
       how_ = Exited{WEXITSTATUS(status)};
@@ -263,8 +282,8 @@ class Child {
       int status = 0;
       ::waitpid(pid_, &status, 0);
     }
-    if (!late_) return Error(Errc::cancelled, fmt::format("{}: stopped at your word", command_.argv.front()));
-    outcome.how = TimedOut{};
+    if (!over_) return Error(Errc::cancelled, fmt::format("{}: stopped at your word", command_.argv.front()));
+    outcome.how = *over_;
     return outcome;
   }
 
@@ -272,9 +291,11 @@ class Child {
   const Command& command_;
   Steady::time_point ends_;
   Lines lines_;
-  std::variant<Exited, Killed, TimedOut> how_;
+  Ending how_;
   std::optional<Steady::time_point> exited_;
-  bool late_ = false;
+  std::optional<Ending> over_;  // why it is ended, when not at the word of somebody
+  bool told_ = false;           // that it goes on though it was asked to stop
+  std::uint64_t come_ = 0;      // bytes of its standard output
 };
 
 }  // namespace
@@ -282,8 +303,11 @@ class Child {
 bool interrupted() {
   return interrupted_ != 0;
 }
+bool insisted() {
+  return interrupted_ >= kInsisted;
+}
 void note_interrupt() {
-  interrupted_ = 1;
+  if (interrupted_ < kInsisted) interrupted_ = interrupted_ + 1;
 }
 
 std::vector<std::string> clean_environment(const char* const* environ_block) {
@@ -305,6 +329,7 @@ std::string describe(const Outcome& outcome) {
     return fmt::format("exited with {}", exited->code);
   if (const auto* killed = std::get_if<Killed>(&outcome.how))
     return fmt::format("was killed by signal {}", killed->signal);
+  if (std::holds_alternative<TooMuch>(outcome.how)) return "wrote more than was expected of it";
   return "did not end within its deadline";
 }
 

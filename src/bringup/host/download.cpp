@@ -23,9 +23,10 @@ bool has_any(std::string_view text, std::initializer_list<std::string_view> word
 }
 
 // curl's and wget's answers come on standard output; nothing is left behind when they fail.
-Result<std::string> by_pipe(Control& control, std::vector<std::string> argv, const std::string& url,
+Result<std::string> by_pipe(Control& control, Command command, const std::string& url,
                             const std::optional<RunAs>& as) {
-  Outcome outcome = TRY(control.run({.argv = std::move(argv), .deadline = kDeadline, .as = as}));
+  command.as = as;
+  Outcome outcome = TRY(control.run(command));
   if (!outcome.success()) return no(url, outcome);
   return std::move(outcome.out);
 }
@@ -33,8 +34,9 @@ Result<std::string> by_pipe(Control& control, std::vector<std::string> argv, con
 // apt brings a downloader with it, and every Debian and Ubuntu has apt; it writes files.
 Result<std::string> by_apt_helper(Control& control, const std::string& url) {
   const std::string file = fmt::format("/var/cache/apt/archives/partial/bringup-{}", ::getpid());
-  const Outcome outcome = TRY(
-      control.run({.argv = {"/usr/lib/apt/apt-helper", "download-file", url, file}, .deadline = kDeadline}));
+  const Outcome outcome = TRY(control.run({.argv = {"/usr/lib/apt/apt-helper", "download-file", url, file},
+                                           .deadline = kDeadline,
+                                           .most_bytes = kLargestDownload}));
   auto bytes = outcome.success() ? control.view().read(file) : Result<std::string>(no(url, outcome));
   TRY(control.remove_file(file, std::nullopt));
   return bytes;
@@ -42,7 +44,14 @@ Result<std::string> by_apt_helper(Control& control, const std::string& url) {
 
 }  // namespace
 
+bool came_too_much(const Outcome& outcome) {
+  constexpr int kFilesize = 63;
+  const auto* exited = std::get_if<Exited>(&outcome.how);
+  return std::holds_alternative<TooMuch>(outcome.how) || (exited != nullptr && exited->code == kFilesize);
+}
+
 std::string why_not_downloaded(const Outcome& outcome) {
+  if (came_too_much(outcome)) return "more came than was expected, so it was ended";
   auto lines = base::lines(outcome.err);
   // curl goes on with advice, and apt-helper's last word is this one; the cause stands above.
   const auto curls =
@@ -71,10 +80,11 @@ std::string_view about_certificate(std::string_view said) {
          "belongs into the system's store, or SSL_CERT_FILE names it (for curl CURL_CA_BUNDLE)";
 }
 
-std::vector<std::string> download_command(const View& view, const std::string& url) {
+Command download_command(const View& view, const std::string& url) {
   const bool secure = url.starts_with("https://");
   const std::string protocols = secure ? "=https" : "=http,https";
-  std::vector<std::string> argv;
+  Command command{.deadline = kDeadline, .most_bytes = kLargestDownload};
+  std::vector<std::string>& argv = command.argv;
   if (view.exists("/usr/bin/curl")) {
     argv = {"/usr/bin/curl",
             "--fail",
@@ -96,22 +106,22 @@ std::vector<std::string> download_command(const View& view, const std::string& u
             "--speed-time",
             "30",
             "--max-filesize",
-            "67108864"};
+            std::to_string(kLargestDownload)};
   } else if (view.exists("/usr/bin/wget")) {
     argv = {"/usr/bin/wget", "--quiet",      "--output-document=-",
             "--tries=3",     "--timeout=30", "--max-redirect=5"};
     if (secure) argv.emplace_back("--https-only");
   } else {
-    return argv;
+    return command;
   }
   argv.push_back(url);
-  return argv;
+  return command;
 }
 
 Result<std::string> download(Control& control, const std::string& url, const std::optional<RunAs>& as) {
   const View& view = control.view();
-  if (auto argv = download_command(view, url); !argv.empty())
-    return by_pipe(control, std::move(argv), url, as);
+  if (Command command = download_command(view, url); !command.argv.empty())
+    return by_pipe(control, std::move(command), url, as);
   if (view.exists("/usr/lib/apt/apt-helper") && ::geteuid() == 0) return by_apt_helper(control, url);
   return Error(Errc::absent, fmt::format("{}: neither curl nor wget is here to download it with", url));
 }

@@ -6,14 +6,19 @@
 
 namespace bringup::host {
 
-// The command that writes what is at `url` (at most 64 MiB) to its standard output, by curl or wget; empty:
-// neither is here. https never becomes http on the way. The address stands in the process list.
-std::vector<std::string> download_command(const View& view, const std::string& url);
+inline constexpr std::uint64_t kLargestDownload = 64U << 20U;  // bytes
+
+// The command that writes what is at `url` (at most 64 MiB) to its standard output, by curl or wget; no
+// words: neither is here. https never becomes http on the way. The address stands in the process list.
+Command download_command(const View& view, const std::string& url);
 
 // The bytes at `url` (at most 64 MiB), by curl, wget or apt's own helper, whichever is here. https never
 // becomes http on the way. Errc::unreachable says what was in the way: the name, the connection, the
 // certificate, the proxy, the status.
 Result<std::string> download(Control& control, const std::string& url, const std::optional<RunAs>& as);
+
+// What came was more than was asked for: curl says so when the server had said so, and was ended otherwise.
+bool came_too_much(const Outcome& outcome);
 
 // What curl, wget or apt's helper says was in the way, in one harmless line.
 std::string why_not_downloaded(const Outcome& outcome);

@@ -80,10 +80,11 @@ std::string common_options(const Hub& hub, std::string_view url) {
 }
 
 // The user's own ~/.curlrc is left out: it could say anything.
-Command curl_with(std::string options, std::chrono::milliseconds deadline) {
+Command curl_with(std::string options, std::chrono::milliseconds deadline, std::uint64_t most) {
   return {.argv = {"/usr/bin/curl", "--disable", "--config", "-"},
           .deadline = deadline,
           .dies_with_us = true,
+          .most_bytes = most,
           .input = std::move(options)};
 }
 
@@ -118,10 +119,11 @@ HubAnswer read_answer(std::string_view text) {
 // One question, one answer; what the hub says is never allowed to show the token.
 Result<HubAnswer> ask_once(const Hub& hub, const Runner& run, const std::string& url,
                            const HubRequest& request) {
-  std::string options = common_options(hub, url) + "silent\ninclude\nmax-filesize = 67108864\n";
+  std::string options = common_options(hub, url) + "silent\ninclude\n";
+  options += fmt::format("max-filesize = {}\n", kLargestDownload);
   if (request.head) options += "head\n";
   if (!request.range.empty()) options += fmt::format("range = \"{}\"\n", request.range);
-  const Outcome outcome = TRY(run(curl_with(std::move(options), kAskDeadline)));
+  const Outcome outcome = TRY(run(curl_with(std::move(options), kAskDeadline, kLargestDownload)));
   if (!outcome.success()) return curl_trouble(url, outcome);
   HubAnswer answer = read_answer(outcome.out);
   if (hub.token && base::contains(answer.message, hub.token->value)) answer.message.clear();
@@ -174,6 +176,8 @@ Error curl_trouble(std::string_view url, const Outcome& outcome) {
   constexpr int kWriting = 23;
   if (exited != nullptr && exited->code == kWriting)
     return {Errc::io, "writing failed: " + words + "; is the disk full?"};
+  if (came_too_much(outcome))
+    return {Errc::unreachable, fmt::format("{}: {}", base::harmless(origin_of(url)), words)};
   std::string_view hint = about_certificate(outcome.err);
   if (hint.empty()) hint = "is there a network, and a proxy that must be named in https_proxy?";
   return {Errc::unreachable, fmt::format("{}: {}; {}", base::harmless(origin_of(url)), words, hint)};
@@ -200,7 +204,7 @@ Command hub_download(const Hub& hub, const std::string& url, const std::string& 
   options += fmt::format("continue-at = {}\nmax-filesize = {}\nwrite-out = \"%{{http_code}}\"\n", from, size);
   // A head has led to where the hub itself ends; from elsewhere on no token goes along.
   if (!hub_may_see_token(hub, url)) options += "location\nmax-redirs = 5\n";
-  return curl_with(std::move(options), kLongestDownload);
+  return curl_with(std::move(options), kLongestDownload, size);
 }
 
 }  // namespace bringup::host

@@ -22,7 +22,7 @@ struct Hub {
 // HF_ENDPOINT, else `usual`. Errc::usage for one that is no plain http or https address.
 Result<std::string> hub_endpoint(std::string_view usual);
 // HF_TOKEN, else the file HF_TOKEN_PATH, else "token" in HF_HOME. nullopt: there is none. An error never
-// shows it.
+// shows it; once it is read, this process leaves no core file.
 Result<std::optional<HubToken>> hub_token(const View& view, std::string_view home);
 // Whether the hub's token may go to `url`.
 bool hub_may_see_token(const Hub& hub, std::string_view url);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sys/resource.h>
 
 namespace bringup::host {
 namespace {
@@ -29,6 +30,8 @@ Result<std::optional<HubToken>> checked(std::string_view text, std::string from)
   if (value.empty()) return std::optional<HubToken>();
   if (value.size() > kMost || std::ranges::any_of(value, odd))
     return Error(Errc::malformed, from + ": holds no token: expected one word like hf_...");
+  const rlimit none{};
+  (void)::setrlimit(RLIMIT_CORE, &none);  // from now on it is in this process's memory
   return std::optional(HubToken{value, std::move(from)});
 }
 

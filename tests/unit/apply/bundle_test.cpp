@@ -108,7 +108,7 @@ TEST(BundleApt, WhatItWouldFetchIsReadWithItsHashes) {
       parse_print_uris("'http://d.org/debian/a.deb' a.deb 5 MD5Sum:" + hash, "http://d.org/debian/"));
   EXPECT_FALSE(parse_print_uris("'http://e.org/a.deb' a.deb 5 SHA256:" + hash, "http://d.org/debian/"));
   EXPECT_FALSE(parse_print_uris("'x", "http://d.org/debian/"));
-  const auto told = [&hash](const std::string& path, const std::string& sha256) {
+  const auto told = [](const std::string& path, const std::string& sha256) {
     return parse_print_uris("'http://d.org/debian/" + path + "' a.deb 5 SHA256:" + sha256,
                             "http://d.org/debian/");
   };

@@ -54,6 +54,7 @@ struct World {
   std::map<std::string, std::string> web;
   std::string failure = {};           // what every program that needs the network says instead of working
   int lists_busy = 0;                 // so often apt's lists are somebody else's
+  int dpkg_busy = 0;                  // so often dpkg's database is
   int slept = 0;                      // waits of two seconds
   bool half = false;                  // the program that runs now is killed half way
   bool hooks_work = true;             // whether installing builds modules by itself
@@ -424,6 +425,10 @@ inline host::Outcome apt_cache_show(const World& world, const std::vector<std::s
 }
 
 inline host::Outcome dpkg(World& world, const std::vector<std::string>& argv) {
+  if (world.dpkg_busy > 0) {
+    --world.dpkg_busy;
+    return said(2, "", "dpkg: error: dpkg frontend lock was locked by another process with pid 68");
+  }
   if (has_word(argv, "--set-selections")) {
     fs::remove(world.at("/var/lib/dpkg/updates/0001"));
     return said(0, "");

@@ -78,6 +78,17 @@ TEST_F(PackagesTest, AnInterruptedDpkgIsFinishedFirst) {
   EXPECT_TRUE(holds(apt({"tool", "lib"}), hands()).value_or(false));
 }
 
+// dpkg waits for nobody, and after a power cut somebody's own update may be at work again.
+TEST_F(PackagesTest, AnInterruptedDpkgIsFinishedWhenNobodyElseIsAtWork) {
+  put(machine.world.at("/var/lib/dpkg/updates/0001"), "half");
+  fake::Packages(machine.world, false).unpack("lib");
+  machine.world.dpkg_busy = 2;
+  ASSERT_TRUE(perform(apt({"tool"}), hands()));
+  EXPECT_EQ(ran("--configure -a"), 3U);
+  EXPECT_EQ(machine.world.slept, 2);
+  EXPECT_TRUE(holds(apt({"tool", "lib"}), hands()).value_or(false));
+}
+
 // apt's --fix-broken does nothing about it, and dpkg neither configures nor removes it.
 TEST_F(PackagesTest, ThatDpkgDiedOnAreUnpackedAgain) {
   const auto step = apt({"tool"});

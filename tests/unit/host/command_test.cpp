@@ -7,9 +7,11 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 #include <support/environment.hpp>
 #include <support/faults.hpp>
 #include <support/home.hpp>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 namespace bringup::host {
@@ -124,7 +126,7 @@ TEST_F(Children, ThatReadTheirInputFindItsEnd) {
 TEST_F(Children, ThatHangAreEndedWithAllThatTheyStarted) {
   const auto outcome = shell("sleep 1000 & echo $!; wait", std::chrono::milliseconds(300));
   ASSERT_TRUE(outcome);
-  EXPECT_EQ(outcome->how, (std::variant<Exited, Killed, TimedOut>(TimedOut{})));
+  EXPECT_EQ(outcome->how, Ending(TimedOut{}));
   EXPECT_THAT(describe(*outcome), HasSubstr("within its deadline"));
   const auto pid = base::to_integer(base::trim(outcome->out));
   ASSERT_TRUE(pid) << outcome->out;
@@ -136,6 +138,51 @@ TEST_F(Children, ThatHangAreEndedWithAllThatTheyStarted) {
     ::usleep(10'000);
   }
   FAIL() << "what it had started lives on: " << text;
+}
+
+// In a process of its own, because the word stands for the rest of it.
+TEST_F(Children, OfPackageManagersGoOnAtOneWordAndAreEndedAtTheThird) {
+  const std::string said = testing_support::in_a_child([] {
+    int told = 0;
+    std::string heard;
+    // "first" comes when one word was given and its script goes on all the same.
+    const auto outcome = run({.argv = {"/bin/sh", "-c", "echo began; sleep 0.4; echo first; sleep 1000"},
+                              .deadline = std::chrono::seconds(60),
+                              .finish_when_interrupted = true,
+                              .asked_to_stop = [&told] { ++told; },
+                              .on_output =
+                                  [&heard](std::string_view line) {
+                                    heard += line;
+                                    const int words = line == "began" ? 1 : 2;
+                                    for (int i = 0; i < words; ++i) note_interrupt();
+                                  }});
+    if (outcome || outcome.error().code() != Errc::cancelled) return std::string("was not ended by a word");
+    return heard + ", told " + std::to_string(told);
+  });
+  EXPECT_EQ(said, "beganfirst, told 1");
+}
+
+TEST_F(Children, ThatWriteTooMuchAreEnded) {
+  const std::string path = at("grows");
+  for (const std::string& text : {std::string("yes"), "yes >" + path}) {
+    const auto outcome = run({.argv = {"/bin/sh", "-c", "exec " + text}, .most_bytes = 1'000'000});
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(outcome->how, Ending(TooMuch{})) << text << ": " << describe(*outcome);
+  }
+  EXPECT_EQ(std::filesystem::file_size(path), 1'000'000U);
+  const auto enough = run({.argv = {"/bin/sh", "-c", "yes | head -c 1000000"}, .most_bytes = 1'000'000});
+  ASSERT_TRUE(enough);
+  EXPECT_TRUE(enough->success());
+}
+
+TEST_F(Children, LeaveNoCoreFilesInWhichATokenCouldBe) {
+  const std::string said = testing_support::in_a_child([] {
+    const rlimit all{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    (void)::setrlimit(RLIMIT_CORE, &all);
+    const auto outcome = shell("ulimit -c");
+    return outcome ? outcome->out : outcome.error().message();
+  });
+  EXPECT_EQ(said, "0\n");
 }
 
 TEST_F(Children, ThatAreKilledAreToldWithTheSignal) {

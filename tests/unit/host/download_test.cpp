@@ -18,7 +18,7 @@ using testing::Not;
 class Download : public testing_support::InAHome {
  protected:
   std::vector<std::string> argv(const std::string& url) const {
-    return download_command(*real_view_below(home_), url);
+    return download_command(*real_view_below(home_), url).argv;
   }
 };
 

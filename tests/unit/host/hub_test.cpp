@@ -2,11 +2,14 @@
 // What curl is told for a hub, with curl's part played by the test: who sees the token, which redirects are
 // followed.
 #include <bringup/host/hub.hpp>
+#include <bringup/host/real.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <map>
+#include <support/faults.hpp>
+#include <sys/resource.h>
 
 namespace {
 
@@ -130,6 +133,21 @@ TEST(Hub, ItsRefusalsMeanDifferentThings) {
               HasSubstr("was not sent"));
   EXPECT_THAT(words(kHub, 407, ""), HasSubstr("https_proxy"));
   EXPECT_EQ(hub_trouble(kHub, "o/m", {.status = 502})->code(), Errc::unreachable);
+}
+
+TEST(Hub, AProcessThatHoldsATokenLeavesNoCoreFile) {
+  const std::string said = testing_support::in_a_child([]() -> std::string {
+    ::setenv("HF_TOKEN", "hf_canary", 1);
+    rlimit now{};
+    if (::getrlimit(RLIMIT_CORE, &now) != 0) return "no limits here";
+    now.rlim_cur = now.rlim_max;
+    (void)::setrlimit(RLIMIT_CORE, &now);
+    const auto token = hub_token(*real_view(), "/nowhere");
+    if (!token || !*token) return "no token was found";
+    (void)::getrlimit(RLIMIT_CORE, &now);
+    return now.rlim_cur == 0 ? "" : "a core file could be left";
+  });
+  EXPECT_EQ(said, "");
 }
 
 TEST(Hub, APageBeforeTheAnswerIsPassed) {
