@@ -291,7 +291,17 @@ Result<> settle_dpkg(const Hands& hands) {
   return outcome.success() ? ok : Result<>(trouble_of(argv, outcome));
 }
 
-Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
+namespace {
+
+// Whoever had dpkg's lock may have died in the middle of its work after it was looked at: that shows when the
+// lock is had, and then there is something to repair.
+template <typename Do>
+Result<> with_a_second_try(const Hands& hands, const Do& change) {
+  Result<> done = change();
+  return !done && has_updates(hands.view) && !host::interrupted() ? change() : done;
+}
+
+Result<> install_once(const steps::InstallPackages& step, const Hands& hands) {
   TRY(repair_dpkg(hands));
   const std::vector<std::string> sources = TRY(only_from(step.sources, hands));
   const std::string complaints = TRY(refresh_index(sources, hands));
@@ -323,7 +333,7 @@ Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
   return hands.later.empty() ? drop_fetched_ahead(hands) : ok;
 }
 
-Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands) {
+Result<> remove_once(const std::vector<std::string>& packages, const Hands& hands) {
   TRY(settle_dpkg(hands));
   // What is to go need not be set up before: its script may be what hangs.
   if (others_interrupted(TRY(dpkg_database(hands.view)), packages)) TRY(repair_dpkg(hands));
@@ -342,6 +352,16 @@ Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands
     argv.insert(argv.end(), {"-o", "Dpkg::Options::=--force-remove-reinstreq"});
   TRY(run_well(hands, {.argv = argv, .deadline = kPackagesDeadline, .finish_when_interrupted = true}));
   return ok;
+}
+
+}  // namespace
+
+Result<> apt_install(const steps::InstallPackages& step, const Hands& hands) {
+  return with_a_second_try(hands, [&] { return install_once(step, hands); });
+}
+
+Result<> apt_remove(const std::vector<std::string>& packages, const Hands& hands) {
+  return with_a_second_try(hands, [&] { return remove_once(packages, hands); });
 }
 
 }  // namespace bringup::apply

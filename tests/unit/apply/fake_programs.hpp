@@ -55,6 +55,7 @@ struct World {
   std::string failure = {};           // what every program that needs the network says instead of working
   int lists_busy = 0;                 // so often apt's lists are somebody else's
   int dpkg_busy = 0;                  // so often dpkg's database is
+  bool others_die = false;            // who has dpkg's lock dies in the middle before it is had
   int slept = 0;                      // waits of two seconds
   bool half = false;                  // the program that runs now is killed half way
   bool hooks_work = true;             // whether installing builds modules by itself
@@ -359,6 +360,10 @@ inline host::Outcome apt_get(World& world, const std::vector<std::string>& argv)
     if (!world.failure.empty()) return said(0, "", "W: Failed to fetch http://a/ " + world.failure);
     put(world.at("/var/lib/apt/lists/fake"), "list");
     return said(0, "Get:1 fake");
+  }
+  if (world.others_die && !has_word(argv, "-s")) {
+    world.others_die = false;
+    put(world.at("/var/lib/dpkg/updates/0001"), "half");
   }
   if (!fs::is_empty(world.at("/var/lib/dpkg/updates")))
     return said(100, "", "E: dpkg was interrupted, you must manually run 'dpkg --configure -a'");

@@ -89,6 +89,20 @@ TEST_F(PackagesTest, AnInterruptedDpkgIsFinishedWhenNobodyElseIsAtWork) {
   EXPECT_TRUE(holds(apt({"tool", "lib"}), hands()).value_or(false));
 }
 
+// An apt that outlived the bringup that was killed, say, and dies as nobody reads what it writes.
+TEST_F(PackagesTest, WhoseLockIsHadFromOneThatDiedAreRepairedAndTriedOnceMore) {
+  const auto tree = machine.tree();
+  const auto step = apt({"tool"});
+  const Json before = remember(step, hands()).value_or(Json::object());
+  machine.world.others_die = true;
+  ASSERT_TRUE(perform(step, hands()));
+  EXPECT_EQ(ran("--configure -a"), 1U);
+  EXPECT_TRUE(holds(step, hands()).value_or(false));
+  machine.world.others_die = true;
+  ASSERT_TRUE(undo(step, before, hands()));
+  EXPECT_EQ(fake::difference(machine.tree(), tree), "");
+}
+
 // apt's --fix-broken does nothing about it, and dpkg neither configures nor removes it.
 TEST_F(PackagesTest, ThatDpkgDiedOnAreUnpackedAgain) {
   const auto step = apt({"tool"});
