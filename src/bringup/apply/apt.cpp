@@ -298,7 +298,9 @@ namespace {
 template <typename Do>
 Result<> with_a_second_try(const Hands& hands, const Do& change) {
   Result<> done = change();
-  return !done && has_updates(hands.view) && !host::interrupted() ? change() : done;
+  // not what was ended because it hung, or at somebody's word
+  const bool again = !done && done.error().code() == Errc::failed && has_updates(hands.view);
+  return again ? change() : done;
 }
 
 Result<> install_once(const steps::InstallPackages& step, const Hands& hands) {
