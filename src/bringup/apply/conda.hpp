@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What conda keeps outside of its own directory, and what an attempt that was killed left running in it.
+// What conda keeps outside of its own directory.
 
 #include <bringup/apply/hands.hpp>
 
@@ -10,9 +10,5 @@ namespace bringup::apply {
 // before, and taking `path` and what lies in it out again, with a list and a directory that were not there.
 Json conda_list_before(const Hands& hands);
 Result<> leave_conda_list(const std::string& path, const Json& before, const Hands& hands);
-
-// What an earlier attempt began works on when bringup itself was killed: its end is waited for, or two would
-// write one directory. Errc::busy after two minutes.
-Result<> wait_for_others(const std::string& path, const Hands& hands);
 
 }  // namespace bringup::apply

@@ -182,7 +182,6 @@ Result<Json> remember(const InstallConda& step, const Hands& hands) {
 }
 
 Result<> perform(const InstallConda& step, const Hands& hands) {
-  if (hands.again) TRY(wait_for_others(step.path, hands));
   TRY(clear_directory(step.path, hands));
   TRY(fetch_right(step, hands));
   // An empty directory that was there stands in an installer's way as any other does.

@@ -47,13 +47,17 @@ Result<Json> directory_before(const std::string& path, const Hands& hands) {
 }
 
 Result<> clear_directory(const std::string& path, const Hands& hands) {
-  if (hands.again) TRY(hands.control->remove_tree(path, hands.owner()));
+  if (hands.again) {
+    TRY(wait_for_others(path, hands));
+    TRY(hands.control->remove_tree(path, hands.owner()));
+  }
   return make_parents(path, hands);
 }
 
 Result<> take_directory_away(const std::string& path, const Json& before, const Hands& hands) {
   if (!before.contains("existed"))
     return Error(Errc::refused, path + ": what was there before is not known; it stays");
+  TRY(wait_for_others(path, hands));
   TRY(hands.control->remove_tree(path, hands.owner()));
   if (before.value("existed", false))
     return hands.control->make_directory(path, before.value("mode", 0755U), hands.owner());
@@ -100,7 +104,6 @@ Result<Json> remember(const steps::CreateEnv& step, const Hands& hands) {
   return before;
 }
 Result<> perform(const steps::CreateEnv& step, const Hands& hands) {
-  if (hands.again && step.tool == "conda") TRY(wait_for_others(step.path, hands));
   TRY(clear_directory(step.path, hands));
   if (step.tool == "uv")
     return run_long({step.manager, "venv", "--no-project", "--python", step.python, step.path}, hands);

@@ -166,6 +166,7 @@ Result<Json> remember(const steps::InstallWheels& step, const Hands& hands) {
 }
 Result<> perform(const steps::InstallWheels& step, const Hands& hands) {
   TRY(check_tool(step));
+  if (hands.again) TRY(wait_for_others(step.env, hands));
   if (hands.again) TRY(drop_half_installed(step, hands));
   std::vector<std::string> argv = tool_of(step, "install");
   const std::string variant = TRY(torch_variant(step.env, hands.view));
@@ -179,6 +180,7 @@ Result<> undo(const steps::InstallWheels& step, const Json& before, const Hands&
   if (!before.contains("packages") || !before["packages"].is_object())
     return Error(Errc::refused, step.env + ": what was installed before is not known; it stays");
   if (!hands.view.exists(step.env)) return ok;
+  TRY(wait_for_others(step.env, hands));
   if (hands.again) TRY(drop_half_installed(step, hands));
   const Json& old = before["packages"];
   std::vector<std::string> brought;

@@ -33,6 +33,13 @@ bool is_version(std::string_view wanted, std::string_view installed);
 // "cu130" or "cpu" from the text of torch/version.py; "" when it tells neither.
 std::string variant_in(std::string_view version_py);
 
+// Whether `path` is the directory, or in it.
+bool is_in(std::string_view path, std::string_view directory);
+// What an earlier attempt began works on when bringup itself was killed, and somebody may use what is to go:
+// the end of what has a path in there among its words is waited for, or two would write one directory.
+// Errc::busy after two minutes (left_running.cpp).
+Result<> wait_for_others(const std::string& path, const Hands& hands);
+
 // What stands at the path of a directory that is to be made: nothing, or an empty directory; all else is
 // refused (kind_python.cpp).
 Result<Json> directory_before(const std::string& path, const Hands& hands);

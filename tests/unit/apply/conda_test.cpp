@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A conda by its installer, and environments that it makes, over fake programs.
 #include <bringup/apply/conda.hpp>
+#include <bringup/apply/python_env.hpp>
 #include <bringup/base/digest.hpp>
 
 #include <gmock/gmock.h>

@@ -3,6 +3,8 @@
 #include <bringup/apply/python_env.hpp>
 
 #include "fake_machine.hpp"
+#include <atomic>
+#include <thread>
 
 namespace bringup::apply {
 namespace {
@@ -98,6 +100,36 @@ TEST_F(PythonTest, AHalfMadeEnvironmentIsMadeAnew) {
   EXPECT_FALSE(holds(env, hands()).value_or(true));
   ASSERT_TRUE(perform(env, hands()));
   EXPECT_TRUE(machine.view().exists("/env/dl/bin/activate"));
+}
+
+// A pip that outlived the bringup that was killed, say: what it still writes would stand in the way.
+TEST_F(PythonTest, WhatAnEarlierAttemptLeftRunningIsWaitedFor) {
+  using std::string_literals::operator""s;
+  const auto while_at_work_in = [this](const std::string& path, const auto& change) {
+    put(machine.world.at("/proc/77/cmdline"), path + "/bin/python\0-m\0pip\0"s);
+    std::atomic<bool> ended{false};
+    std::thread other([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
+      ended = true;
+      fake::fs::remove_all(machine.world.at("/proc/77"));
+    });
+    const Result<> done = change();
+    const bool waited = ended;
+    other.join();
+    return done && waited;
+  };
+  const steps::InstallUv uv{.path = "/env/uv", .python = "/usr/bin/python3", .version = "0.13.8"};
+  const Json no_uv = remember(uv, hands()).value_or(Json::object());
+  const Json no_env = remember(env, hands()).value_or(Json::object());
+  again = true;
+  EXPECT_TRUE(while_at_work_in("/env/uv", [&] { return perform(uv, hands()); }));
+  EXPECT_TRUE(while_at_work_in("/env/dl", [&] { return perform(env, hands()); }));
+  const steps::InstallWheels numpy = wheels({"numpy"});
+  const Json no_wheels = remember(numpy, hands()).value_or(Json::object());
+  EXPECT_TRUE(while_at_work_in("/env/dl", [&] { return perform(numpy, hands()); }));
+  EXPECT_TRUE(while_at_work_in("/env/dl", [&] { return undo(numpy, no_wheels, hands()); }));
+  EXPECT_TRUE(while_at_work_in("/env/dl", [&] { return undo(env, no_env, hands()); }));
+  EXPECT_TRUE(while_at_work_in("/env/uv", [&] { return undo(uv, no_uv, hands()); }));
 }
 
 TEST_F(PythonTest, AnEnvironmentWhoseInterpreterIsGoneDoesNotHold) {
