@@ -47,13 +47,11 @@ class TsvTable {
   Result<const std::vector<std::string_view>*> row() { return cells(take_line()); }
   Result<const std::vector<std::string_view>*> cells(std::string_view line) {
     cells_.clear();
-    std::size_t begin = 0;  // cells are short: to call a search for each costs more than to walk
-    for (std::size_t at = 0; at < line.size(); ++at) {
-      if (line[at] != '\t') continue;
-      cells_.push_back(line.substr(begin, at - begin));
-      begin = at + 1;
+    for (std::size_t tab = line.find('\t'); tab != std::string_view::npos; tab = line.find('\t')) {
+      cells_.push_back(line.substr(0, tab));
+      line.remove_prefix(tab + 1);
     }
-    cells_.push_back(line.substr(begin));
+    cells_.push_back(line);
     if (cells_.size() != columns_.size())
       return bad(fmt::format("{} columns, expected {}", cells_.size(), columns_.size()));
     return &cells_;
