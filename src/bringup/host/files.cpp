@@ -157,7 +157,7 @@ Result<std::optional<std::string>> RootedFiles::in_known(std::string_view path, 
   const std::optional<std::string> unknown;
   const std::size_t slash = path.rfind('/');
   const std::string_view last = path.substr(slash + 1);
-  if (last.empty() || last == "." || last == ".." || path.size() > PATH_MAX) return unknown;
+  if (last.empty() || last == "." || last == "..") return unknown;
   const Directory* directory = known(path.substr(0, slash));
   if (directory == nullptr || !*directory->listed) return unknown;
   const Listing& all = **directory->listed;
@@ -169,6 +169,8 @@ Result<std::optional<std::string>> RootedFiles::in_known(std::string_view path, 
 Result<std::string> RootedFiles::locate(std::string_view path, bool follow_last) const {
   if (!path.starts_with('/')) return Error(Errc::malformed, fmt::format("{}: not an absolute path", path));
   if (root_.empty()) return std::string(path);  // the kernel follows links by itself
+  if (path.size() > PATH_MAX)
+    return Error(Errc::absent, fmt::format("{}...: longer than a path can be", path.substr(0, 64)));
   if (link_files_) {
     if (auto place = TRY(in_known(path, follow_last))) return *std::move(place);
   }
