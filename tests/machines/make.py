@@ -17,14 +17,14 @@ HERE = pathlib.Path(__file__).parent
 OLD, NEW = "580.126.09", "580.159.04"
 
 
-def module_file(version, licence="Dual MIT/GPL", signer=""):
+def module_file(version, built_for, licence="Dual MIT/GPL", signer="", versioned=True):
     """A relocatable ELF file with .modinfo and, when signed, the signer's common name: what is read of a module."""
     def number(value, size):
         return value.to_bytes(size, "little")
 
     def section(name, kind, offset, size):
         return number(name, 4) + number(kind, 4) + bytes(16) + number(offset, 8) + number(size, 8) + bytes(8) + number(1, 8) + bytes(8)
-    info = f"version={version}\0license={licence}\0".encode()
+    info = f"version={version}\0license={licence}\0vermagic={built_for} SMP preempt mod_unload {'modversions ' if versioned else ''}\0".encode()
     names = b"\0.modinfo\0.shstrtab\0"
     head = b"\x7fELF\x02\x01\x01" + bytes(9) + number(1, 2) + number(62, 2) + number(1, 4) + bytes(16)
     head += number(64 + len(info) + len(names), 8) + bytes(4) + b"".join(number(n, 2) for n in (64, 0, 0, 64, 3, 2))
@@ -105,7 +105,7 @@ class Machine:
             self.file(f"{root}/kernel/drivers/gpu/drm/nouveau/nouveau.ko")
         if module:
             directory = about.pop("directory", "updates/dkms")
-            self.file(f"{root}/{directory}/nvidia.ko", module_file(module, **about))
+            self.file(f"{root}/{directory}/nvidia.ko", module_file(module, about.pop("built_for", release), **about))
             if directory == "updates/dkms":
                 self.file(f"var/lib/dkms/nvidia/{module}/{release}/x86_64/module/nvidia.ko")
         return self
@@ -136,6 +136,9 @@ class Machine:
                 self.link(f"sys/bus/pci/devices/{bridge}", "../../../" + at[4:])
         self.device("sys/" + place, other.get("vendor", 0x10de), device, kind, other.get("subsystem", (0x10de, 0x1467)))
         self.link(f"sys/bus/pci/devices/{address}", "../../../" + place)
+        if "uplink" in other:  # what the switch's upper side and the port above it say of the link between them: lanes now and at most
+            for part in (above[:1], above[:2]):
+                self.ends("sys/devices/" + "/".join([root, *part]), *other["uplink"], speed[generation])
         if "acs" in other:  # of the port next to the device: its access control capability alone
             port = "/".join([root, *above])
             self.file(f"sys/devices/{port}/config", bytes(256) + struct.pack("<IHH", 0x1000d, 0x5f, other["acs"]))
@@ -149,6 +152,10 @@ class Machine:
         if other.get("iommu"):
             self.file(f"sys/{place}/iommu_group/type", other["iommu"] + "\n")
         return self
+
+    def ends(self, at, width, most, speed):
+        for name, value in {"current_link_width": width, "max_link_width": most, "current_link_speed": speed, "max_link_speed": speed}.items():
+            self.file(f"{at}/{name}", f"{value}\n")
 
     def device(self, at, vendor, device, kind, subsystem=(0, 0)):
         for name, value in {"vendor": f"0x{vendor:04x}", "device": f"0x{device:04x}", "class": f"0x{kind:06x}",
@@ -744,7 +751,8 @@ def wsl_driver():
 
 def access_control():
     m = Machine("acs-ubuntu2204", """Four RTX A6000 in pairs below two PCIe switches. The firmware of this server switches access control (ACS) on for virtual machines that
-        nobody runs: what one card sends to its neighbour goes up to the processor and down again. All works, at half the speed.""",
+        nobody runs: what one card sends to its neighbour goes up to the processor and down again. The cable of the second switch is worn: its link to the
+        processor came up with half of its lanes. All works, at half the speed.""",
                 "ubuntu2204", "5.15.0-160-generic", cpus=64, user="root")
     m.kernel_here("5.15.0-160-generic", module=NEW).grub("5.15.0-160-generic")
     addresses = []
@@ -752,7 +760,7 @@ def access_control():
         for port in (0x08, 0x10):
             address = f"0000:{bus + 3 + port // 16:02x}:00.0"
             m.pci(address, 0x2230, above=(f"0000:{bus:02x}:01.1", f"0000:{bus + 1:02x}:00.0", f"0000:{bus + 2:02x}:{port:02x}.0"), iommu="identity", acs=0x1d,
-                  bridge_vendor=0x10b5, bridge=0x8796)
+                  uplink=(16 if bus == 0x40 else 8, 16), bridge_vendor=0x10b5, bridge=0x8796)
             m.gpu(address, "NVIDIA RTX A6000", "8.6", 48 * GIB, bar=64 * GIB, ecc=True, ecc_uncorrected=0, power_limit_watts=300.0, power_default_watts=300.0)
             addresses.append(address)
     m.runs(gpus=addresses)
@@ -761,7 +769,23 @@ def access_control():
     dkms_packages(quiet(m)).done()
 
 
+def other_kernel():
+    m = Machine("otherkernel-ubuntu2204", """Two RTX A6000 on kernels of the site's own make, which carry no versions of symbols. The new one was installed with
+        its link 'build' to the old one's headers, and DKMS said that all went well: the module below the new kernel is the old kernel's. The next boot loses
+        the GPUs.""", "ubuntu2204", "6.6.58-site", cpus=64, user="root")
+    m.kernel_here("6.6.58-site", module=NEW, versioned=False)
+    m.kernel_here("6.6.63-site", module=NEW, versioned=False, built_for="6.6.58-site").grub("6.6.63-site", "6.6.58-site")
+    addresses = ("0000:01:00.0", "0000:41:00.0")
+    for address in addresses:
+        m.pci(address, 0x2230, above=(address[:6] + "0:01.1",), iommu="identity")
+        m.gpu(address, "NVIDIA RTX A6000", "8.6", 48 * GIB, bar=64 * GIB, ecc=True, ecc_uncorrected=0, power_limit_watts=300.0, power_default_watts=300.0)
+    m.runs(gpus=addresses)
+    m.file("proc/self/limits", "Max open files            1048576              1048576              files\nMax locked memory         unlimited            "
+           "unlimited            bytes\n")
+    quiet(m).has(f"nvidia-open={NEW}-1", f"nvidia-dkms-open={NEW}-1", held=True).done()
+
+
 for make in (nouveau, fresh, mismatch, next_kernel, secure_boot, unconfirmed, four_3090, eight_a100, v100_beside_5090, fallen_off, laptop, wsl, one_of_eight, mig,
              runfile, poisoned, cloud, rocky, eight_h100, vgpu, automatic, worn, crowded, halfway,
-             old_driver, left_behind, new_card, fabric_off, no_libraries, init_failed, wsl_driver, access_control):
+             old_driver, left_behind, new_card, fabric_off, no_libraries, init_failed, wsl_driver, access_control, other_kernel):
     make()

@@ -156,7 +156,7 @@ field() { seen "$1" | python3 -c "import json, sys; print(json.load(sys.stdin)['
 # one_boot N: starts the machine and waits until it goes off by itself. Kernel 6.12 dies in cmpxchg16b as qemu 7.2 interprets it.
 one_boot() {
   local began=$SECONDS
-  timeout 1800 qemu-system-x86_64 -m 1024 -smp 1 -cpu qemu64,-cx16,-svm -nographic -no-reboot -nic none -drive "file=$disk,format=raw,if=virtio" </dev/null >"$root.console-$1" 2>&1 ||
+  timeout 3600 qemu-system-x86_64 -m 1024 -smp 1 -cpu qemu64,-cx16,-svm -nographic -no-reboot -nic none -drive "file=$disk,format=raw,if=virtio" </dev/null >"$root.console-$1" 2>&1 ||
     fail "boot $1 did not end: $(tail -n 5 "$root.console-$1")"
   [ "$(in_disk 'cat /root/count')" = "$1" ] || fail "boot $1 did not get to its end: $(tail -n 5 "$root.console-$1")"
   printf 'boot %s (%s s): kernel %s, module %s\n' "$1" $((SECONDS - began)) "$(seen "$1/kernel")" "$(seen "$1/loaded")"

@@ -48,12 +48,13 @@ bool done(std::string_view rest) {
 // All of the file is looked at, with nothing to decide on the way, so that the compiler can take many
 // characters at a time.
 bool plain(std::string_view text) {
-  unsigned strange = 0;
+  unsigned char strange = 0;  // as wide as a character, for the same reason
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    strange |= static_cast<unsigned>(byte < 0x20) & static_cast<unsigned>(byte != '\n') &
-               static_cast<unsigned>(byte != '\t');
-    strange |= static_cast<unsigned>(byte > 0x7E) | static_cast<unsigned>(byte == '\\');
+    const unsigned control = static_cast<unsigned>(byte < 0x20) & static_cast<unsigned>(byte != '\n') &
+                             static_cast<unsigned>(byte != '\t');
+    strange |= static_cast<unsigned char>(control | static_cast<unsigned>(byte > 0x7E) |
+                                          static_cast<unsigned>(byte == '\\'));
   }
   return strange == 0;
 }

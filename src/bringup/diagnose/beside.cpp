@@ -43,6 +43,29 @@ bool behind(const base::Version& torch, const base::Version& newest) {
          (torch.major() == newest.major() && newest.minor() - torch.minor() >= most);
 }
 
+// Nobody publishes a date for a toolkit. What comes nearest is NVIDIA's policy for its container images of
+// CUDA (2022-10): they end with the driver branch that the toolkit came with.
+Evidence end_of(const catalog::Catalog& catalog, const base::Version& cuda) {
+  const auto branch = std::ranges::find_if(catalog.branches, [&cuda](const catalog::Branch& one) {
+    return one.max_cuda.major() == cuda.major() && one.max_cuda.minor() == cuda.minor();
+  });
+  std::string text = "NVIDIA names no end for a toolkit";
+  if (branch != catalog.branches.end() && branch->eol)
+    text += fmt::format("; its container images end with driver branch {}, {}", branch->number, *branch->eol);
+  return seen("catalog: driver branches", text);
+}
+
+// "13.0 or 13.2": what the newest release of PyTorch is built with.
+std::string cuda_of(const catalog::Catalog& catalog, const base::Version& torch) {
+  std::vector<std::string> out;
+  for (const catalog::WheelSet& wheels : catalog.wheels) {
+    const auto cuda = catalog::variant_cuda(wheels.variant);
+    if (cuda && wheels.torch == torch && std::ranges::find(out, cuda->text) == out.end())
+      out.push_back(cuda->text);
+  }
+  return base::join(out, " or ");
+}
+
 }  // namespace
 
 Looked look_nvidia_packages_mixed(const Patient& patient) {
@@ -131,9 +154,13 @@ Looked look_toolkit_old(const Patient& patient) {
     sighting.evidence.push_back(
         seen("catalog: wheels", fmt::format("the last torch for CUDA {} is {}", version->major(),
                                             last == nullptr ? "older than its rows" : last->text)));
+    sighting.evidence.push_back(end_of(patient.catalog, *version));
   }
   if (sighting.evidence.empty()) return Sightings{};
-  sighting.fix.summary = "a toolkit of torch's CUDA beside it, where extensions are built: bringup plan";
+  sighting.fix.summary = fmt::format(
+      "where extensions are built, a toolkit of torch's CUDA beside it: {} for torch {}; 'bringup "
+      "plan' says which serves the GPUs here",
+      cuda_of(patient.catalog, *newest), newest->text);
   return Sightings{std::move(sighting)};
 }
 

@@ -186,10 +186,10 @@ Looked look_driver_not_loaded(const Patient& patient) {
       .gpus = addresses(gpus),
       .fix = {.summary = "sudo modprobe nvidia", .steps = {load_nvidia()}}};
   const auto& modules = machine.driver.modules;
-  const auto here = std::ranges::find(modules, machine.kernel.running, &facts::ModuleOnDisk::kernel);
-  const facts::ModuleOnDisk& module = here == modules.end() ? modules.back() : *here;
+  const facts::ModuleOnDisk* here = module_of(machine.driver, machine.kernel.running);
+  const facts::ModuleOnDisk& module = here == nullptr ? modules.back() : *here;
   sighting.evidence.push_back(seen(module.path, module.version.empty() ? "there" : module.version));
-  if (here == modules.end()) {
+  if (here == nullptr) {
     sighting.evidence.push_back(seen("uname -r", machine.kernel.running + ", which has no NVIDIA module"));
     sighting.fix = {.summary = fmt::format("boot kernel {}, or build the module for this one: sudo dkms "
                                            "autoinstall -k {}",
@@ -202,6 +202,9 @@ Looked look_driver_not_loaded(const Patient& patient) {
   } else if (const auto off = kept_away(machine, "nvidia")) {
     sighting.evidence.push_back(*off);
     sighting.fix = {.summary = "take that line out first: 'bringup explain nvidia-kept-away'", .steps = {}};
+  } else if (facts::for_other_kernel(*here)) {
+    sighting.evidence.push_back(seen(here->path, "built for kernel " + here->built_for));
+    sighting.fix = {.summary = rebuild_command(machine, *here), .steps = {}};
   } else if (machine.secure_boot && *machine.secure_boot && here->signer.empty() && !here->version.empty()) {
     sighting.evidence.push_back(
         seen("/sys/firmware/efi/efivars/SecureBoot", "on, and the module is not signed"));

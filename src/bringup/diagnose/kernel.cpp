@@ -19,10 +19,6 @@ std::vector<const ModuleOnDisk*> modules_for(const facts::Driver& driver, std::s
   return out;
 }
 
-std::string headers_package(const facts::Machine& machine, std::string_view release) {
-  return fmt::format("{}{}", machine.packages.manager == "rpm" ? "kernel-devel-" : "linux-headers-", release);
-}
-
 std::string install_command(const facts::Machine& machine, const std::vector<std::string>& packages) {
   return fmt::format("sudo {} install {}", machine.packages.manager == "rpm" ? "dnf" : "apt-get",
                      base::join(packages, " "));
@@ -97,6 +93,31 @@ Looked look_module_missing_next_kernel(const Patient& patient) {
         .summary = fmt::format("{}, then {}", install_command(machine, headers), sighting.fix.summary),
         .steps = {install_headers(machine, headers)}};
   return Sightings{std::move(sighting)};
+}
+
+// One that is loaded was taken.
+Looked look_module_for_other_kernel(const Patient& patient) {
+  const facts::Machine& machine = patient.machine;
+  const Gpus gpus = TRY(gpus_of(machine));
+  if (gpus.empty()) return Sightings{};
+  TRY(need_kernels(machine));
+  Sightings out;
+  for (const InstalledKernel* kernel : kernels_to_serve(machine.kernel)) {
+    const ModuleOnDisk* module = module_of(machine.driver, kernel->release);
+    if (module == nullptr || !facts::for_other_kernel(*module) || runs_now(machine, *module)) continue;
+    const bool runs = kernel->release == machine.kernel.running;
+    Sighting sighting{
+        .evidence = {seen(module->path, "built for kernel " + module->built_for),
+                     seen(runs ? "uname -r" : "/boot/vmlinuz-" + kernel->release, kernel->release)},
+        .gpus = addresses(gpus),
+        .fix = {.summary = rebuild_command(machine, *module), .steps = {}}};
+    if (module->versioned) {
+      sighting.severity = Severity::warn;
+      sighting.evidence.push_back(seen(module->path, "modversions: taken only if no symbol has changed"));
+    }
+    out.push_back(std::move(sighting));
+  }
+  return out;
 }
 
 Looked look_module_other_version(const Patient& patient) {

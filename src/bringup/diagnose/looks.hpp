@@ -30,6 +30,7 @@ Looked look_driver_end_of_life(const Patient& patient);
 Looked look_module_flavour_wrong(const Patient& patient);
 
 // kernel.cpp
+Looked look_module_for_other_kernel(const Patient& patient);
 Looked look_module_missing_next_kernel(const Patient& patient);
 Looked look_module_other_version(const Patient& patient);
 Looked look_kernel_headers_missing(const Patient& patient);
@@ -51,6 +52,7 @@ Looked look_pythonpath_set(const Patient& patient);
 Looked look_python_none(const Patient& patient);
 
 // physical.cpp
+Looked look_pcie_hop_narrow(const Patient& patient);
 Looked look_pcie_link_narrow(const Patient& patient);
 Looked look_ecc_uncorrected(const Patient& patient);
 Looked look_row_remap_pending(const Patient& patient);
@@ -115,6 +117,12 @@ std::string_view flavour_word(facts::Flavour flavour);
 // The kernel that runs, when it is installed, and the newest that can be booted.
 std::vector<const facts::InstalledKernel*> kernels_to_serve(const facts::Kernel& kernel);
 const facts::InstalledKernel* next_kernel(const facts::Kernel& kernel);
+
+// The module for a kernel, its own where there are several; null: there is none.
+const facts::ModuleOnDisk* module_of(const facts::Driver& driver, std::string_view release);
+// How to build one anew that DKMS holds for built already (tried with DKMS 3.0.10).
+std::string rebuild_command(const facts::Machine& machine, const facts::ModuleOnDisk& module);
+std::string headers_package(const facts::Machine& machine, std::string_view release);
 
 // "apt" or "dnf", as steps name them.
 std::string package_manager(const facts::Machine& machine);

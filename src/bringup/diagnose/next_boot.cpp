@@ -36,11 +36,6 @@ const facts::InstalledKernel* installed(const Machine& machine, const std::strin
   return found == list.end() ? nullptr : &*found;
 }
 
-const ModuleOnDisk* module_of(const Machine& machine, const std::string& release) {
-  const auto found = std::ranges::find(machine.driver.modules, release, &ModuleOnDisk::kernel);
-  return found == machine.driver.modules.end() ? nullptr : &*found;
-}
-
 const facts::LoadedModule* loaded(const Machine& machine) {
   return machine.driver.loaded && *machine.driver.loaded ? &**machine.driver.loaded : nullptr;
 }
@@ -63,12 +58,6 @@ std::string version_of(const Machine& machine, const ModuleOnDisk& module) {
 bool runs_now(const Machine& machine, const ModuleOnDisk& module) {
   return loaded(machine) != nullptr && module.kernel == machine.kernel.running &&
          (module.version.empty() || module.version == loaded(machine)->version);
-}
-
-std::string headers_package(const Machine& machine, const std::string& release) {
-  return (machine.packages.manager == "rpm" ? "sudo dnf install kernel-devel-"
-                                            : "sudo apt-get install linux-headers-") +
-         release;
 }
 
 // The module is not there now; DKMS may still build it while the machine boots.
@@ -99,7 +88,9 @@ void say_no_module(const Boots& boots) {
     return boots.say(
         "module", Outlook::bad,
         "there is no NVIDIA module for this kernel, and DKMS cannot build one without its headers",
-        std::move(evidence), fmt::format("{}, then {}", headers_package(machine, boots.release), build));
+        std::move(evidence),
+        fmt::format("sudo {} install {}, then {}", machine.packages.manager == "rpm" ? "dnf" : "apt-get",
+                    headers_package(machine, boots.release), build));
   const bool at_boot =
       machine.boot.enabled && std::ranges::find(*machine.boot.enabled, "dkms") != machine.boot.enabled->end();
   if (at_boot)
@@ -119,6 +110,15 @@ void look_at_module(const Boots& boots, const ModuleOnDisk& module) {
   const facts::LoadedModule* now = loaded(boots.machine);
   if (now != nullptr && !version.empty() && version != now->version)
     evidence.push_back(seen("/proc/driver/nvidia/version", now->version + " until then"));
+  if (facts::for_other_kernel(module) && !runs_now(boots.machine, module)) {
+    evidence.front().text = "built for kernel " + module.built_for;
+    return boots.say("module", module.versioned ? Outlook::unknown : Outlook::bad,
+                     module.versioned
+                         ? "NVIDIA's module was built for another kernel: this one takes it only if no "
+                           "symbol that it uses has changed"
+                         : "NVIDIA's module was built for another kernel: this one will refuse it",
+                     std::move(evidence), rebuild_command(boots.machine, module));
+  }
   boots.say("module", Outlook::good,
             version.empty() ? "NVIDIA's module is there for this kernel"
                             : fmt::format("NVIDIA's module {} is there for this kernel", version),
@@ -183,7 +183,7 @@ void look_at_signature(const Boots& boots, const ModuleOnDisk& module) {
     return boots.say("Secure Boot", Outlook::bad, "Secure Boot will refuse the module: it is not signed",
                      {on, seen(module.path, "without a signature")},
                      "'bringup explain secure-boot-unsigned' says how");
-  const ModuleOnDisk* now = module_of(machine, machine.kernel.running);
+  const ModuleOnDisk* now = module_of(machine.driver, machine.kernel.running);
   if (now != nullptr && runs_now(machine, *now) && now->signer == module.signer)
     return boots.say("Secure Boot", Outlook::good,
                      "signed with the key that signed the module which runs now",
@@ -351,7 +351,7 @@ Forecast next_boot(const Machine& machine) {
       .outlook = Outlook::unknown, .kernel = "", .driver = "", .parts = {std::move(choice.part)}};
   for (const std::string& release : choice.releases) {
     const Boots boots{.machine = machine, .release = release, .parts = forecast.parts};
-    const ModuleOnDisk* module = module_of(machine, release);
+    const ModuleOnDisk* module = module_of(machine.driver, release);
     if (module == nullptr) {
       say_no_module(boots);
       continue;

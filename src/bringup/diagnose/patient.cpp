@@ -98,6 +98,29 @@ std::vector<const facts::InstalledKernel*> kernels_to_serve(const facts::Kernel&
   return out;
 }
 
+std::string headers_package(const facts::Machine& machine, std::string_view release) {
+  return fmt::format("{}{}", machine.packages.manager == "rpm" ? "kernel-devel-" : "linux-headers-", release);
+}
+
+const facts::ModuleOnDisk* module_of(const facts::Driver& driver, std::string_view release) {
+  const facts::ModuleOnDisk* found = nullptr;
+  for (const facts::ModuleOnDisk& module : driver.modules) {
+    if (module.kernel == release && (found == nullptr || facts::for_other_kernel(*found))) found = &module;
+  }
+  return found;
+}
+
+std::string rebuild_command(const facts::Machine& machine, const facts::ModuleOnDisk& module) {
+  const auto& dkms = machine.boot.dkms;
+  std::string build = "build the driver's module anew";
+  if (dkms && !dkms->empty()) {
+    const std::string of = fmt::format("{}/{} -k {}", dkms->back().name, dkms->back().version, module.kernel);
+    build = fmt::format("sudo dkms build --force {} && sudo dkms install --force {}", of, of);
+  }
+  return fmt::format("let /lib/modules/{}/build lead to that kernel's own headers ({}), then {}",
+                     module.kernel, headers_package(machine, module.kernel), build);
+}
+
 std::string package_manager(const facts::Machine& machine) {
   return machine.packages.manager == "rpm" ? "dnf" : "apt";
 }

@@ -3,6 +3,7 @@
 #include <bringup/base/text.hpp>
 #include <bringup/catalog/thresholds.hpp>
 #include <bringup/diagnose/looks.hpp>
+#include <bringup/diagnose/wires.hpp>
 
 #include <algorithm>
 
@@ -81,9 +82,26 @@ bool should_persist(const Patient& patient) {
   });
 }
 
+bool is_narrow(const Hop& hop) {
+  return hop.link && hop.both_ends && (hop.lanes_lost || hop.link->generation < hop.link->max_generation);
+}
+
+Sighting narrow(const Hop& hop) {
+  const facts::PcieLink& link = *hop.link;
+  return {.evidence = {seen(fmt::format("/sys/bus/pci/devices/{}, below {}", hop.lower, hop.upper),
+                            fmt::format("PCIe {}.0 x{} now, {}.0 x{} by what both ends can", link.generation,
+                                        link.width, link.max_generation, link.max_width))},
+          .gpus = {},
+          .fix = {.summary =
+                      "reseat the switch's board, its cable or riser, look for a limit of speed or lanes in "
+                      "the firmware, then measure: bringup verify",
+                  .steps = {}}};
+}
+
 }  // namespace
 
-// Generations are not judged: idle GPUs drop to the first to save power. Lanes they keep.
+// Generations are not judged: idle GPUs drop to the first to save power, and 'verify' looks at them under
+// load. Lanes they keep.
 Looked look_pcie_link_narrow(const Patient& patient) {
   Sightings out;
   std::optional<Error> unread;
@@ -104,6 +122,34 @@ Looked look_pcie_link_narrow(const Patient& patient) {
                  .steps = {}}});
   }
   if (out.empty() && unread) return std::move(*unread).within("the PCIe link could not be read");
+  return out;
+}
+
+// Above a GPU's own link nothing rests to save power: there the speed counts at idle too.
+Looked look_pcie_hop_narrow(const Patient& patient) {
+  const Machine& machine = patient.machine;
+  if (TRY(gpus_here(machine)).empty()) return Sightings{};
+  if (machine.hypervisor)
+    return Error(Errc::unsupported, "a virtual machine's PCI bus does not show the real one");
+  if (!machine.wiring.devices)
+    return Error(machine.wiring.devices.error()).within("how the GPUs are wired could not be read");
+  Sightings out;
+  std::vector<std::string> told;  // the lower end of each in `out`: GPUs below one switch share its link
+  for (const facts::WiredDevice& device : *machine.wiring.devices) {
+    const std::vector<Hop> hops =
+        device.kind == facts::WiredKind::gpu ? hops_of(machine, device) : std::vector<Hop>{};
+    for (std::size_t i = 1; i < hops.size(); ++i) {
+      if (!is_narrow(hops[i])) continue;
+      const auto known = std::ranges::find(told, hops[i].lower);
+      if (known == told.end()) {
+        told.push_back(hops[i].lower);
+        out.push_back(narrow(hops[i]));
+        out.back().gpus.push_back(device.address);
+      } else {
+        out[static_cast<std::size_t>(known - told.begin())].gpus.push_back(device.address);
+      }
+    }
+  }
   return out;
 }
 

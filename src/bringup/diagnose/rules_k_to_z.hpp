@@ -51,6 +51,14 @@ inline constexpr std::array kRulesKToZ{
                 "dark",
          .fix = "install the other flavour of the same driver",
          .look = look_module_flavour_wrong},
+    Rule{.id = "module-for-other-kernel",
+         .severity = Severity::fail,
+         .title = "NVIDIA's module was built for another kernel",
+         .why = "the kernel refuses a module whose version magic is not its own, and the GPUs stay dark; one "
+                "that "
+                "carries its symbols' versions is taken only where all of them are unchanged",
+         .fix = "build it anew against that kernel's own headers",
+         .look = look_module_for_other_kernel},
     Rule{.id = "module-missing-next-kernel",
          .severity = Severity::fail,
          .title = "the kernel that boots next has no NVIDIA module",
@@ -135,6 +143,14 @@ inline constexpr std::array kRulesKToZ{
          .why = "transfers are repeated or lost; cards that fall off the bus begin so",
          .fix = "reseat the card, look after riser and power",
          .look = look_pcie_errors},
+    Rule{.id = "pcie-hop-narrow",
+         .severity = Severity::warn,
+         .title = "a link above the GPUs' switch runs below what both its ends can",
+         .why = "all GPUs below that switch share it; a GPU's own link rests at idle, and 'bringup verify' "
+                "judges it "
+                "under load",
+         .fix = "reseat what is between them, look for a limit in the firmware",
+         .look = look_pcie_hop_narrow},
     Rule{.id = "pcie-link-narrow",
          .severity = Severity::warn,
          .title = "a GPU's PCIe link is narrower than the card",

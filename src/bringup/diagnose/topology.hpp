@@ -23,6 +23,7 @@ struct Hop {
   // runs at; of a GPU's own link by what both ends can, since idle cards lower theirs for the while.
   double bytes_per_second = 0;
   bool lanes_lost = false;  // runs on fewer lanes than both ends have
+  bool both_ends = false;   // what both can was read
   bool operator==(const Hop&) const = default;
 };
 

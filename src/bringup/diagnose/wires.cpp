@@ -40,9 +40,12 @@ Reading<PcieLink> join(const Reading<PcieLink>& lower, const Reading<PcieLink>& 
                   .max_width = std::min(lower->max_width, upper->max_width)};
 }
 
-Hop hop_of(std::string lower, std::string upper, Reading<PcieLink> link, bool of_gpu) {
-  Hop hop{.lower = std::move(lower), .upper = std::move(upper), .link = std::move(link)};
+// By what its lower and its upper end say.
+Hop hop_of(std::string lower, std::string upper, const Reading<PcieLink>& below,
+           const Reading<PcieLink>& above, bool of_gpu) {
+  Hop hop{.lower = std::move(lower), .upper = std::move(upper), .link = join(below, above)};
   if (!hop.link) return hop;
+  hop.both_ends = below && above;
   hop.bytes_per_second =
       lane_rate(of_gpu ? hop.link->max_generation : hop.link->generation) * hop.link->width;
   hop.lanes_lost = hop.link->width < hop.link->max_width;
@@ -110,21 +113,20 @@ std::optional<int> node_of(const facts::Wiring& wiring, const WiredDevice& devic
 std::vector<Hop> hops_of(const Machine& machine, const WiredDevice& device) {
   const bool gpu = device.kind == WiredKind::gpu;
   const Reading<PcieLink> own = end_of(machine, device);
+  const Reading<PcieLink> unseen = Error(Errc::absent, "no port above it is shown");
   if (machine.hypervisor || !device.way || device.way->bridges.empty()) {
     if (!own) return {};
-    return {hop_of(device.address, "", own, gpu)};
+    return {hop_of(device.address, "", own, unseen, gpu)};
   }
   // Below and above a link stand its two ends: device and port, then the switch's upper side and the next
   // port, up to the processor's.
   const std::vector<PciBridge>& bridges = device.way->bridges;
   std::vector<Hop> hops;
-  hops.push_back(hop_of(device.address, bridges[0].address, join(own, sane(bridges[0].link)), gpu));
+  hops.push_back(hop_of(device.address, bridges[0].address, own, sane(bridges[0].link), gpu));
   for (std::size_t i = 1; i < bridges.size(); i += 2) {
     const bool last = i + 1 == bridges.size();
-    const Reading<PcieLink> upper = last ? Reading<PcieLink>(Error(Errc::absent, "no port above it is shown"))
-                                         : sane(bridges[i + 1].link);
-    hops.push_back(hop_of(bridges[i].address, last ? "" : bridges[i + 1].address,
-                          join(sane(bridges[i].link), upper), false));
+    hops.push_back(hop_of(bridges[i].address, last ? "" : bridges[i + 1].address, sane(bridges[i].link),
+                          last ? unseen : sane(bridges[i + 1].link), false));
   }
   return hops;
 }

@@ -21,8 +21,18 @@ struct ModuleOnDisk {
   std::string version;  // "" when its .modinfo could not be read (compressed, say)
   std::optional<Flavour> flavour;
   std::string signer;  // "" when unsigned or unknown
+  std::string
+      built_for;  // the kernel's release in its vermagic: "6.1.0-25-amd64"; "" when that could not be read
+  bool versioned = false;  // another kernel takes it all the same where each symbol that it uses is as it was
   bool operator==(const ModuleOnDisk&) const = default;
 };
+
+// Built for another kernel than the one that it lies below. In weak-updates that is meant: there lie modules
+// of an older kernel with the same interface.
+inline bool for_other_kernel(const ModuleOnDisk& module) {
+  return !module.built_for.empty() && module.built_for != module.kernel &&
+         module.path.find("/weak-updates/") == std::string::npos;
+}
 
 struct Driver {
   Reading<std::optional<LoadedModule>> loaded = Error(Errc::absent, "not looked at");

@@ -76,28 +76,26 @@ Error from_errno(int number, std::string_view path) {
   return {code, std::string(path).append(": ").append(std::strerror(number))};
 }
 
-Result<std::string> RootedFiles::target_of(const std::string& place) const {
+std::optional<std::string> RootedFiles::target_of(const std::string& place) const {
+  if (link_files_) {
+    const Fd fd(::open((place + std::string(kLinkSuffix)).c_str(), O_RDONLY | O_CLOEXEC));
+    const auto text = fd ? read_fd(fd, place, 0, PATH_MAX) : Result<std::string>(from_errno(ENOENT, place));
+    if (text) return std::string(base::trim(*text));
+  }
   std::array<char, PATH_MAX> buffer{};
   const ssize_t length = ::readlink(place.c_str(), buffer.data(), buffer.size());
-  if (length >= 0) return std::string(buffer.data(), static_cast<std::size_t>(length));
-  if (!link_files_) return from_errno(ENOENT, place);
-  Fd fd(::open((place + std::string(kLinkSuffix)).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return from_errno(ENOENT, place);
-  return std::string(base::trim(TRY(read_fd(fd, place, 0, PATH_MAX))));
+  if (length < 0) return std::nullopt;
+  return std::string(buffer.data(), static_cast<std::size_t>(length));
 }
 
 std::optional<std::string> RootedFiles::target_in(const std::string& place, const std::string& name) const {
-  const auto ask = [&]() -> std::optional<std::string> {
-    auto target = target_of(place + "/" + name);
-    return target ? std::optional(std::move(target).take()) : std::nullopt;
-  };
-  if (!link_files_) return ask();
+  if (!link_files_) return target_of(place + "/" + name);
   const std::lock_guard<std::mutex> lock(mutex_);
   Listed& all = listed(place);
-  if (!all) return ask();
+  if (!all) return target_of(place + "/" + name);
   const auto link = all->links.find(name);
   if (link == all->links.end()) return std::nullopt;
-  if (!link->second) link->second = ask().value_or("");
+  if (!link->second) link->second = target_of(place + "/" + name).value_or("");
   return link->second->empty() ? std::nullopt : link->second;
 }
 
@@ -142,13 +140,17 @@ const RootedFiles::Directory* RootedFiles::known(std::string_view directory) con
     const auto at = directories_.find(directory);
     if (at != directories_.end()) return &at->second;
   }
-  auto place = walk(directory.empty() ? "/" : directory, true);
-  if (!place) return nullptr;
-  if (place->ends_with('/')) place->pop_back();
+  static const Listed kNothing = Listing{.error = ENOENT};
+  Directory found{.place = "", .listed = &kNothing};
+  if (const auto inside = in_known(directory, true)) {
+    auto place = *inside ? Result<std::string>(**inside) : walk(directory.empty() ? "/" : directory, true);
+    if (!place) return nullptr;
+    if (place->ends_with('/')) place->pop_back();
+    found.place = std::move(place).take();
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
-  const Listed& all = listed(*place);
-  return &directories_.emplace(directory, Directory{.place = std::move(place).take(), .listed = &all})
-              .first->second;
+  if (!found.place.empty()) found.listed = &listed(found.place);
+  return &directories_.emplace(directory, std::move(found)).first->second;
 }
 
 Result<std::optional<std::string>> RootedFiles::in_known(std::string_view path, bool follow_last) const {
@@ -167,6 +169,8 @@ Result<std::optional<std::string>> RootedFiles::in_known(std::string_view path, 
 Result<std::string> RootedFiles::locate(std::string_view path, bool follow_last) const {
   if (!path.starts_with('/')) return Error(Errc::malformed, fmt::format("{}: not an absolute path", path));
   if (root_.empty()) return std::string(path);  // the kernel follows links by itself
+  if (path.size() > PATH_MAX)
+    return Error(Errc::absent, fmt::format("{}...: longer than a path can be", path.substr(0, 64)));
   if (link_files_) {
     if (auto place = TRY(in_known(path, follow_last))) return *std::move(place);
   }
@@ -271,7 +275,10 @@ Result<FileStatus> RootedFiles::status(std::string_view path) const {
 }
 
 Result<std::string> RootedFiles::link(std::string_view path) const {
-  return target_of(TRY(locate(path, false))).within(std::string(path));
+  const std::string place = TRY(locate(path, false));
+  const std::size_t slash = place.rfind('/');
+  auto target = target_in(place.substr(0, slash), place.substr(slash + 1));
+  return target ? Result<std::string>(*std::move(target)) : from_errno(ENOENT, path);
 }
 
 Result<DiskSpace> RootedFiles::space(std::string_view path) const {

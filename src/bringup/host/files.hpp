@@ -31,8 +31,7 @@ class RootedFiles {
   Result<std::string> locate(std::string_view path, bool follow_last) const;
 
  private:
-  Result<std::string> target_of(
-      const std::string& place) const;  // of a link at `place`; absent when it is no link
+  std::optional<std::string> target_of(const std::string& place) const;  // nullopt: it is no link
   // The same of `name` in the directory `place`, from what is known of it.
   std::optional<std::string> target_in(const std::string& place, const std::string& name) const;
 
@@ -58,8 +57,8 @@ class RootedFiles {
   // The same where its directory is known, or comes to be, and it is no link itself; else nullopt. What is
   // not among a directory's names is told as absent without a look.
   Result<std::optional<std::string>> in_known(std::string_view path, bool follow_last) const;
-  const Directory* known(std::string_view directory) const;
-  Listed& listed(const std::string& place) const;  // mutex_ is held
+  const Directory* known(std::string_view directory) const;  // one step from the one above it, where it can
+  Listed& listed(const std::string& place) const;            // mutex_ is held
 
   std::string root_;
   bool link_files_;

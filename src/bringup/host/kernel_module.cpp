@@ -109,8 +109,10 @@ ModuleInfo parse_modinfo(std::string_view section) {
   for (const std::string_view entry : base::split(section, '\0')) {
     if (entry.starts_with("version=")) info.version = std::string(entry.substr(8));
     if (entry.starts_with("license=")) info.license = std::string(entry.substr(8));
-    if (entry.starts_with("vermagic="))  // "6.1.0-25-amd64 SMP preempt mod_unload modversions "
-      info.built_for = std::string(entry.substr(9, entry.find(' ') - 9));
+    if (!entry.starts_with("vermagic=")) continue;  // "6.1.0-25-amd64 SMP preempt mod_unload modversions "
+    const auto words = base::words(entry.substr(9));
+    if (!words.empty()) info.built_for = std::string(words[0]);
+    info.versioned = std::ranges::find(words, "modversions") != words.end();
   }
   return info;
 }
@@ -194,7 +196,8 @@ std::string module_file(const ModuleInfo& of) {
   std::string info =
       fmt::format("version={}", of.version) + '\0' + fmt::format("license={}", of.license) + '\0';
   if (!of.built_for.empty())
-    info += fmt::format("vermagic={} SMP mod_unload modversions ", of.built_for) + '\0';
+    info +=
+        fmt::format("vermagic={} SMP mod_unload {}", of.built_for, of.versioned ? "modversions " : "") + '\0';
   const std::string names = "\0.modinfo\0.shstrtab\0"s;
   std::string file =
       "\x7f"

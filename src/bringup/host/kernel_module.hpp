@@ -10,10 +10,11 @@
 namespace bringup::host {
 
 struct ModuleInfo {
-  std::string version;    // "580.159.04"
-  std::string license;    // "Dual MIT/GPL" of the open modules, "NVIDIA" of the others
-  std::string built_for;  // the kernel's release of its vermagic: "6.1.0-25-amd64"; "" when it has none
-  std::string signer;     // common name of the key; "signed" when it cannot be read, "" when unsigned
+  std::string version;     // "580.159.04"
+  std::string license;     // "Dual MIT/GPL" of the open modules, "NVIDIA" of the others
+  std::string built_for;   // the kernel's release of its vermagic: "6.1.0-25-amd64"; "" when it has none
+  bool versioned = false;  // it says of each symbol which form of it it was built with ("modversions")
+  std::string signer;      // common name of the key; "signed" when it cannot be read, "" when unsigned
 };
 
 // nvidia.ko, nvidia-current.ko, nvidia-tesla-470.ko, compressed or not; not their companions (-uvm, -drm

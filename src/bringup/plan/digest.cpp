@@ -26,7 +26,7 @@ std::string machine_digest(const facts::Machine& machine) {
     line("loaded {} {}", loaded.version, loaded.flavour == facts::Flavour::open ? "open" : "proprietary");
   }
   for (const facts::ModuleOnDisk& module : machine.driver.modules)
-    line("module {} {}", module.path, module.version);
+    line("module {} {} {}", module.path, module.version, module.built_for);
   for (const facts::Toolkit& toolkit : machine.toolkits) line("toolkit {} {}", toolkit.path, toolkit.version);
   for (const facts::PythonEnv& env : machine.envs)
     line("env {} {} {}", env.path, env.version, env.torch.value_or("-"));

@@ -13,6 +13,8 @@ std::vector<facts::ModuleOnDisk> read_modules(const host::View& view, const std:
     if (const auto info = host::read_module(view, path)) {
       module.version = info->version;
       module.signer = info->signer;
+      module.built_for = info->built_for;
+      module.versioned = info->versioned;
       if (!info->license.empty())
         module.flavour =
             base::contains(info->license, "MIT") ? facts::Flavour::open : facts::Flavour::proprietary;

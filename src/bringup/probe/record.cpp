@@ -209,6 +209,7 @@ Result<> write_files(const Witness& witness, Redactor& redactor, const fs::path&
   for (const auto& [path, info] : witness.modules()) {
     host::ModuleInfo shown = info;
     shown.signer = redactor.text(info.signer);
+    shown.built_for = redactor.text(info.built_for);
     TRY(write_file(place(path), host::module_file(shown)));
   }
   for (const std::string& directory : witness.directories()) {

@@ -265,7 +265,9 @@ ordered_json Writer::driver() {
          {"path", one.path},
          {"version", text_or_null(one.version)},
          {"flavour", one.flavour ? ordered_json(flavour_text(*one.flavour)) : ordered_json(nullptr)},
-         {"signer", text_or_null(one.signer)}});
+         {"signer", text_or_null(one.signer)},
+         {"built_for", text_or_null(one.built_for)},
+         {"symbol_versions", one.built_for.empty() ? ordered_json(nullptr) : ordered_json(one.versioned)}});
   json["libcuda"] = driver.libcuda;
   json["libnvml"] = driver.libnvml;
   json["foreign_installer"] = value_or_null(driver.foreign);

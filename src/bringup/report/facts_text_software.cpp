@@ -53,6 +53,8 @@ std::string module_words(const facts::Driver& driver, const std::string& kernel)
     if (module.kernel != kernel) continue;
     std::string one = "module " + (module.version.empty() ? "of unknown version" : plain(module.version));
     if (module.flavour) one += fmt::format(", {}", flavour_words(*module.flavour));
+    if (!module.built_for.empty() && module.built_for != kernel)
+      one += ", built for " + plain(module.built_for);
     if (!module.signer.empty()) one += ", signed by " + plain(module.signer);
     words.push_back(std::move(one));
   }

@@ -83,11 +83,22 @@ void about_kernels(const Problem& problem, const Solution& solution, Notices& ou
                                : "no kernel is installed here: the driver's module is built when one is"});
   if (solution.driver.origin != Origin::keep || machine.driver.modules.empty() || kernels.empty()) return;
   const auto& modules = machine.driver.modules;
-  if (std::ranges::find(modules, kernels.back(), &facts::ModuleOnDisk::kernel) == modules.end())
+  const facts::ModuleOnDisk* next = nullptr;  // the kernel's own, where there are several
+  for (const facts::ModuleOnDisk& module : modules) {
+    if (module.kernel == kernels.back() && (next == nullptr || facts::for_other_kernel(*next)))
+      next = &module;
+  }
+  if (next == nullptr)
     out.push_back({.id = "next-kernel-without-module",
                    .text = fmt::format(
                        "kernel {} boots next and has no NVIDIA module: the GPUs would be gone after a reboot",
                        kernels.back())});
+  else if (facts::for_other_kernel(*next))
+    out.push_back({.id = "next-kernel-others-module",
+                   .text = fmt::format(
+                       "kernel {} boots next and its NVIDIA module was built for kernel {}: 'bringup doctor "
+                       "module-for-other-kernel' says how it is built anew",
+                       kernels.back(), next->built_for)});
 }
 
 void about_older_driver(const Problem& problem, const Solution& solution, Notices& out) {

@@ -97,6 +97,75 @@ std::vector<Case> access_cases() {
   };
 }
 
+// The switch's own link to the processor, as each of its ends tells it.
+void link_switch(Setting& s, const facts::PcieLink& lower, const facts::Reading<facts::PcieLink>& upper) {
+  share_switch(s, false, false);
+  for (facts::WiredDevice& device : *s.machine.wiring.devices) {
+    device.way->bridges[1].link = lower;
+    device.way->bridges[2].link = upper;
+  }
+}
+
+constexpr facts::PcieLink kWhole{.generation = 4, .max_generation = 4, .width = 16, .max_width = 16};
+
+std::vector<Case> hop_cases() {
+  return {
+      {"pcie-hop-narrow",
+       "HalfOfTheLanes",
+       sick,
+       [](Setting& s) {
+         const facts::PcieLink half{.generation = 4, .max_generation = 4, .width = 8, .max_width = 16};
+         link_switch(s, half, half);
+       },
+       "PCIe 4.0 x8 now, 4.0 x16 by what both ends can",
+       "verify",
+       Severity::warn,
+       {kFirst, kSecond}},
+      {"pcie-hop-narrow",
+       "AnOlderGeneration",
+       sick,
+       [](Setting& s) {
+         const facts::PcieLink slow{.generation = 3, .max_generation = 4, .width = 16, .max_width = 16};
+         link_switch(s, slow, slow);
+       },
+       "0000:04:00.0, below 0000:00:01.1",
+       "riser",
+       Severity::warn,
+       {kFirst, kSecond}},
+      {"pcie-hop-narrow", "AllThatBothCan", well, [](Setting& s) { link_switch(s, kWhole, kWhole); }},
+      {"pcie-hop-narrow", "TheUpperEndCanNoMore", well,
+       [](Setting& s) {
+         link_switch(s, {.generation = 3, .max_generation = 4, .width = 8, .max_width = 16},
+                     facts::PcieLink{.generation = 3, .max_generation = 3, .width = 8, .max_width = 8});
+       }},
+      {"pcie-hop-narrow", "TheUpperEndDoesNotTell", well,
+       [](Setting& s) {
+         link_switch(s, {.generation = 3, .max_generation = 4, .width = 8, .max_width = 16},
+                     Error(Errc::absent, "no current_link_width"));
+       }},
+      {"pcie-hop-narrow", "ACardsOwnLinkRestsAtIdle", well,
+       [](Setting& s) {
+         link_switch(s, kWhole, kWhole);
+         for (facts::WiredDevice& device : *s.machine.wiring.devices) {
+           device.link = facts::PcieLink{.generation = 1, .max_generation = 4, .width = 16, .max_width = 16};
+           device.way->bridges[0].link = device.link;
+         }
+       }},
+      {"pcie-hop-narrow", "AVirtualMachinesBusIsMadeUp", blind,
+       [](Setting& s) {
+         link_switch(s, kWhole, kWhole);
+         s.machine.hypervisor = "qemu";
+       },
+       "does not show the real one"},
+      {"pcie-hop-narrow", "TheBusCannotBeRead", blind,
+       [](Setting& s) {
+         s.machine.hypervisor.reset();
+         s.machine.wiring.devices = Error(Errc::denied, "permission denied");
+       },
+       "permission denied"},
+  };
+}
+
 std::vector<Case> other_boards() {
   return {
       {"mig-enabled",
@@ -185,6 +254,7 @@ std::vector<Case> other_boards() {
 
 std::vector<Case> board_cases() {
   std::vector<Case> out = access_cases();
+  for (Case& one : hop_cases()) out.push_back(std::move(one));
   for (Case& one : other_boards()) out.push_back(std::move(one));
   return out;
 }

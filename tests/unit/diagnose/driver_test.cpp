@@ -151,6 +151,17 @@ std::vector<Case> presence() {
        Severity::fail,
        {kFirst, kSecond}},
       {"driver-not-loaded",
+       "ItWasBuiltForAnotherKernel",
+       sick,
+       [](Setting& s) {
+         unload(s);
+         s.machine.driver.modules[0].built_for = "6.1.0-24-amd64";
+       },
+       "built for kernel 6.1.0-24-amd64",
+       "sudo dkms build --force nvidia/580.159.04 -k 6.1.0-25-amd64",
+       Severity::fail,
+       {kFirst, kSecond}},
+      {"driver-not-loaded",
        "SecureBootRefusesIt",
        sick,
        [](Setting& s) {

@@ -27,6 +27,84 @@ void upgrade_on_disk(Setting& setting) {
   for (facts::ModuleOnDisk& module : setting.machine.driver.modules) module.version = "580.200.01";
 }
 
+// One module for kNext, built for another kernel; unversioned ones are refused outright.
+void misbuild(Setting& setting) {
+  setting.machine.driver.modules[1].built_for = kRunning;
+}
+
+std::vector<Case> modules_of_others() {
+  return {
+      {"module-for-other-kernel",
+       "TheNextKernelsWasBuiltForTheRunningOne",
+       sick,
+       misbuild,
+       "built for kernel 6.1.0-25-amd64",
+       "let /lib/modules/6.1.0-28-amd64/build lead to that kernel's own headers "
+       "(linux-headers-6.1.0-28-amd64), "
+       "then sudo dkms build --force nvidia/580.159.04 -k 6.1.0-28-amd64 && sudo dkms install --force "
+       "nvidia/580.159.04 -k 6.1.0-28-amd64",
+       Severity::fail,
+       {kFirst, kSecond}},
+      {"module-for-other-kernel",
+       "WithVersionsOfItsSymbolsItMayBeTaken",
+       sick,
+       [](Setting& s) {
+         misbuild(s);
+         s.machine.driver.modules[1].versioned = true;
+       },
+       "taken only if no symbol has changed",
+       "dkms build --force",
+       Severity::warn,
+       {kFirst, kSecond}},
+      {"module-for-other-kernel",
+       "TheRunningKernelsIsNotLoaded",
+       sick,
+       [](Setting& s) {
+         s.machine.driver.modules[0].built_for = "6.1.0-9-amd64";
+         s.machine.driver.loaded = std::optional<facts::LoadedModule>{};
+       },
+       "built for kernel 6.1.0-9-amd64",
+       "-k 6.1.0-25-amd64",
+       Severity::fail,
+       {kFirst, kSecond}},
+      {"module-for-other-kernel",
+       "WithoutDkmsItIsBuiltByWhatBuiltIt",
+       sick,
+       [](Setting& s) {
+         misbuild(s);
+         s.machine.boot.dkms->clear();
+       },
+       "/updates/dkms/nvidia.ko",
+       "then build the driver's module anew",
+       Severity::fail,
+       {kFirst, kSecond}},
+      {"module-for-other-kernel", "ItsOwn", well,
+       [](Setting& s) {
+         s.machine.driver.modules[0].built_for = kRunning;
+         s.machine.driver.modules[1].built_for = kNext;
+       }},
+      {"module-for-other-kernel", "TheRunningKernelHasTakenIt", well,
+       [](Setting& s) { s.machine.driver.modules[0].built_for = "6.1.0-24-amd64"; }},
+      {"module-for-other-kernel", "AKernelOfTheSameInterfaceMayTakeIt", well,
+       [](Setting& s) {
+         misbuild(s);
+         s.machine.driver.modules[1].path = "/lib/modules/6.1.0-28-amd64/weak-updates/nvidia.ko";
+       }},
+      {"module-for-other-kernel", "OneOfItsOwnStandsBeside", well,
+       [](Setting& s) {
+         misbuild(s);
+         s.machine.driver.modules.push_back(module_for(kNext));
+         s.machine.driver.modules.back().built_for = kNext;
+       }},
+      {"module-for-other-kernel", "OfAKernelThatDoesNotBoot", well,
+       [](Setting& s) {
+         misbuild(s);
+         s.machine.kernel.installed[1].bootable = false;
+       }},
+      {"module-for-other-kernel", "KernelsAreTheHosts", blind, put_into_container, "its host's"},
+  };
+}
+
 std::vector<Case> modules() {
   return {
       {"module-missing-next-kernel",
@@ -151,6 +229,7 @@ std::vector<Case> building() {
 
 std::vector<Case> kernel_cases() {
   std::vector<Case> out = modules();
+  for (auto& one : modules_of_others()) out.push_back(one);
   for (auto& one : building()) out.push_back(one);
   return out;
 }

@@ -73,6 +73,30 @@ const Case kCases[] = {
      Outlook::bad, kNext, "module", "linux-headers-6.1.0-28-amd64"},
     {"NoModuleAndDkmsNotAtBoot", forget_next, Outlook::bad, kNext, "module",
      "dkms autoinstall -k 6.1.0-28-amd64"},
+    {"TheModuleIsAnotherKernels", [](facts::Machine& m) { m.driver.modules[1].built_for = kRunning; },
+     Outlook::bad, kNext, "module", "this one will refuse it"},
+    {"TheModuleIsAnotherKernelsAndIsToBeBuiltAnew",
+     [](facts::Machine& m) { m.driver.modules[1].built_for = kRunning; }, Outlook::bad, kNext, "module",
+     "dkms build --force nvidia/580.159.04 -k 6.1.0-28-amd64"},
+    {"TheModuleIsAnotherKernelsWithItsSymbolsVersions",
+     [](facts::Machine& m) {
+       m.driver.modules[1].built_for = kRunning;
+       m.driver.modules[1].versioned = true;
+     },
+     Outlook::unknown, kNext, "module", "only if no symbol"},
+    {"TheModuleIsAnotherKernelsAndRunsNow",
+     [](facts::Machine& m) {
+       m.driver.modules[0].built_for = "6.1.0-24-amd64";
+       m.boot.wanted = std::string("1>1");
+     },
+     Outlook::good, kRunning, "module", "is there for this kernel"},
+    {"OneOfItsOwnStandsBesideAnotherKernels",
+     [](facts::Machine& m) {
+       m.driver.modules[1].built_for = kRunning;
+       m.driver.modules.push_back(module_for(kNext));
+       m.driver.modules.back().built_for = kNext;
+     },
+     Outlook::good, kNext, "module", "is there for this kernel"},
     {"NoModuleAndDkmsAtBoot",
      [](facts::Machine& m) {
        forget_next(m);

@@ -92,6 +92,32 @@ TEST_F(RecordedFiles, SayOfWhatIsNotThereThatItIsAbsent) {
 }
 
 // A recording does not change while it is open.
+TEST_F(RecordedFiles, SayOfWhatIsBelowNothingThatItIsAbsent) {
+  const RootedFiles tree = files();
+  for (int round = 0; round < 2; ++round) {  // the second time from what is known
+    for (const char* path :
+         {"/nowhere/a/b/c", "/etc/there/x/y", "/lib/two/x", "/etc/round/x", "/real/two/x"}) {
+      EXPECT_EQ(tree.read(path).error().code(), Errc::absent) << path;
+      EXPECT_EQ(tree.list(path).error().code(), Errc::absent) << path;
+      EXPECT_EQ(tree.link(path).error().code(), Errc::absent) << path;
+    }
+  }
+}
+
+// Such a path may stand in a recorded environment. Going down it part by part would take memory by the
+// square.
+TEST_F(RecordedFiles, SayOfAPathThatIsLongerThanCanBeThatNothingIsThere) {
+  const RootedFiles tree = files();
+  std::string path;
+  while (path.size() < 1U << 20U) path += "/a";
+  const Error error = tree.read(path).error();
+  EXPECT_EQ(error.code(), Errc::absent);
+  EXPECT_LT(error.message().size(), 200U);
+  EXPECT_FALSE(tree.list(path));
+  EXPECT_FALSE(tree.status(path));
+  EXPECT_FALSE(tree.link(path));
+}
+
 TEST_F(RecordedFiles, AreReadOnce) {
   const RootedFiles tree = files();
   EXPECT_EQ(tree.read("/usr/lib/one").value_or("?"), "1");

@@ -128,6 +128,7 @@ TEST(Modules, SayTheirVersionFlavourAndSigner) {
             host::module_file({.version = "580.95.05",
                                .license = "Dual MIT/GPL",
                                .built_for = "6.1.0-24-amd64",
+                               .versioned = true,
                                .signer = "Canonical Ltd. Kernel Module Signing"}));
   tree.file("/lib/modules/6.1.0-25-amd64/extra/nvidia.ko.xz",
             "\xFD"
@@ -142,16 +143,44 @@ TEST(Modules, SayTheirVersionFlavourAndSigner) {
   EXPECT_EQ(driver.modules[1].version, "580.95.05");
   EXPECT_EQ(driver.modules[1].flavour, Flavour::open);
   EXPECT_EQ(driver.modules[1].signer, "Canonical Ltd. Kernel Module Signing");
+  EXPECT_EQ(driver.modules[1].built_for, "6.1.0-24-amd64");
+  EXPECT_TRUE(driver.modules[1].versioned);
+  EXPECT_TRUE(facts::for_other_kernel(driver.modules[1]));
+  EXPECT_EQ(driver.modules[2].built_for, "") << "no vermagic: not known, and not another kernel's";
+  EXPECT_FALSE(facts::for_other_kernel(driver.modules[2]));
   EXPECT_EQ(driver.modules[2].version, "535.183.01");
   EXPECT_EQ(driver.modules[2].flavour, Flavour::proprietary);
   EXPECT_EQ(driver.modules[2].signer, "");
 }
 
+TEST(Modules, TheirVersionMagicIsReadInEveryForm) {
+  using namespace std::string_literals;
+  const struct {
+    std::string section;
+    std::string built_for;
+    bool versioned;
+  } cases[] = {{"vermagic=6.1.0-25-amd64 SMP preempt mod_unload modversions \0"s, "6.1.0-25-amd64", true},
+               {"vermagic=6.6.58-site SMP preempt mod_unload \0"s, "6.6.58-site", false},
+               {"vermagic=5.14.0-427.el9.x86_64\0"s, "5.14.0-427.el9.x86_64", false},
+               {"vermagic=\0version=1.2\0"s, "", false},
+               {"vermagic=  \0"s, "", false},
+               {"vermagic=6.1 nomodversions"s, "6.1", false},
+               {"xvermagic=6.1 modversions\0"s, "", false},
+               {""s, "", false}};
+  for (const auto& one : cases) {
+    const host::ModuleInfo info = host::parse_modinfo(one.section);
+    EXPECT_EQ(info.built_for, one.built_for) << one.section;
+    EXPECT_EQ(info.versioned, one.versioned) << one.section;
+  }
+}
+
 TEST(Modules, ALinkToAnotherKernelsModuleIsFollowed) {
   Tree tree;
-  tree.file(
-      "/lib/modules/5.14.0-427.el9.x86_64/extra/nvidia.ko",
-      host::module_file({.version = "580.95.05", .license = "NVIDIA", .built_for = "", .signer = "key"}));
+  tree.file("/lib/modules/5.14.0-427.el9.x86_64/extra/nvidia.ko",
+            host::module_file({.version = "580.95.05",
+                               .license = "NVIDIA",
+                               .built_for = "5.14.0-427.el9.x86_64",
+                               .signer = "key"}));
   tree.link("/lib/modules/5.14.0-503.el9.x86_64/weak-updates/nvidia/nvidia.ko",
             "/lib/modules/5.14.0-427.el9.x86_64/extra/nvidia.ko");
   const auto modules = probe::read_modules(tree.view(), "5.14.0-503.el9.x86_64");
@@ -159,6 +188,8 @@ TEST(Modules, ALinkToAnotherKernelsModuleIsFollowed) {
   EXPECT_EQ(modules[0].path, "/lib/modules/5.14.0-503.el9.x86_64/weak-updates/nvidia/nvidia.ko");
   EXPECT_EQ(modules[0].version, "580.95.05");
   EXPECT_EQ(modules[0].signer, "key");
+  EXPECT_EQ(modules[0].built_for, "5.14.0-427.el9.x86_64");
+  EXPECT_FALSE(facts::for_other_kernel(modules[0])) << "weak-updates: meant for this kernel too";
 }
 
 TEST(Modules, ACutOrLyingFileIsAnErrorAtEveryLength) {

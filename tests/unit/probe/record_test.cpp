@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A recording shows the machine that was recorded, and nothing that names it or its people.
+#include <bringup/host/kernel_module.hpp>
 #include <bringup/host/recording.hpp>
 #include <bringup/probe/internal.hpp>
 #include <bringup/probe/redact.hpp>
@@ -51,7 +52,13 @@ class Record : public testing::Test {
         .file(std::string("/home/") + kUser + "/venv/pyvenv.cfg", "version = 3.11.2\n")
         .directory(std::string("/home/") + kUser +
                    "/venv/lib/python3.11/site-packages/torch-2.14.1.dist-info")
-        .directory("/lib/modules/6.1.0-25-amd64");
+        .directory("/lib/modules/6.1.0-25-amd64")
+        .file("/lib/modules/6.1.0-28-amd64/updates/dkms/nvidia.ko",
+              host::module_file({.version = "580.1",
+                                 .license = "NVIDIA",
+                                 .built_for = "6.1.0-25-amd64",
+                                 .versioned = true,
+                                 .signer = ""}));
     options_.kernel = "6.1.0-25-amd64";
     options_.arch = "x86_64";
     options_.cpus = 8;
@@ -86,6 +93,9 @@ TEST_F(Record, ShowsTheMachineThatWasRecorded) {
   EXPECT_EQ(after.pci, before.pci);
   EXPECT_EQ(after.proc_gpus, before.proc_gpus);
   EXPECT_EQ(after.driver, before.driver);
+  ASSERT_EQ(after.driver.modules.size(), 1U);
+  EXPECT_TRUE(facts::for_other_kernel(after.driver.modules[0]));
+  EXPECT_TRUE(after.driver.modules[0].versioned);
   EXPECT_EQ(after.packages.list, before.packages.list);
   EXPECT_EQ(after.kernel.installed, before.kernel.installed);
   ASSERT_EQ(after.envs.size(), before.envs.size());

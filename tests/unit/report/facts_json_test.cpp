@@ -31,6 +31,18 @@ TEST(FactsJson, BeginsWithItsSchema) {
   EXPECT_THAT(report::facts_json({}), StartsWith("{\n  \"schema\": \"bringup.facts/1\",\n"));
 }
 
+TEST(FactsJson, SaysForWhichKernelAModuleWasBuiltWhereItsFileSays) {
+  facts::Machine machine;
+  machine.driver.modules = {
+      {.kernel = "6.1.0-28", .path = "/a.ko", .built_for = "6.1.0-25", .versioned = true},
+      {.kernel = "6.1.0-28", .path = "/b.ko.xz"}};
+  const json modules = facts_of(machine)["driver"]["modules"];
+  EXPECT_EQ(modules[0]["built_for"], "6.1.0-25");
+  EXPECT_EQ(modules[0]["symbol_versions"], true);
+  EXPECT_EQ(modules[1]["built_for"], nullptr);
+  EXPECT_EQ(modules[1]["symbol_versions"], nullptr);
+}
+
 TEST(FactsJson, HasEveryKeyForAnEmptyMachineAndForAFullOne) {
   const json empty = facts_of({});
   const json full = facts_of(full_machine("words"));

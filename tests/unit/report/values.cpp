@@ -57,7 +57,9 @@ void fill_software(facts::Machine& m, const std::string& words) {
                            .path = words,
                            .version = words,
                            .flavour = facts::Flavour::open,
-                           .signer = words}},
+                           .signer = words,
+                           .built_for = words,
+                           .versioned = true}},
               .libcuda = {words},
               .libnvml = {words},
               .foreign = words};

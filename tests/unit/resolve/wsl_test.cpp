@@ -103,5 +103,19 @@ TEST(SecureBoot, TellsOfAKeptModuleThatIsRefused) {
   EXPECT_THAT(told(answer(compressed)), Not(Contains(StartsWith("notice module-refused"))));
 }
 
+TEST(Kernels, TellOfAKeptModuleThatWasBuiltForAnother) {
+  facts::Machine machine = with_module("DKMS key");
+  const auto notice = [&machine] { return told(answer(machine)); };
+  EXPECT_THAT(notice(), Not(Contains(StartsWith("notice next-kernel"))));
+  machine.driver.modules.front().built_for = "6.8.0-85-generic";
+  EXPECT_THAT(notice(),
+              Contains(HasSubstr("next-kernel-others-module: kernel 6.8.0-87-generic boots next and its "
+                                 "NVIDIA module was built for kernel 6.8.0-85-generic")));
+  // one of its own beside it
+  machine.driver.modules.push_back(machine.driver.modules.front());
+  machine.driver.modules.back().built_for = "6.8.0-87-generic";
+  EXPECT_THAT(notice(), Not(Contains(StartsWith("notice next-kernel"))));
+}
+
 }  // namespace
 }  // namespace bringup::testing_support
