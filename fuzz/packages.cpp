@@ -21,7 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const bool goes = static_cast<bool>(apply::check_removal(simulation, {}));
     fuzz::require(!goes || (simulation.removes.empty() && simulation.installs.empty()));
   }
-  if (const auto files = apply::parse_print_uris(text, "https://deb.example.org/debian")) {
+  if (const auto files = apply::parse_print_uris(
+          text, {{.url = "https://deb.example.org/debian", .below = "apt/", .sources = ""}})) {
     for (const apply::BundleFile& file : *files)
       fuzz::require(file.sha256.size() == 64 && file.path.find("/../") == std::string::npos);
   }

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bundles, as a person meets them.
+#include <bringup/base/digest.hpp>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
 #include <support/home.hpp>
 #include <support/program.hpp>
 
@@ -38,6 +44,77 @@ TEST_F(Bundles, OneForAnotherMachineIsRefusedWithTheDifference) {
   const Ran ran = use();
   EXPECT_EQ(ran.code, 4);
   EXPECT_THAT(ran.err, AllOf(HasSubstr("plan9-4"), HasSubstr("10de:2684"), Not(HasSubstr("checking"))));
+}
+
+// What is to be had is a model alone, and it comes out of the bundle; nobody is asked.
+class BundledModel : public Bundles {
+ protected:
+  std::map<std::string, std::string> files_{{"config.json", "{}"}, {"w.safetensors", "weights of a model"}};
+
+  void SetUp() override {
+    Bundles::SetUp();
+    const std::string env = "prefix/envs/own/";
+    file(env + "pyvenv.cfg", "version = 3.11.2\n");
+    std::filesystem::permissions(file(env + "bin/python", "#!/bin/sh\nexit 1\n"),
+                                 std::filesystem::perms(0755));
+    for (const char* one : {"RECORD", "METADATA"})
+      file(env + "lib/python3.11/site-packages/numpy-2.3.5.dist-info/" + one, "");
+    for (const auto& [name, text] : files_) file("b/models/org/m/" + name, text);
+    file("b/goal/bringup.toml",
+         "driver = \"none\"\ntoolkit = \"none\"\n[python]\nprefix = \"" + at("prefix") +
+             "\"\n[[env]]\nname = \"own\"\npackages = [\"numpy\"]\n[[model]]\nname = \"org/m\"\n");
+    file("b/manifest.json", manifest(""));
+    system_ = here("system: made for plan9-4, here ");
+    architecture_ = here("architecture: made for x86_64, here ");
+    if (architecture_.empty()) architecture_ = "x86_64";
+    describe();
+  }
+  // What this machine is, as the refusal of a bundle for another one says.
+  std::string here(const std::string& start) const {
+    const std::string said = use().err;
+    const std::size_t at = said.find(start);
+    if (at == std::string::npos) return "";
+    return said.substr(at + start.size(), said.find_first_of(";)", at) - at - start.size());
+  }
+  void describe() const {
+    std::string list;
+    for (const auto& [name, text] : files_)
+      list += (list.empty() ? "" : ", ") +
+              ("{\"path\": \"models/org/m/" + name + "\", \"size\": " + std::to_string(text.size()) +
+               ", \"sha256\": \"" + bringup::base::sha256_hex(text) + "\"}");
+    file("b/manifest.json",
+         R"({"schema": "bringup.bundle/1", "made_at": "x", "version": "0", "os": ")" + system_ +
+             R"(", "arch": ")" + architecture_ +
+             R"(", "kernel": "", "gpus": [], "keyring": "", "archive": [], "vendor": false, "uv": "",
+ "models": [{"name": "org/m", "commit": "c1"}], "files": [)" +
+             list + "]}");
+  }
+  std::string model(const std::string& name) const { return at("prefix/models/m/" + name); }
+
+  std::string system_;
+  std::string architecture_;
+};
+
+TEST_F(BundledModel, IsCopiedOnceAndTakenBack) {
+  if (use().err.find("GPUs: made for") != std::string::npos) GTEST_SKIP() << "there are GPUs here";
+  EXPECT_TRUE(std::filesystem::exists(model("w.safetensors")));
+  std::ostringstream text;
+  text << std::ifstream(model("w.safetensors")).rdbuf();
+  EXPECT_EQ(text.str(), "weights of a model");
+  const Ran again = use();
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("all 2 files are there"));
+  EXPECT_EQ(bringup_program({"undo", "--yes", "--state", at("state")}).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(at("prefix/models")));
+}
+
+TEST_F(BundledModel, ThatIsNotAsTheManifestSaysIsNamed) {
+  file("b/models/org/m/w.safetensors", "weights of a MODEL");
+  const Ran ran = use();
+  if (ran.err.find("GPUs: made for") != std::string::npos) GTEST_SKIP() << "there are GPUs here";
+  EXPECT_EQ(ran.code, 4) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("models/org/m/w.safetensors"));
+  EXPECT_FALSE(std::filesystem::exists(at("prefix/models")));
 }
 
 TEST_F(Bundles, ADirectoryWithOtherThingsIsNotFilled) {

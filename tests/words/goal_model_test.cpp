@@ -86,6 +86,23 @@ TEST_F(GoalModel, IsFetchedOnceAndTheHubIsAskedNoMore) {
   EXPECT_EQ(log(), before);
 }
 
+// One that no stack wants, in the layout that nothing here can weigh.
+TEST_F(GoalModel, WithoutAStackIsFetchedOnceToo) {
+  environment("own", {"numpy-2.3.5"});
+  file("bringup.toml", "driver = \"none\"\n[python]\nprefix = \"" + at("prefix") +
+                           "\"\n[[env]]\nname = \"own\"\npackages = [\"numpy\"]\n[[model]]\nname = "
+                           "\"ok/model\"\nlayout = \"original\"\ndirectory = \"" +
+                           at("m") + "\"\n");
+  Ran ran = up();
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_TRUE(fs::exists(at("m/original/params.json")));
+  EXPECT_FALSE(fs::exists(at("m") + "/" + kFirst));
+  const std::string before = log();
+  ran = up();
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(log(), before);
+}
+
 // resume ends what was killed and names what the goal wants besides; up fetches that, and then asks no hub.
 TEST_F(GoalModel, KilledOnTheWayIsGoneOnWith) {
   goal("slow/model");

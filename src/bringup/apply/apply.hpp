@@ -15,6 +15,9 @@
 
 namespace bringup::apply {
 
+// How lines begin that a step says itself, and no child of it: they are for everybody to see.
+inline constexpr std::string_view kAloud = "bringup: ";
+
 // Told while a run goes on; for the terminal.
 class Observer {
  public:

@@ -24,8 +24,14 @@ bool stays_inside(std::string_view path) {
          });
 }
 
+bool is_hash(std::string_view text, std::size_t digits) {
+  return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
 bool is_sha256(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return is_hash(text, 64);
+}
+bool is_sha1(std::string_view text) {
+  return is_hash(text, 40);
 }
 
 // Every text of the manifest that ends in a file of apt's or in an argument.
@@ -67,6 +73,22 @@ class Reader {
                    .sha256 = one["sha256"].get<std::string>()};
     if (!stays_inside(out.path)) return wrong(fmt::format("{}: leads out of the bundle", out.path));
     if (!is_sha256(out.sha256)) return wrong(fmt::format("{}: no sha256", out.path));
+    if (one.contains("git_sha") && one["git_sha"].is_string())
+      out.git_sha = one["git_sha"].get<std::string>();
+    if (!out.git_sha.empty() && !is_sha1(out.git_sha)) return wrong(fmt::format("{}: no git_sha", out.path));
+    return out;
+  }
+  // A bundle of an earlier version has none.
+  Result<std::vector<BundleModel>> models() const {
+    std::vector<BundleModel> out;
+    const auto at = json_.find("models");
+    if (at == json_.end()) return out;
+    if (!at->is_array()) return wrong("models: no list");
+    for (const Json& one : *at) {
+      const Reader reader(one, name_);
+      out.push_back({.name = TRY(reader.text("name")), .commit = TRY(reader.text("commit"))});
+      if (!stays_inside(out.back().name)) return wrong(fmt::format("{}: no model", out.back().name));
+    }
     return out;
   }
 
@@ -105,8 +127,30 @@ Result<> check_file(const std::string& directory, const BundleFile& file, const 
 }
 
 // What a bundle stands in for.
-bool tells_sources(const steps::Step& step) {
-  return step.id == "archive-component" || step.id.starts_with("vendor-");
+bool tells_sources(std::string_view id) {
+  return id == "archive-component" || id == "archive-mirror" || id == "vendor-source";
+}
+
+// The key comes out of the bundle, and is held against the fingerprint that this program knows.
+std::string take_key(steps::Plan& plan, const std::string& directory) {
+  for (steps::Step& step : plan.steps) {
+    auto* key = step.id == "vendor-key" ? std::get_if<steps::FetchFile>(&step.kind) : nullptr;
+    if (key == nullptr) continue;
+    key->url = directory + "/" + std::string(kVendorKey);
+    return key->path;
+  }
+  return "";
+}
+
+std::string sources_of(const Bundle& bundle, const std::string& directory, const std::string& key) {
+  std::string text =
+      "# Written by bringup: the bundle that packages come from; apt holds it against the key.\n";
+  for (const std::string& suite : bundle.archive)
+    text += fmt::format("deb [signed-by={} check-valid-until=no] file:{}/apt {}\n", bundle.keyring, directory,
+                        suite);
+  if (!key.empty())
+    text += fmt::format("deb [signed-by={} check-valid-until=no] file:{}/vendor /\n", key, directory);
+  return text;
 }
 
 void ask_only(steps::Kind& kind, const Bundle& bundle, const std::string& directory,
@@ -119,6 +163,8 @@ void ask_only(steps::Kind& kind, const Bundle& bundle, const std::string& direct
   if (auto* wheels = std::get_if<steps::InstallWheels>(&kind)) {
     wheels->index_url = directory + "/wheels";
     wheels->find_links.clear();
+    wheels->asks.clear();
+    wheels->others.clear();
   }
 }
 
@@ -126,12 +172,18 @@ void ask_only(steps::Kind& kind, const Bundle& bundle, const std::string& direct
 
 std::string to_json(const Bundle& bundle) {
   Json files = Json::array();
-  for (const BundleFile& file : bundle.files)
+  for (const BundleFile& file : bundle.files) {
     files.push_back({{"path", file.path}, {"size", file.size}, {"sha256", file.sha256}});
-  const Json json = {{"schema", kSchema},   {"made_at", bundle.made_at}, {"version", bundle.version},
-                     {"os", bundle.os},     {"arch", bundle.arch},       {"kernel", bundle.kernel},
-                     {"gpus", bundle.gpus}, {"keyring", bundle.keyring}, {"archive", bundle.archive},
-                     {"uv", bundle.uv},     {"files", std::move(files)}};
+    if (!file.git_sha.empty()) files.back()["git_sha"] = file.git_sha;
+  }
+  Json models = Json::array();
+  for (const BundleModel& model : bundle.models)
+    models.push_back({{"name", model.name}, {"commit", model.commit}});
+  const Json json = {{"schema", kSchema},        {"made_at", bundle.made_at}, {"version", bundle.version},
+                     {"os", bundle.os},          {"arch", bundle.arch},       {"kernel", bundle.kernel},
+                     {"gpus", bundle.gpus},      {"keyring", bundle.keyring}, {"archive", bundle.archive},
+                     {"vendor", bundle.vendor},  {"uv", bundle.uv},           {"models", std::move(models)},
+                     {"files", std::move(files)}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -149,7 +201,9 @@ Result<Bundle> parse_bundle(std::string_view json, std::string_view name) {
                 .gpus = TRY(reader.texts("gpus")),
                 .keyring = TRY(reader.text("keyring")),
                 .archive = TRY(reader.texts("archive")),
-                .uv = TRY(reader.text("uv"))};
+                .vendor = parsed.contains("vendor") && parsed["vendor"] == true,
+                .uv = TRY(reader.text("uv")),
+                .models = TRY(reader.models())};
   if (!parsed.contains("files") || !parsed["files"].is_array()) return reader.wrong("files are missing");
   for (const Json& one : parsed["files"]) bundle.files.push_back(TRY(reader.file(one)));
   return bundle;
@@ -165,17 +219,11 @@ Result<> check_bundle(const std::string& directory, const Bundle& bundle, const 
 Result<steps::Plan> from_bundle(steps::Plan plan, const Bundle& bundle, const std::string& directory,
                                 const std::string& state_directory) {
   const std::string sources = state_directory + "/bundle.list";
-  std::string text =
-      "# Written by bringup: the bundle that packages come from; apt holds it against the key.\n";
-  for (const std::string& suite : bundle.archive)
-    text += fmt::format("deb [signed-by={} check-valid-until=no] file:{}/apt {}\n", bundle.keyring, directory,
-                        suite);
-  std::erase_if(plan.steps, tells_sources);
+  const std::string key = bundle.vendor ? take_key(plan, directory) : "";
+  std::erase_if(plan.steps, [](const steps::Step& step) { return tells_sources(step.id); });
   bool packages = false;
   for (steps::Step& step : plan.steps) {
-    std::erase_if(step.needs, [](const std::string& id) {
-      return id == "archive-component" || id.starts_with("vendor-");
-    });
+    std::erase_if(step.needs, tells_sources);
     ask_only(step.kind, bundle, directory, sources);
     if (!std::holds_alternative<steps::InstallPackages>(step.kind)) continue;
     step.needs.emplace_back("bundle-sources");
@@ -183,14 +231,35 @@ Result<steps::Plan> from_bundle(steps::Plan plan, const Bundle& bundle, const st
   }
   if (packages && bundle.archive.empty())
     return Error(Errc::refused, "packages are needed here, and the bundle has none");
-  if (packages)
-    plan.steps.insert(
-        plan.steps.begin(),
-        {.id = "bundle-sources",
-         .kind = steps::WriteFile{.path = sources, .text = std::move(text)},
-         .why = "packages come from the bundle alone; the system's own sources stay as they are",
-         .changes = "one file beside the journal"});
+  if (!packages) return plan;
+  const auto vendor = std::ranges::find(plan.steps, "vendor-key", &steps::Step::id);
+  const auto first = vendor == plan.steps.end() ? plan.steps.begin() : std::next(vendor);
+  plan.steps.insert(
+      first, {.id = "bundle-sources",
+              .kind = steps::WriteFile{.path = sources, .text = sources_of(bundle, directory, key)},
+              .why = "packages come from the bundle alone; the system's own sources stay as they are",
+              .changes = "one file beside the journal",
+              .needs = key.empty() ? std::vector<std::string>{} : std::vector<std::string>{"vendor-key"}});
   return plan;
+}
+
+std::vector<steps::FetchModelFile> model_files(const Bundle& bundle, const BundleModel& model,
+                                               const std::string& bundle_directory,
+                                               const std::string& directory) {
+  const std::string start = fmt::format("models/{}/", model.name);
+  std::vector<steps::FetchModelFile> out;
+  for (const BundleFile& file : bundle.files) {
+    if (!file.path.starts_with(start)) continue;
+    out.push_back({.endpoint = bundle_directory + "/models",
+                   .repo = model.name,
+                   .commit = model.commit,
+                   .file = file.path.substr(start.size()),
+                   .directory = directory,
+                   .size = file.size,
+                   .sha256 = file.git_sha.empty() ? file.sha256 : "",
+                   .git_sha = file.git_sha});
+  }
+  return out;
 }
 
 }  // namespace bringup::apply

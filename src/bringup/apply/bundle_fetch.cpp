@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kPiece = std::size_t{1} << 20U;
 constexpr int kMostTries = 5;
+constexpr const char* kPreferences = "/pins/etc/apt/preferences.d";
 
 // apt with a state of its own, in which nothing is installed.
 std::vector<std::string> private_apt(const PrivateApt& apt, std::vector<std::string> words) {
@@ -23,7 +24,7 @@ std::vector<std::string> private_apt(const PrivateApt& apt, std::vector<std::str
   const std::string& work = apt.work;
   for (const std::string& option :
        {"Dir::Etc::sourcelist=" + work + "/sources.list", std::string("Dir::Etc::sourceparts=/dev/null"),
-        std::string("Dir::Etc::preferences=/dev/null"), std::string("Dir::Etc::preferencesparts=/dev/null"),
+        std::string("Dir::Etc::preferences=/dev/null"), "Dir::Etc::preferencesparts=" + work + kPreferences,
         "Dir::State=" + work + "/state", "Dir::State::lists=" + work + "/lists",
         "Dir::State::status=" + work + "/status", "Dir::State::extended_states=" + work + "/extended",
         "Dir::Cache=" + work + "/cache", std::string("APT::Sandbox::User="),
@@ -47,12 +48,21 @@ Result<std::string> ask(host::Control& control, const std::vector<std::string>& 
   return outcome.out;
 }
 
-// "http://deb.debian.org/debian" as it begins the names of apt's lists.
+// "http://deb.debian.org/debian" as it begins the names of apt's lists, which write "/" as "_" and "_" as
+// "%5f".
 std::string as_list_name(std::string_view url) {
-  std::string out(url.substr(url.find("://") + 3));
-  while (out.ends_with('/')) out.pop_back();
-  std::ranges::replace(out, '/', '_');
-  return out + "_dists_";
+  url.remove_prefix(url.find("://") + 3);
+  while (url.ends_with('/')) url.remove_suffix(1);
+  std::string out;
+  for (const char c : url) {
+    if (c == '/')
+      out += '_';
+    else if (std::string_view("\\|{}[]<>\"^~_=!@#$%&*").find(c) != std::string_view::npos)
+      out += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    else
+      out += c;
+  }
+  return out;
 }
 
 Result<std::string> sha256_of(const std::string& path, const host::View& view) {
@@ -117,9 +127,29 @@ bool stays_below(std::string_view path) {
          std::ranges::none_of(path, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
 }
 
+// Where what lies at `url` goes: as the index has it, though apt writes some characters of the address as
+// %xx, and flat archives begin each name with "./".
+Result<std::string> place_of(std::string_view url, const std::vector<BundleArchive>& archives) {
+  const auto archive =
+      std::ranges::find_if(archives, [url](const BundleArchive& one) { return url.starts_with(one.url); });
+  if (archive == archives.end())
+    return Error(Errc::unsupported, fmt::format("{} lies outside of the archives that were asked", url));
+  std::string path = archive->below;
+  for (std::size_t i = archive->url.size(); i < url.size(); ++i) {
+    const auto byte = url[i] == '%' ? base::to_hex(url.substr(i + 1, 2)) : std::nullopt;
+    path += byte ? static_cast<char>(*byte) : url[i];
+    if (byte) i += 2;
+  }
+  for (std::size_t at = path.find("/./"); at != std::string::npos; at = path.find("/./")) path.erase(at, 2);
+  if (stays_below(path)) return path;
+  return Error(Errc::malformed,
+               fmt::format("apt names a file outside its archive: {}", base::harmless(url.substr(0, 200))));
+}
+
 }  // namespace
 
-Result<std::vector<BundleFile>> parse_print_uris(std::string_view output, std::string_view base_url) {
+Result<std::vector<BundleFile>> parse_print_uris(std::string_view output,
+                                                 const std::vector<BundleArchive>& archives) {
   std::vector<BundleFile> files;
   for (const std::string_view line : base::lines(output)) {
     if (!line.starts_with('\'')) continue;
@@ -131,19 +161,7 @@ Result<std::vector<BundleFile>> parse_print_uris(std::string_view output, std::s
       return Error(Errc::malformed,
                    fmt::format("apt says something unexpected: {}", base::harmless(line.substr(0, 200))));
     const std::string_view url = words[0].substr(1, words[0].size() - 2);
-    if (!url.starts_with(base_url))
-      return Error(Errc::unsupported, fmt::format("{} lies outside {}", url, base_url));
-    // As the index has it: apt writes some characters of the address as %xx.
-    std::string path = "apt/";
-    for (std::size_t i = base_url.size(); i < url.size(); ++i) {
-      const auto byte = url[i] == '%' ? base::to_hex(url.substr(i + 1, 2)) : std::nullopt;
-      path += byte ? static_cast<char>(*byte) : url[i];
-      if (byte) i += 2;
-    }
-    if (!stays_below(path))
-      return Error(Errc::malformed, fmt::format("apt names a file outside its archive: {}",
-                                                base::harmless(url.substr(0, 200))));
-    files.push_back({.path = std::move(path),
+    files.push_back({.path = TRY(place_of(url, archives)),
                      .size = static_cast<std::uint64_t>(*size),
                      .sha256 = std::string(words[3].substr(kHash.size())),
                      .url = std::string(url)});
@@ -153,6 +171,7 @@ Result<std::vector<BundleFile>> parse_print_uris(std::string_view output, std::s
 
 std::vector<BundleFile> parse_release(std::string_view text, std::string_view architecture) {
   std::vector<BundleFile> files;
+  std::optional<BundleFile> flat;
   const std::string end = fmt::format("/binary-{}/Packages.xz", architecture);
   bool inside = false;
   for (const std::string_view line : base::lines(text)) {
@@ -160,47 +179,94 @@ std::vector<BundleFile> parse_release(std::string_view text, std::string_view ar
     if (!inside) continue;
     const auto words = base::words(line);
     const auto size = words.size() == 3 ? base::to_integer(words[1]) : std::nullopt;
-    if (!size || !is_sha256(words[0])) continue;
-    if (words[2] != std::string(words[2].substr(0, words[2].find('/'))) + end)
-      continue;  // not the installer's
-    files.push_back({.path = std::string(words[2]),
-                     .size = static_cast<std::uint64_t>(*size),
-                     .sha256 = std::string(words[0])});
+    if (!size || *size < 0 || !is_sha256(words[0])) continue;
+    BundleFile file{.path = std::string(words[2]),
+                    .size = static_cast<std::uint64_t>(*size),
+                    .sha256 = std::string(words[0])};
+    const bool plain = file.path == "Packages" || file.path == "Packages.gz" || file.path == "Packages.xz";
+    if (plain && (!flat || file.size < flat->size)) flat = file;
+    if (file.path == file.path.substr(0, file.path.find('/')) + end)  // not the installer's
+      files.push_back(std::move(file));
   }
+  if (files.empty() && flat) files.push_back(std::move(*flat));
   return files;
 }
 
-Result<std::vector<BundleFile>> archive_files(const PrivateApt& apt, const std::string& base_url,
-                                              const std::vector<std::string>& packages,
-                                              host::Control& control) {
-  for (const char* below : {"/lists/partial", "/cache/archives/partial", "/state"})
-    TRY(make_directories(apt.work + below, control));
-  TRY(control.write(apt.work + "/sources.list", apt.sources, 0644, std::nullopt));
-  TRY(control.write(apt.work + "/status", "", 0644, std::nullopt));
-  TRY(ask(control, private_apt(apt, {"update", "--error-on=any"})));
+namespace {
+
+// What the Release file `name` among apt's lists, verified by apt, promises of one archive.
+Result<> add_index(const PrivateApt& apt, const BundleArchive& archive, const std::string& name,
+                   std::string_view architecture, const host::View& view, std::vector<BundleFile>& files) {
+  constexpr std::string_view kRelease = "_InRelease";
+  constexpr std::string_view kDists = "_dists_";
+  const std::string start = as_list_name(archive.url);
+  if (!name.starts_with(start + "_") || !name.ends_with(kRelease)) return ok;
+  std::string below = name.substr(start.size(), name.size() - start.size() - kRelease.size());
+  if (below.starts_with(kDists)) below = fmt::format("dists/{}/", below.substr(kDists.size()));
+  const std::string text = TRY(view.read(apt.work + "/lists/" + name));
+  files.push_back({.path = archive.below + below + "InRelease",
+                   .size = text.size(),
+                   .sha256 = base::sha256_hex(text),
+                   .url = archive.url + below + "InRelease"});
+  for (BundleFile& index : parse_release(text, architecture)) {
+    const std::string component = index.path.substr(0, index.path.find('/'));
+    if (!below.empty() && !base::contains(archive.sources, " " + component)) continue;
+    index.url = archive.url + below + index.path;
+    index.path = archive.below + below + index.path;
+    files.push_back(std::move(index));
+  }
+  return ok;
+}
+
+Result<std::vector<BundleFile>> would_fetch(const PrivateApt& apt, const std::vector<std::string>& packages,
+                                            host::Control& control) {
   std::vector<std::string> words{"install", "--print-uris", "-y", "-qq", "--no-install-recommends"};
   words.insert(words.end(), packages.begin(), packages.end());
-  auto files = TRY(parse_print_uris(TRY(ask(control, private_apt(apt, std::move(words)))), base_url));
+  return parse_print_uris(TRY(ask(control, private_apt(apt, std::move(words)))), apt.archives);
+}
+
+// What these packages say to apt is laid where the private one reads it.
+Result<> follow_pins(const PrivateApt& apt, const std::vector<std::string>& pins, host::Control& control) {
+  if (pins.empty()) return ok;
+  const auto files = TRY(would_fetch(apt, pins, control));
+  TRY(fetch_bundle(apt.work, files, control, nullptr));
+  for (const BundleFile& file : files) {
+    const std::string name = file.path.substr(file.path.rfind('/') + 1);
+    const bool wanted =
+        std::ranges::any_of(pins, [&name](const std::string& pin) { return name.starts_with(pin + "_"); });
+    if (wanted) TRY(ask(control, {"dpkg-deb", "-x", apt.work + "/" + file.path, apt.work + "/pins"}));
+  }
+  return ok;
+}
+
+}  // namespace
+
+Result<std::vector<BundleFile>> archive_files(const PrivateApt& apt, const std::vector<std::string>& pins,
+                                              const std::vector<std::string>& packages,
+                                              host::Control& control) {
+  for (const char* below : {"/lists/partial", "/cache/archives/partial", "/state", kPreferences})
+    TRY(make_directories(apt.work + below, control));
+  std::string sources;
+  for (const BundleArchive& archive : apt.archives) sources += archive.sources;
+  TRY(control.write(apt.work + "/sources.list", sources, 0644, std::nullopt));
+  TRY(control.write(apt.work + "/status", "", 0644, std::nullopt));
+  if (!apt.preferences.empty())
+    TRY(control.write(apt.work + kPreferences + "/bringup", apt.preferences, 0644, std::nullopt));
+  TRY(ask(control, private_apt(apt, {"update", "--error-on=any"})));
+  TRY(follow_pins(apt, pins, control));
+  std::vector<std::string> all = pins;
+  all.insert(all.end(), packages.begin(), packages.end());
+  auto files = TRY(would_fetch(apt, all, control));
   std::string architecture = TRY(ask(control, {"dpkg", "--print-architecture"}));
   architecture = std::string(base::trim(architecture));
-  const std::string start = as_list_name(base_url);
-  for (const std::string& name : TRY(control.view().list(apt.work + "/lists"))) {
-    constexpr std::string_view kRelease = "_InRelease";
-    if (!name.starts_with(start) || !name.ends_with(kRelease)) continue;
-    const std::string suite = name.substr(start.size(), name.size() - start.size() - kRelease.size());
-    const std::string text = TRY(control.view().read(apt.work + "/lists/" + name));
-    const std::string below = fmt::format("dists/{}/", suite);
-    files.push_back({.path = "apt/" + below + "InRelease",
-                     .size = text.size(),
-                     .sha256 = base::sha256_hex(text),
-                     .url = base_url + below + "InRelease"});
-    for (BundleFile& index : parse_release(text, architecture)) {
-      const std::string component = index.path.substr(0, index.path.find('/'));
-      if (!base::contains(apt.sources, " " + component)) continue;
-      index.url = base_url + below + index.path;
-      index.path = "apt/" + below + index.path;
-      files.push_back(std::move(index));
-    }
+  const auto lists = TRY(control.view().list(apt.work + "/lists"));
+  for (const BundleArchive& archive : apt.archives) {
+    const std::size_t before = files.size();
+    for (const std::string& name : lists)
+      TRY(add_index(apt, archive, name, architecture, control.view(), files));
+    if (files.size() == before)
+      return Error(Errc::unsupported,
+                   fmt::format("{}: has no InRelease that a bundle could carry", archive.url));
   }
   return files;
 }
@@ -222,6 +288,39 @@ Result<> fetch_bundle(const std::string& directory, const std::vector<BundleFile
     if (meter) meter(before);
   }
   return ok;
+}
+
+Result<std::vector<BundleFile>> fetch_bundle_models(const std::string& directory,
+                                                    const std::vector<steps::FetchModelFile>& files,
+                                                    host::Control& control, const host::Clock& clock,
+                                                    const steps::PlanUser& user, const std::string& hub,
+                                                    const std::function<void(std::string_view)>& say) {
+  const Hands hands{.view = control.view(),
+                    .control = &control,
+                    .user = user,
+                    .clock = &clock,
+                    .hub = hub,
+                    .patience = std::chrono::seconds(90),
+                    .say = {}};
+  std::vector<BundleFile> out;
+  for (const steps::FetchModelFile& file : files) {
+    if (host::interrupted()) return Error(Errc::cancelled, "stopped; the same command goes on");
+    const std::string path = file.directory + "/" + file.file;
+    if (!TRY(holds(file, hands))) {
+      if (say) say(fmt::format("{}/{}, {}", file.repo, file.file, base::human_bytes(file.size)));
+      TRY(control.remove_file(path, std::nullopt));
+      TRY(perform(file, hands));
+    }
+    const std::string sha256 = file.sha256.empty() ? TRY(sha256_of(path, control.view())) : file.sha256;
+    out.push_back({.path = path.substr(directory.size() + 1),
+                   .size = file.size,
+                   .sha256 = sha256,
+                   .git_sha = file.git_sha});
+  }
+  // What the fetching notes beside them is of no use to others.
+  for (const steps::FetchModelFile& file : files)
+    TRY(control.remove_tree(file.directory + "/.cache", std::nullopt));
+  return out;
 }
 
 }  // namespace bringup::apply

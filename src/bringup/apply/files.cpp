@@ -32,10 +32,13 @@ constexpr std::string_view kTerms =
     "accept', then 'bringup resume'; or leave out channels = \"defaults\"";
 constexpr std::string_view kHash =
     "a file is not the one whose hash was written down: it was changed since, or the lock was";
+constexpr std::string_view kSum =
+    "a package is not the one that the signed index names: it was damaged or exchanged on the way, or the "
+    "index is of another day";
 constexpr std::array kTroubles{
     Trouble{"condatosnoninteractiveerror", Errc::refused, kTerms},
     Trouble{"condahttperror", Errc::unreachable, kRefused}, Trouble{"hash mismatch", Errc::failed, kHash},
-    Trouble{"do not match the hashes", Errc::failed, kHash},
+    Trouble{"do not match the hashes", Errc::failed, kHash}, Trouble{"hash sum mismatch", Errc::failed, kSum},
     Trouble{"no space left on device", Errc::io, kFull}, Trouble{"disk quota exceeded", Errc::io, kFull},
     Trouble{"you don't have enough free space", Errc::io, kFull},
     Trouble{"read-only file system", Errc::io, kReadOnly}, Trouble{"input/output error", Errc::io, kBroken},
@@ -69,9 +72,13 @@ std::string parent_of(std::string_view path) {
   return slash == 0 || slash == std::string_view::npos ? "/" : std::string(path.substr(0, slash));
 }
 
+// The end, and which files apt could not fetch: it says much about each after its name.
 std::string last_lines(std::string_view text) {
   const auto lines = base::lines(text);
   std::string out;
+  for (std::size_t i = 0; i + kLastLines < lines.size(); ++i) {
+    if (lines[i].starts_with("E: Failed to fetch")) out += "\n    " + base::harmless(lines[i]);
+  }
   for (std::size_t i = lines.size() - std::min(lines.size(), kLastLines); i < lines.size(); ++i)
     out += "\n    " + base::harmless(lines[i]);
   return out;

@@ -157,6 +157,8 @@ steps::Plan without_secrets(steps::Plan plan) {
     if (auto* wheels = std::get_if<steps::InstallWheels>(&step.kind)) {
       wheels->index_url = without_secrets(wheels->index_url);
       wheels->find_links = without_secrets(wheels->find_links);
+      wheels->asks = without_secrets(wheels->asks);
+      for (std::string& other : wheels->others) other = without_secrets(other);
     }
   }
   return plan;

@@ -172,7 +172,9 @@ Result<Json> remember(const steps::FetchFile& step, const Hands& hands) {
   return image_of(step.path, hands);
 }
 Result<> perform(const steps::FetchFile& step, const Hands& hands) {
-  const std::string bytes = TRY(host::download(*hands.control, step.url, hands.run_as()));
+  const bool here = step.url.starts_with('/');
+  const std::string bytes =
+      TRY(here ? read_for(step.url, hands) : host::download(*hands.control, step.url, hands.run_as()));
   TRY(check_content(step, bytes));
   TRY(make_parents(step.path, hands));
   return hands.control->write(step.path, bytes, step.mode, hands.owner());

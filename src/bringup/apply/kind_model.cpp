@@ -18,6 +18,7 @@ namespace {
 using steps::FetchModelFile;
 
 constexpr std::size_t kPiece = std::size_t{4} << 20U;
+constexpr auto kCopyDeadline = std::chrono::hours(6);
 constexpr auto kFirstWait = std::chrono::milliseconds(100);
 constexpr auto kLongestWait = std::chrono::seconds(20);
 
@@ -130,6 +131,18 @@ Result<> not_fetched(const FetchModelFile& step, const std::string& url, const h
   return host::curl_trouble(url, outcome);
 }
 
+// Out of a directory that models were carried in.
+Result<> copy_whole(const FetchModelFile& step, const Hands& hands) {
+  const std::string from = fmt::format("{}/{}/{}", step.endpoint, step.repo, step.file);
+  TRY(run_well(hands, {.argv = {"cp", "--", from, part_of(step)},
+                       .deadline = kCopyDeadline,
+                       .dies_with_us = true,
+                       .gives_way = hands.beside_a_build}));
+  if (TRY(size_of(part_of(step), hands.view)).value_or(0) == step.size) return ok;
+  return Error(Errc::failed,
+               fmt::format("{}: is not the {} that it should be", from, base::human_bytes(step.size)));
+}
+
 // One connection. What it brought stays in the part file, whatever happened.
 Result<> fetch_more(const FetchModelFile& step, const host::Hub& hub, std::uint64_t from,
                     const Hands& hands) {
@@ -168,6 +181,7 @@ Result<> fetch_whole(const FetchModelFile& step, const host::Hub& hub, const Han
     if (have == step.size && step.size > 0) return ok;
     TRY(check_room(step, have, hands));
     if (step.size == 0) return hands.control->write(part_of(step), "", 0644, hands.owner());
+    if (step.endpoint.starts_with('/')) return copy_whole(step, hands);
     auto more = fetch_more(step, hub, have, hands);
     if (more) continue;
     // a login page does not go by waiting

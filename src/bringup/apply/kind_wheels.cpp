@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kind of step that puts packages into an environment.
+#include <bringup/apply/apply.hpp>
 #include <bringup/apply/python_env.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/steps/lock.hpp>
@@ -75,19 +76,24 @@ bool is_locked(const steps::InstallWheels& step) {
                              [](const std::string& one) { return base::contains(one, " --hash="); });
 }
 
-// Just these lines, each file held against its hash. pip may not open a pipe of root's, so it gets a file.
-Result<> install_lines(const steps::InstallWheels& step, std::vector<std::string> argv,
-                       const std::string& lines, const Hands& hands) {
-  add_sources(step, argv);
-  argv.insert(argv.end(), {"--no-deps", "--require-hashes", "-r"});
-  if (step.tool == "uv") {
-    argv.emplace_back("-");
-    TRY(run_well(hands, {.argv = std::move(argv),
-                         .deadline = kWheelsDeadline,
-                         .gives_way = hands.beside_a_build,
-                         .input = lines}));
-    return ok;
-  }
+// What uv keeps in its cache may be all that is needed: then no index is asked, which resolving has just
+// asked. False: something is missing there, and nothing was installed.
+Result<bool> installed_from_cache(const steps::InstallWheels& step, std::vector<std::string> argv,
+                                  const std::string& lines, const Hands& hands) {
+  if (step.index_url.starts_with('/')) return false;
+  argv.emplace_back("--offline");
+  const host::Outcome outcome = TRY(hands.control->run({.argv = std::move(argv),
+                                                        .deadline = kWheelsDeadline,
+                                                        .as = hands.run_as(),
+                                                        .gives_way = hands.beside_a_build,
+                                                        .input = lines,
+                                                        .on_output = {}}));
+  return outcome.success();
+}
+
+Result<> install_by_pip(const steps::InstallWheels& step, std::vector<std::string> argv,
+                        const std::string& lines, const Hands& hands) {
+  // pip may not open a pipe of root's, so it gets a file
   argv.push_back(step.env + "/bringup-requirements.txt");
   const std::string file = argv.back();
   TRY(hands.control->write(file, lines, 0644, hands.owner()));
@@ -95,6 +101,56 @@ Result<> install_lines(const steps::InstallWheels& step, std::vector<std::string
       hands, {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = hands.beside_a_build});
   TRY(hands.control->remove_file(file, hands.owner()));
   return installed ? ok : Result<>(installed.error());
+}
+
+Result<> install_from(const steps::InstallWheels& step, std::vector<std::string> argv,
+                      const std::string& lines, const Hands& hands) {
+  add_sources(step, argv);
+  argv.insert(argv.end(), {"--no-deps", "--require-hashes", "-r"});
+  if (step.tool != "uv") return install_by_pip(step, std::move(argv), lines, hands);
+  argv.emplace_back("-");
+  if (TRY(installed_from_cache(step, argv, lines, hands))) return ok;
+  TRY(run_well(hands, {.argv = std::move(argv),
+                       .deadline = kWheelsDeadline,
+                       .gives_way = hands.beside_a_build,
+                       .input = lines}));
+  return ok;
+}
+
+// Why an index is left for the next one; "" when another one would not help.
+std::string_view why_not(const Error& error) {
+  if (error.code() == Errc::unreachable) return "does not answer any more";
+  if (error.code() != Errc::failed) return "";
+  const std::string said = base::lower(error.message());
+  if (base::contains(said, "hash mismatch") || base::contains(said, "do not match the hashes"))
+    return "gave a file that does not have its hash, of which nothing is kept";
+  return "does not give all of it";
+}
+
+std::string host_of(std::string_view url) {
+  const std::string plain = without_secrets(url);
+  const std::size_t at = plain.find("://");
+  const std::size_t from = at == std::string::npos ? 0 : at + 3;
+  return plain.substr(from, plain.find('/', from) - from);
+}
+
+// Just these lines, each file held against its hash. An index that gives another file, or none, is left for
+// the next one, and that is said.
+Result<> install_lines(const steps::InstallWheels& step, const std::vector<std::string>& argv,
+                       const std::string& lines, const Hands& hands) {
+  steps::InstallWheels from = step;
+  for (std::size_t next = 0;; ++next) {
+    auto installed = install_from(from, argv, lines, hands);
+    if (installed || next == step.others.size()) return installed;
+    const std::string_view why = why_not(installed.error());
+    if (why.empty()) return installed;
+    const std::string& other = step.others[next];
+    if (hands.say)
+      hands.say(
+          fmt::format("{}{} {}; {} is asked instead", kAloud, host_of(from.index_url), why, host_of(other)));
+    from.index_url = other;
+    from.find_links.clear();
+  }
 }
 
 // Nothing but what comes with an environment that conda or venv makes.
@@ -123,7 +179,12 @@ Result<> install_and_lock(const steps::InstallWheels& step, std::vector<std::str
   const std::size_t at = site.find("/python3.") + std::string_view("/python").size();
   std::vector<std::string> ask{step.manager,  "pip",     "compile",     "-",        "--format",
                                "pylock.toml", "--quiet", "--no-header", "--python", step.env + "/bin/python"};
-  add_sources(step, ask);
+  steps::InstallWheels asked = step;
+  if (!step.asks.empty()) {
+    asked.index_url = step.asks;
+    asked.find_links.clear();
+  }
+  add_sources(asked, ask);
   const host::Outcome outcome = TRY(run_well(hands, {.argv = std::move(ask),
                                                      .deadline = kWheelsDeadline,
                                                      .input = base::join(step.packages, "\n") + "\n"}));
@@ -132,7 +193,7 @@ Result<> install_and_lock(const steps::InstallWheels& step, std::vector<std::str
                                                     .platform = std::string(kPlatform),
                                                     .variant = step.variant,
                                                     .asked = step.packages}));
-  TRY(install_lines(step, std::move(argv), base::join(steps::requirements(lock), "\n") + "\n", hands));
+  TRY(install_lines(step, argv, base::join(steps::requirements(lock), "\n") + "\n", hands));
   return hands.control->write(lock_of(step), steps::to_toml(lock), 0644, hands.owner());
 }
 
@@ -171,8 +232,7 @@ Result<> perform(const steps::InstallWheels& step, const Hands& hands) {
   std::vector<std::string> argv = tool_of(step, "install");
   const std::string variant = TRY(torch_variant(step.env, hands.view));
   if (!step.variant.empty() && !variant.empty() && variant != step.variant) add_reinstall(step, argv);
-  if (is_locked(step))
-    return install_lines(step, std::move(argv), base::join(step.packages, "\n") + "\n", hands);
+  if (is_locked(step)) return install_lines(step, argv, base::join(step.packages, "\n") + "\n", hands);
   if (is_to_be_locked(step, hands)) return install_and_lock(step, std::move(argv), hands);
   return run_tool(step, std::move(argv), step.packages, hands);
 }

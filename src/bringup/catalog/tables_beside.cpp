@@ -12,8 +12,8 @@
 namespace bringup::catalog {
 namespace {
 
-constexpr std::array<std::string_view, 6> kMirrored{"conda",     "cuda", "huggingface",
-                                                    "miniforge", "pypi", "pytorch"};
+constexpr std::array<std::string_view, 9> kMirrored{
+    "conda", "cuda", "debian", "debian-security", "huggingface", "miniforge", "pypi", "pytorch", "ubuntu"};
 
 Result<> check_requirements(const Row& row, const std::vector<std::string>& texts) {
   constexpr std::array<std::string_view, 6> kRelations{"", "==", ">=", "<=", ">", "<"};

@@ -78,7 +78,7 @@ Result<std::optional<apply::Run>> run_of(const Doors& doors, const apply::Settin
 // What the goal wants besides the run: its models, each gone on with at the next boot when it is cut off.
 Result<int> fetch_at_boot(const Options& options, const Doors& doors, const apply::AtBoot& what,
                           const goal::Goal& goal) {
-  if (goal.stacks.empty()) return exit_ok;
+  if (goal.stacks.empty() && goal.models.empty()) return exit_ok;
   apply::Arming arming{.what = what, .program = TRY(doors.view.read("/proc/self/exe"))};
   arming.what.awaits_driver = false;
   arming.uid = current_user().uid;

@@ -6,6 +6,7 @@
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/locks.hpp>
+#include <bringup/plan/sources.hpp>
 
 #include <fmt/format.h>
 
@@ -35,6 +36,7 @@ void answer_from(const apply::Bundle& bundle, facts::Machine& machine) {
     source.answered_seconds = Error(Errc::absent, "not in the bundle");
     if (source.name == "pypi" && !bundle.uv.empty()) source.answered_seconds = 0.0;
     if (source.name == "distro" && !bundle.archive.empty()) source.answered_seconds = 0.0;
+    if (source.name == "nvidia" && bundle.vendor) source.answered_seconds = 0.0;
   }
 }
 
@@ -48,6 +50,7 @@ Result<int> use(const Options& options, const Doors& doors, const std::string& d
   Options mine = options;
   mine.offline = true;
   mine.goal = directory + "/goal/bringup.toml";
+  mine.bundle = directory;
   Looked looked = TRY(look(mine, doors, {}));
   if (const auto differing = differences(bundle, looked.machine); !differing.empty())
     return Error(Errc::refused, fmt::format("{}: this bundle is for another machine ({}); make one with "
@@ -56,8 +59,10 @@ Result<int> use(const Options& options, const Doors& doors, const std::string& d
   say(options, fmt::format("checking {} files against {}", bundle.files.size(), name));
   TRY(apply::check_bundle(directory, bundle, doors.view, nullptr));
   answer_from(bundle, looked.machine);
+  if (bundle.vendor) forget_vendor_sources(looked.machine);
   const LockedGoal locked = TRY(with_locks(TRY(read_goal(mine, doors.view)), mine, doors.view));
-  Decided decided = TRY(decide(mine, doors, std::move(looked), {locked.goal}));
+  const std::vector<goal::Goal> goals = TRY(goals_of(locked.goal, looked.machine));
+  Decided decided = TRY(decide(mine, doors, std::move(looked), goals));
   TRY(follow_locks(locked.locks, mine, decided));
   const std::string state = state_directory_of(options, decided.looked.machine.user);
   decided.plan = TRY(apply::from_bundle(std::move(decided.plan), bundle, directory, state));
@@ -88,6 +93,21 @@ std::vector<std::string> gpu_ids(const facts::Machine& machine) {
   }
   std::ranges::sort(out);
   return out;
+}
+
+Result<std::vector<goal::Goal>> goals_of(const goal::Goal& goal, const facts::Machine& machine) {
+  for (const goal::StackGoal& stack : goal.stacks)
+    TRY(stacks::check_gpus(*TRY(stacks::find_stack(stack.name, catalog::built_in())), machine)
+            .within(stack.where));
+  return stacks::with_stacks(goal, catalog::built_in());
+}
+
+void forget_vendor_sources(facts::Machine& machine) {
+  std::erase_if(machine.packages.archive_uris, [](const std::string& uri) {
+    facts::Machine one;
+    one.packages.archive_uris = {uri};
+    return plan::has_vendor_source(one, catalog::built_in());
+  });
 }
 
 Result<int> run_bundle(const Options& options, const Doors& doors) {

@@ -2,7 +2,10 @@
 #pragma once
 // What the two words of `bundle` share.
 
+#include <bringup/apply/bundle.hpp>
 #include <bringup/cli/change.hpp>
+#include <bringup/cli/model.hpp>
+#include <bringup/cli/stack.hpp>
 
 namespace bringup::cli {
 
@@ -16,5 +19,19 @@ Result<int> carry_out(const Options& options, const Doors& doors, const Decided&
 
 // bundle_create.cpp
 Result<int> create_bundle(const Options& options, const Doors& doors, const std::string& directory);
+
+// The goal of this directory's bundle, or of one to be made, as decide() takes it: with what its stacks are.
+Result<std::vector<goal::Goal>> goals_of(const goal::Goal& goal, const facts::Machine& machine);
+// A repository of NVIDIA's that the machine has already is no part of what a bundle brings.
+void forget_vendor_sources(facts::Machine& machine);
+
+// bundle_models.cpp
+
+// What the hub says of the models that the goal wants; they go below `directory`.
+Result<std::vector<ModelFetch>> models_for_bundle(const Options& options, const Doors& doors,
+                                                  const goal::Goal& goal, const std::string& directory);
+// Copies one out of the bundle in use. Errc::refused when it is not in it.
+Result<int> model_from_bundle(const Options& options, const Doors& doors, const WantedModel& wanted,
+                              const apply::Arming* arming);
 
 }  // namespace bringup::cli

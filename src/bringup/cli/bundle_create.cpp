@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // bundle create: what the described machine would need, fetched into a directory.
 #include <bringup/apply/bundle.hpp>
+#include <bringup/apply/fingerprint.hpp>
 #include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/cli/bundle.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/locks.hpp>
+#include <bringup/host/download.hpp>
+#include <bringup/plan/sources.hpp>
 #include <bringup/resolve/conda.hpp>
 #include <bringup/steps/lock.hpp>
 
@@ -33,6 +36,7 @@ struct Contents {
   Bundle bundle;
   std::vector<BundleFile> fetched;
   std::vector<Written> written;
+  std::vector<ModelFetch> models = {};
 };
 
 // The machine as its installer leaves it: what a bundle must bring even where this one has it already.
@@ -47,9 +51,10 @@ facts::Machine bare(facts::Machine machine) {
   machine.pythons.clear();
   machine.managers.clear();
   machine.envs.clear();
+  for (facts::InstalledKernel& kernel : machine.kernel.installed) kernel.headers = false;
+  forget_vendor_sources(machine);
   for (facts::Source& source : machine.sources) {
-    if (source.name == "nvidia" || source.name == "pytorch")
-      source.answered_seconds = Error(Errc::absent, "not carried in a bundle");
+    if (source.name == "pytorch") source.answered_seconds = Error(Errc::absent, "not carried in a bundle");
   }
   return machine;
 }
@@ -150,36 +155,75 @@ Result<> add_python(const Options& options, const Doors& doors, const Decided& d
   return ok;
 }
 
-Result<> add_archive(const Doors& doors, const Decided& decided, const std::string& work,
-                     Contents& contents) {
-  std::vector<std::string> packages;
-  for (const steps::Step& step : decided.plan.steps) {
-    if (const auto* one = std::get_if<steps::InstallPackages>(&step.kind))
-      packages.insert(packages.end(), one->packages.begin(), one->packages.end());
-  }
-  if (packages.empty()) return ok;
-  const facts::Os& os = decided.looked.machine.os;
+// The distribution's own archive, with the part that has the driver.
+Result<> add_distribution(const Doors& doors, const facts::Os& os, Bundle& bundle, apply::PrivateApt& apt) {
   const catalog::Archive* row = catalog::built_in().archive(resolve::os_key(os));
   if (row == nullptr || row->codename.empty() || row->url.empty())
     return Error(
         Errc::unsupported,
         fmt::format("{}: a bundle is made of Debian's or Ubuntu's archive, by apt", resolve::os_key(os)));
-  contents.bundle.keyring = fmt::format("/usr/share/keyrings/{}-archive-keyring.gpg", os.id);
-  if (!doors.view.exists(contents.bundle.keyring))
+  bundle.keyring = fmt::format("/usr/share/keyrings/{}-archive-keyring.gpg", os.id);
+  if (!doors.view.exists(bundle.keyring))
     return Error(Errc::unsupported,
                  fmt::format("{}: the keys of that distribution are not here; make the bundle on a machine "
                              "with {}",
-                             contents.bundle.keyring, resolve::os_key(os)));
-  std::string url = row->url;
-  if (!url.ends_with('/')) url += '/';
-  apply::PrivateApt apt{.work = work + "/apt", .sources = ""};
+                             bundle.keyring, resolve::os_key(os)));
+  apply::BundleArchive archive{.url = row->url, .below = "apt/", .sources = ""};
+  if (!archive.url.ends_with('/')) archive.url += '/';
   for (const char* suffix : {"", "-updates"}) {
-    contents.bundle.archive.push_back(fmt::format("{}{} main {}", row->codename, suffix, row->component));
-    apt.sources += fmt::format("deb [signed-by={}] {} {}\n", contents.bundle.keyring, url,
-                               contents.bundle.archive.back());
+    bundle.archive.push_back(fmt::format("{}{} main {}", row->codename, suffix, row->component));
+    archive.sources +=
+        fmt::format("deb [signed-by={}] {} {}\n", bundle.keyring, archive.url, bundle.archive.back());
   }
-  auto files = TRY(apply::archive_files(apt, url, packages, *doors.control));
+  apt.archives.push_back(std::move(archive));
+  return ok;
+}
+
+// NVIDIA's repository, where the plan takes it: with its key, whose fingerprint the catalog has.
+Result<> add_vendor(const Doors& doors, const Decided& decided, Contents& contents, apply::PrivateApt& apt) {
+  const facts::Machine& machine = decided.looked.machine;
+  const catalog::VendorRepo* row = catalog::built_in().repo(resolve::os_key(machine.os));
+  const auto step = std::ranges::find(decided.plan.steps, "vendor-key", &steps::Step::id);
+  if (step == decided.plan.steps.end() || row == nullptr) return ok;
+  const auto& key = std::get<steps::FetchFile>(step->kind);
+  const std::string bytes = TRY(host::download(*doors.control, key.url, std::nullopt));
+  TRY(apply::check_fingerprint(bytes, key.fingerprint).within(key.url));
+  contents.written.push_back({.path = std::string(apply::kVendorKey), .text = bytes});
+  TRY(doors.control->write(apt.work + ".asc", bytes, 0644, std::nullopt));
+  const std::string url = plan::through_mirror(*row, machine).url;
+  apt.archives.push_back({.url = url,
+                          .below = "vendor/",
+                          .sources = fmt::format("deb [signed-by={}.asc] {} /\n", apt.work, url)});
+  apt.preferences = plan::vendor_pin().text;
+  contents.bundle.vendor = true;
+  return ok;
+}
+
+Result<> add_archive(const Doors& doors, const Decided& decided, const std::string& work,
+                     Contents& contents) {
+  std::vector<std::string> packages;
+  std::vector<std::string> pins;
+  for (const steps::Step& step : decided.plan.steps) {
+    const auto* one = std::get_if<steps::InstallPackages>(&step.kind);
+    if (one == nullptr) continue;
+    auto& into = step.id == "driver-pin" ? pins : packages;
+    into.insert(into.end(), one->packages.begin(), one->packages.end());
+  }
+  if (packages.empty()) return ok;
+  apply::PrivateApt apt{.work = work + "/apt", .archives = {}, .preferences = ""};
+  TRY(add_distribution(doors, decided.looked.machine.os, contents.bundle, apt));
+  TRY(add_vendor(doors, decided, contents, apt));
+  auto files = TRY(apply::archive_files(apt, pins, packages, *doors.control));
   contents.fetched.insert(contents.fetched.end(), files.begin(), files.end());
+  return ok;
+}
+
+// The models of the goal, as their hub has them now.
+Result<> add_models(const Options& options, const Doors& doors, const goal::Goal& goal,
+                    const std::string& directory, Contents& contents) {
+  contents.models = TRY(models_for_bundle(options, doors, goal, directory));
+  for (const ModelFetch& model : contents.models)
+    contents.bundle.models.push_back({.name = model.name, .commit = model.commit});
   return ok;
 }
 
@@ -194,6 +238,18 @@ std::uint64_t bytes_of(const std::vector<BundleFile>& files) {
   std::uint64_t bytes = 0;
   for (const BundleFile& file : files) bytes += file.size;
   return bytes;
+}
+std::uint64_t bytes_of(const std::vector<ModelFetch>& models) {
+  std::uint64_t bytes = 0;
+  for (const ModelFetch& model : models) {
+    for (const steps::FetchModelFile& file : model.files) bytes += file.size;
+  }
+  return bytes;
+}
+std::size_t count_of(const Contents& contents) {
+  std::size_t count = contents.fetched.size();
+  for (const ModelFetch& model : contents.models) count += model.files.size();
+  return count;
 }
 
 void tidy(Contents& contents) {
@@ -224,7 +280,8 @@ Result<> write_file(const Doors& doors, const std::string& directory, const std:
 Result<> write_down(const Doors& doors, const std::string& directory, Contents& contents) {
   Bundle& bundle = contents.bundle;
   for (const BundleFile& file : contents.fetched)
-    bundle.files.push_back({.path = file.path, .size = file.size, .sha256 = file.sha256});
+    bundle.files.push_back(
+        {.path = file.path, .size = file.size, .sha256 = file.sha256, .git_sha = file.git_sha});
   for (const Written& one : contents.written)
     TRY(write_file(doors, directory, one.path, one.text, 0644, bundle));
   TRY(write_file(doors, directory, "bringup", TRY(doors.view.read("/proc/self/exe")), 0755, bundle));
@@ -239,8 +296,8 @@ Result<> check_place(const std::string& directory, const host::View& view) {
   const auto names = view.list(directory);
   if (!names) return names.error().code() == Errc::absent ? ok : Result<>(names.error());
   for (const std::string& name : *names) {
-    constexpr std::array<std::string_view, 6> kOurs{"apt",    "bringup", "goal", apply::kManifest,
-                                                    "wheels", "work"};
+    constexpr std::array<std::string_view, 8> kOurs{"apt",    "bringup", "goal",   apply::kManifest,
+                                                    "models", "vendor",  "wheels", "work"};
     if (std::ranges::find(kOurs, name) == kOurs.end())
       return Error(Errc::refused, fmt::format("{}/{}: not of a bundle; name an empty or a new directory",
                                               directory, base::harmless(name)));
@@ -265,23 +322,32 @@ Result<DecidedFor> decide_for(const Options& options, const Doors& doors) {
                  fmt::format("a bundle carries wheels and the distribution's packages, and neither {} nor "
                              "the packages of its channel: write manager = \"auto\" below [python]",
                              locked.goal.python_manager));
-  Decided followed = TRY(decide(options, doors, std::move(looked), {locked.goal}));
+  const std::vector<goal::Goal> goals = TRY(goals_of(locked.goal, looked.machine));
+  Decided followed = TRY(decide(options, doors, std::move(looked), goals));
   const steps::Plan plan = followed.plan;
   TRY(follow_locks(locked.locks, options, followed));
   followed.plan = plan;  // the packages by their names: the locks stand beside the goal in the bundle
   return DecidedFor{.decided = std::move(followed), .locks = std::move(locked.locks)};
 }
 
-Result<> fetch(const Options& options, const Doors& doors, const std::string& directory,
-               const Contents& contents) {
+Result<> fetch(const Options& options, const Doors& doors, const std::string& directory, Contents& contents) {
   const std::uint64_t all = std::max<std::uint64_t>(bytes_of(contents.fetched), 1);
   std::uint64_t told = 0;
-  return apply::fetch_bundle(directory, contents.fetched, *doors.control, [&](std::uint64_t bytes) {
+  TRY(apply::fetch_bundle(directory, contents.fetched, *doors.control, [&](std::uint64_t bytes) {
     const std::uint64_t tenth = bytes * 10 / all;
     if (tenth <= told) return;
     told = tenth;
     say(options, fmt::format("{} of {}", base::human_bytes(bytes), base::human_bytes(all)));
-  });
+  }));
+  const facts::User user = current_user();
+  const steps::PlanUser owner{.name = user.name, .home = user.home, .uid = user.uid, .gid = user.gid};
+  for (const ModelFetch& model : contents.models) {
+    auto files = TRY(apply::fetch_bundle_models(
+        directory, model.files, *doors.control, doors.clock, owner, settings_of(options, user).hub,
+        [&options](std::string_view line) { say(options, std::string(line)); }));
+    contents.fetched.insert(contents.fetched.end(), files.begin(), files.end());
+  }
+  return ok;
 }
 
 }  // namespace
@@ -306,13 +372,14 @@ Result<int> create_bundle(const Options& options, const Doors& doors, const std:
   const std::string work = directory + "/work";
   TRY(doors.control->make_directory(directory, 0755, std::nullopt));
   TRY(doors.control->make_directory(work, 0755, std::nullopt));
-  say(options, "asking what exactly that is: the archive's index, the wheels' index");
+  say(options, "asking what exactly that is: the archives' indexes, the wheels' index, the hub");
   TRY(add_archive(doors, decided, work, contents));
   TRY(add_python(options, doors, decided, chosen.locks, work, contents));
+  TRY(add_models(options, doors, decided.goal, directory, contents));
   TRY(add_goal(options, doors, contents));
   tidy(contents);
-  const std::uint64_t bytes = bytes_of(contents.fetched);
-  say(options, fmt::format("{} files, {}", contents.fetched.size(), base::human_bytes(bytes)));
+  const std::uint64_t bytes = bytes_of(contents.fetched) + bytes_of(contents.models);
+  say(options, fmt::format("{} files, {}", count_of(contents), base::human_bytes(bytes)));
   if (options.dry_run) return exit_ok;
   TRY(check_space(directory, bytes, doors.view));
   if (!TRY(agree(options, fmt::format("Fetch {} into {}?", base::human_bytes(bytes), directory))))

@@ -81,7 +81,7 @@ class Terminal final : public apply::Observer {
       put(STDERR_FILENO, fmt::format("{}stopping when '{}' has ended what it is at\n"
                                      "(Ctrl-C twice more ends it in the middle)\n",
                                      moving_ ? "\r\x1b[K" : "", step.id));
-    if (verbose_)
+    if (verbose_ || line.starts_with(apply::kAloud))
       put(STDERR_FILENO, fmt::format("    {}{}\n", going_.several() ? step.id + ": " : "",
                                      base::harmless(base::trim(line))));
     else if (moving_)

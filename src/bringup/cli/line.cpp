@@ -8,6 +8,7 @@
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/measure/measure.hpp>
 #include <bringup/plan/extension.hpp>
+#include <bringup/plan/sources.hpp>
 #include <bringup/resolve/conda.hpp>
 #include <bringup/resolve/mirrors.hpp>
 #include <bringup/stacks/stack.hpp>
@@ -81,11 +82,19 @@ std::optional<std::chrono::seconds> duration_of(std::string_view text) {
   return seconds > kMost ? std::nullopt : std::optional(std::chrono::seconds(seconds));
 }
 
+// Where NVIDIA's repository is set up already, the system's own sources are asked as they are.
+std::vector<facts::Source> mirrors_for(const facts::Machine& machine, const goal::Goal& goal) {
+  auto mirrors = resolve::mirrors_of(machine.sources, goal, catalog::built_in());
+  if (plan::has_vendor_source(machine, catalog::built_in()))
+    std::erase_if(mirrors, [](const facts::Source& one) { return one.name == "distro"; });
+  return mirrors;
+}
+
 // Asks the places that software comes from, and the mirrors that the goal allows, at once; each place is then
 // the one that is taken.
 void ask_with_mirrors(facts::Machine& machine, const goal::Goal& goal) {
   const std::vector<facts::Source> places = machine.sources;
-  const auto mirrors = resolve::mirrors_of(places, goal, catalog::built_in());
+  const auto mirrors = mirrors_for(machine, goal);
   machine.sources.insert(machine.sources.end(), mirrors.begin(), mirrors.end());
   ask_sources(machine);
   const auto first = machine.sources.begin() + static_cast<std::ptrdiff_t>(places.size());
@@ -106,7 +115,7 @@ void add_conda_sources(Looked& looked, const goal::Goal& goal) {
 
 // Nobody is asked: a mirror that is wished for answers where the place itself is taken to.
 void take_mirrors(facts::Machine& machine, const goal::Goal& goal) {
-  auto mirrors = resolve::mirrors_of(machine.sources, goal, catalog::built_in());
+  auto mirrors = mirrors_for(machine, goal);
   for (facts::Source& mirror : mirrors)
     mirror.answered_seconds =
         std::ranges::find(machine.sources, mirror.name, &facts::Source::name)->answered_seconds;
@@ -116,6 +125,7 @@ void take_mirrors(facts::Machine& machine, const goal::Goal& goal) {
 struct Chosen {
   resolve::Resolution resolution;
   steps::Plan plan;
+  bool chose() const { return std::holds_alternative<resolve::Choice>(resolution); }
 };
 
 Chosen choose(const facts::Machine& machine, const goal::Goal& goal, const std::string& today,
@@ -124,6 +134,62 @@ Chosen choose(const facts::Machine& machine, const goal::Goal& goal, const std::
   if (const auto* choice = std::get_if<resolve::Choice>(&chosen.resolution))
     chosen.plan = plan::make(machine, goal, catalog::built_in(), *choice, now);
   return chosen;
+}
+
+// Whether a step does nothing but fill environments from an index of wheels, or is done with what is here.
+bool needs_wheels_alone(const steps::Kind& kind) {
+  if (const auto* env = std::get_if<steps::CreateEnv>(&kind))
+    return env->tool != "conda" && env->python.starts_with('/');
+  return std::holds_alternative<steps::InstallUv>(kind) ||
+         std::holds_alternative<steps::InstallWheels>(kind) ||
+         std::holds_alternative<steps::EditBlock>(kind) || std::holds_alternative<steps::WriteFile>(kind);
+}
+
+// The places that a plan rests on which only fills environments; none for one that does more, or for no plan.
+std::vector<std::string> places_of(const Chosen& chosen) {
+  const auto* choice = std::get_if<resolve::Choice>(&chosen.resolution);
+  if (choice == nullptr || !std::ranges::all_of(chosen.plan.steps, needs_wheels_alone, &steps::Step::kind))
+    return {};
+  std::vector<std::string> places{"pypi"};
+  for (const resolve::EnvChoice& env : choice->envs) {
+    const bool other = std::ranges::any_of(
+        env.packages, [](const resolve::WheelChoice& wheel) { return wheel.index == "pytorch"; });
+    if (other && places.size() == 1) places.emplace_back("pytorch");
+  }
+  return places;
+}
+
+bool is_of(const std::vector<std::string>& places, const facts::Source& source) {
+  return std::ranges::find(places, source.name) != places.end();
+}
+
+// Asks just the places that the plan of `chosen` rests on. When all of them answer, the others could only add
+// what is not chosen. nullopt: all have to be asked.
+std::optional<Chosen> choose_by_few(Looked& looked, const goal::Goal& goal, const Chosen& chosen,
+                                    const std::string& now) {
+  const std::vector<std::string> places = places_of(chosen);
+  if (places.empty()) return std::nullopt;
+  facts::Machine few = looked.machine;
+  std::erase_if(few.sources, [&](const facts::Source& source) { return !is_of(places, source); });
+  if (few.sources.size() != places.size()) return std::nullopt;
+  ask_with_mirrors(few, goal);
+  const auto answered = [](const facts::Source& source) {
+    return static_cast<bool>(source.answered_seconds);
+  };
+  // Behind the places stand the other ways to them.
+  const auto others = few.sources.begin() + static_cast<std::ptrdiff_t>(places.size());
+  if (!std::all_of(few.sources.begin(), others, answered)) return std::nullopt;
+  facts::Machine connected = looked.machine;
+  for (facts::Source& source : connected.sources) {
+    const auto asked = std::ranges::find(few.sources, source.name, &facts::Source::name);
+    source.answered_seconds = 0.0;
+    if (asked != few.sources.end()) source = *asked;
+  }
+  connected.sources.insert(connected.sources.end(), others, few.sources.end());
+  Chosen again = choose(connected, goal, looked.today, now);
+  if (places_of(again) != places) return std::nullopt;
+  looked.machine.sources = std::move(connected.sources);
+  return again;
 }
 
 }  // namespace
@@ -166,13 +232,16 @@ Result<Decided> decide(const Options& options, const Doors& doors, Looked looked
   for (const goal::Goal& goal : goals) {
     taken = goal;
     chosen = choose(asked ? looked.machine : connected, goal, looked.today, now);
-    const auto chose = [&chosen] { return std::holds_alternative<resolve::Choice>(chosen.resolution); };
-    if (!asked && !(chose() && chosen.plan.steps.empty())) {
-      ask_with_mirrors(looked.machine, goal);
+    if (!asked && !(chosen.chose() && chosen.plan.steps.empty())) {
       asked = true;
-      chosen = choose(looked.machine, goal, looked.today, now);
+      if (auto few = choose_by_few(looked, goal, chosen, now)) {
+        chosen = std::move(*few);
+      } else {
+        ask_with_mirrors(looked.machine, goal);
+        chosen = choose(looked.machine, goal, looked.today, now);
+      }
     }
-    if (chose()) break;
+    if (chosen.chose()) break;
   }
   if (const auto* choice = std::get_if<resolve::Choice>(&chosen.resolution))
     TRY(plan::extensions_of(looked.machine, taken, catalog::built_in(), *choice));

@@ -9,6 +9,7 @@
 #include <bringup/host/hub.hpp>
 #include <bringup/report/model.hpp>
 #include <bringup/stacks/model_repo.hpp>
+#include <bringup/steps/step.hpp>
 
 #include <functional>
 #include <string>
@@ -53,6 +54,23 @@ bool names_repository(const host::View& view, const std::string& word);
 
 // With `arming` a unit goes on at the next boot when it is cut off.
 Result<int> run_model_get(const Options& options, const Doors& doors, const apply::Arming* arming = nullptr);
+
+// Files of one model, from wherever their steps say, as a run that can be resumed and taken back.
+struct ModelFetch {
+  std::string name;  // of the model
+  std::string commit;
+  std::vector<steps::FetchModelFile> files;
+  std::uint64_t free_bytes = 0;  // on the target's disk
+  std::string verb = "Fetch";    // in the question
+};
+ModelFetch fetch_of(const HubModel& model);
+steps::Plan plan_of(const ModelFetch& fetch, const facts::User& user, const host::Clock& clock);
+// Only what is not there yet is fetched, so that only that is taken back. Errc::refused where other files
+// stand.
+Result<> leave_to_do(steps::Plan& plan, const host::View& view);
+// Does what is left of the plan, after it has said how much that is, and asked.
+Result<int> bring(const Options& options, const Doors& doors, const facts::User& user,
+                  const ModelFetch& fetch, const steps::Plan& plan, const apply::Arming* arming);
 
 // An option's whole number above 0; Errc::usage for anything else.
 Result<std::int64_t> number_of(std::string_view option, const std::string& text);

@@ -16,22 +16,39 @@ namespace {
 
 constexpr std::size_t kMostNamed = 8;
 
-steps::Plan plan_of(const HubModel& model, const facts::User& user, const host::Clock& clock) {
+std::uint64_t left_of(const steps::Plan& plan, const host::View& view) {
+  std::uint64_t bytes = 0;
+  for (const steps::Step& step : plan.steps)
+    bytes += apply::bytes_left(std::get<steps::FetchModelFile>(step.kind), view);
+  return bytes;
+}
+
+}  // namespace
+
+ModelFetch fetch_of(const HubModel& model) {
+  ModelFetch fetch{
+      .name = model.name.repo, .commit = model.repo.commit, .files = {}, .free_bytes = model.free_bytes};
+  for (const stacks::RepoFile& file : model.wanted)
+    fetch.files.push_back({.endpoint = model.hub.endpoint,
+                           .repo = model.repo.id,
+                           .commit = model.repo.commit,
+                           .file = file.path,
+                           .directory = model.target,
+                           .size = file.size,
+                           .sha256 = file.sha256,
+                           .git_sha = file.git_sha});
+  return fetch;
+}
+
+steps::Plan plan_of(const ModelFetch& fetch, const facts::User& user, const host::Clock& clock) {
   steps::Plan plan{.machine = "",
-                   .goal = fmt::format("{}@{}", model.name.repo, model.repo.commit),
+                   .goal = fmt::format("{}@{}", fetch.name, fetch.commit),
                    .made_at = host::iso_time(clock.now()),
                    .user = {.name = user.name, .home = user.home, .uid = user.uid, .gid = user.gid},
                    .steps = {}};
-  for (const stacks::RepoFile& file : model.wanted)
-    plan.steps.push_back({.id = file.path,
-                          .kind = steps::FetchModelFile{.endpoint = model.hub.endpoint,
-                                                        .repo = model.repo.id,
-                                                        .commit = model.repo.commit,
-                                                        .file = file.path,
-                                                        .directory = model.target,
-                                                        .size = file.size,
-                                                        .sha256 = file.sha256,
-                                                        .git_sha = file.git_sha},
+  for (const steps::FetchModelFile& file : fetch.files)
+    plan.steps.push_back({.id = file.file,
+                          .kind = file,
                           .why = base::human_bytes(file.size),
                           .changes = "a new file",
                           .needs = {},
@@ -39,7 +56,6 @@ steps::Plan plan_of(const HubModel& model, const facts::User& user, const host::
   return plan;
 }
 
-// Only what is not there yet is fetched, so that only that is taken back.
 Result<> leave_to_do(steps::Plan& plan, const host::View& view) {
   const auto open = TRY(apply::pending(plan, view));
   std::erase_if(plan.steps,
@@ -55,37 +71,29 @@ Result<> leave_to_do(steps::Plan& plan, const host::View& view) {
                            base::join(others, ", ")));
 }
 
-std::uint64_t left_of(const steps::Plan& plan, const host::View& view) {
-  std::uint64_t bytes = 0;
-  for (const steps::Step& step : plan.steps)
-    bytes += apply::bytes_left(std::get<steps::FetchModelFile>(step.kind), view);
-  return bytes;
-}
-
-Result<int> fetch(const Options& options, const Doors& doors, const facts::User& user, const HubModel& model,
-                  const steps::Plan& plan, const apply::Arming* arming) {
+Result<int> bring(const Options& options, const Doors& doors, const facts::User& user,
+                  const ModelFetch& fetch, const steps::Plan& plan, const apply::Arming* arming) {
+  const std::string& target = fetch.files.front().directory;
   const std::uint64_t bytes = left_of(plan, doors.view);
-  say(options,
-      fmt::format("{} of {} files are there; {} are to come", model.wanted.size() - plan.steps.size(),
-                  model.wanted.size(), base::human_bytes(bytes)));
-  if (bytes > model.free_bytes)
+  say(options, fmt::format("{} of {} files are there; {} are to come", fetch.files.size() - plan.steps.size(),
+                           fetch.files.size(), base::human_bytes(bytes)));
+  if (bytes > fetch.free_bytes)
     return Error(Errc::io,
                  fmt::format("{}: {} are needed and {} are free on its disk: make room, or take another "
                              "with --to",
-                             model.target, base::human_bytes(bytes), base::human_bytes(model.free_bytes)));
+                             target, base::human_bytes(bytes), base::human_bytes(fetch.free_bytes)));
   if (options.dry_run) return exit_ok;
   return perform(options, doors, user, plan,
-                 fmt::format("Fetch {} files, {}, into {}?", plan.steps.size(), base::human_bytes(bytes),
-                             base::harmless(model.target)),
+                 fmt::format("{} {} files, {}, into {}?", fetch.verb, plan.steps.size(),
+                             base::human_bytes(bytes), base::harmless(target)),
                  arming);
 }
-
-}  // namespace
 
 Result<int> run_model_get(const Options& options, const Doors& doors, const apply::Arming* arming) {
   const facts::User user = current_user();
   const HubModel model = TRY(ask_model(options, doors, user));
-  steps::Plan plan = plan_of(model, user, doors.clock);
+  const ModelFetch files = fetch_of(model);
+  steps::Plan plan = plan_of(files, user, doors.clock);
   TRY(leave_to_do(plan, doors.view));
   const report::HubSide side = side_of(model);
   if (!options.json) TRY(print(report::hub_text(side, output_style(options))));
@@ -94,7 +102,7 @@ Result<int> run_model_get(const Options& options, const Doors& doors, const appl
     say(options, fmt::format("all {} files are there", model.wanted.size()));
   else {
     TRY(check_gate(model));
-    code = TRY(fetch(options, doors, user, model, plan, arming));
+    code = TRY(bring(options, doors, user, files, plan, arming));
   }
   if (options.json) TRY(print(report::get_json(side, options.dry_run ? plan.steps.size() : 0)));
   return code;

@@ -60,6 +60,7 @@ struct Options {
   std::string python;      // stack run: of another environment
   std::string prompt;      // stack run: what to go on from
   std::string tokens;      // stack run: how many to generate at the most; "" for 200
+  std::string bundle;      // bundle use: the directory; no option of its own
   std::string state;       // --state: where the journal is, "" for the default
 };
 

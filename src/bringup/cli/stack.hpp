@@ -26,9 +26,18 @@ Result<int> stack_remove(const Options& options, const Doors& doors, const catal
 // Trains or generates with it, whichever it is for.
 Result<int> stack_run(const Options& options, const Doors& doors, const catalog::Stack& stack);
 
-// Fetches the models that the goal's stacks are to have and that are not here, each as a run of its own that
-// goes on at the next boot where `arming` is given, and tells how each stack is run. Where there is none to
-// fetch, no hub is asked.
+// A model of the goal that a hub has: its own, or a stack's.
+struct WantedModel {
+  std::string repo;
+  std::string layout;  // as --only
+  std::string directory;
+  std::string where;  // of the goal's line, for complaints
+};
+std::vector<WantedModel> wanted_models(const goal::Goal& goal);
+
+// Fetches the models that the goal wants and that are not here (out of the bundle, in use of one), each as a
+// run of its own that goes on at the next boot where `arming` is given, and tells how each stack is run.
+// Where there is none to fetch, no hub is asked.
 Result<int> fetch_models(const Options& options, const Doors& doors, const goal::Goal& goal,
                          const apply::Arming* arming = nullptr);
 

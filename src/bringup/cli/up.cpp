@@ -56,7 +56,7 @@ Result<int> tell_reboot(const Options& options, const Doors& doors, const goal::
 }
 
 Result<int> fetch_its_models(const Options& options, const Doors& doors, const Decided& decided) {
-  if (decided.goal.stacks.empty()) return exit_ok;
+  if (decided.goal.stacks.empty() && decided.goal.models.empty()) return exit_ok;
   const auto arming = TRY(arming_for(options, doors, decided, false));
   return fetch_models(options, doors, decided.goal, arming ? &*arming : nullptr);
 }

@@ -12,16 +12,18 @@
 namespace bringup::goal {
 namespace {
 
-constexpr std::array<std::string_view, 8> kTop{"driver", "env",   "mirrors", "policy",
+constexpr std::array<std::string_view, 9> kTop{"driver", "env",   "mirrors", "model",  "policy",
                                                "python", "shell", "stack",   "toolkit"};
 constexpr std::array<std::string_view, 4> kPython{"channels", "manager", "prefix", "version"};
 constexpr std::array<std::string_view, 2> kEnv{"name", "packages"};
 constexpr std::array<std::string_view, 2> kStack{"model", "name"};
+constexpr std::array<std::string_view, 3> kModel{"directory", "layout", "name"};
+constexpr std::array<std::string_view, 2> kLayouts{"safetensors", "original"};
 constexpr std::array<std::string_view, 3> kPolicy{"kernel", "reboot", "remove"};
 constexpr std::array<std::string_view, 1> kShell{"ld_library_path"};
 constexpr std::array<std::string_view, 1> kMirrors{"profile"};
-constexpr std::array<std::string_view, 6> kMirrored{"conda",     "cuda", "huggingface",
-                                                    "miniforge", "pypi", "pytorch"};
+constexpr std::array<std::string_view, 9> kMirrored{
+    "conda", "cuda", "debian", "debian-security", "huggingface", "miniforge", "pypi", "pytorch", "ubuntu"};
 
 constexpr std::array<std::string_view, 5> kManagers{"auto", "miniconda", "miniforge", "uv", "venv"};
 constexpr std::array<std::string_view, 2> kChannels{"conda-forge", "defaults"};
@@ -158,14 +160,20 @@ Result<EnvGoal> parse_env(const base::Toml& value, std::string_view file) {
   return env;
 }
 
+// Those that begin with [[key]]; nullptr for none.
+Result<const std::vector<base::Toml>*> tables_of(const Table& top, std::string_view key) {
+  const base::Toml* value = top.find(key);
+  if (value == nullptr) return nullptr;
+  if (value->array() != nullptr) return value->array();
+  return top.about(key,
+                   fmt::format("expected tables that begin with [[{}]], found {}", key, described(*value)));
+}
+
 Result<> read_envs(const Table& top, std::string_view file, Goal& goal) {
-  const base::Toml* value = top.find("env");
-  if (value == nullptr) return ok;
-  if (value->array() == nullptr)
-    return top.about("env",
-                     fmt::format("expected tables that begin with [[env]], found {}", described(*value)));
+  const auto* tables = TRY(tables_of(top, "env"));
+  if (tables == nullptr) return ok;
   goal.envs.clear();
-  for (const base::Toml& element : *value->array()) {
+  for (const base::Toml& element : *tables) {
     EnvGoal env = TRY(parse_env(element, file));
     if (std::ranges::find(goal.envs, env.name, &EnvGoal::name) != goal.envs.end())
       return complaint(file, element.line,
@@ -199,16 +207,42 @@ Result<StackGoal> parse_stack(const base::Toml& value, std::string_view file) {
 }
 
 Result<> read_stacks(const Table& top, std::string_view file, Goal& goal) {
-  const base::Toml* value = top.find("stack");
-  if (value == nullptr) return ok;
-  if (value->array() == nullptr)
-    return top.about("stack",
-                     fmt::format("expected tables that begin with [[stack]], found {}", described(*value)));
-  for (const base::Toml& element : *value->array()) {
+  const auto* tables = TRY(tables_of(top, "stack"));
+  if (tables == nullptr) return ok;
+  for (const base::Toml& element : *tables) {
     StackGoal stack = TRY(parse_stack(element, file));
     if (std::ranges::find(goal.stacks, stack.name, &StackGoal::name) != goal.stacks.end())
       return complaint(file, element.line, fmt::format("stack.name: '{}' stands there twice", stack.name));
     goal.stacks.push_back(std::move(stack));
+  }
+  return ok;
+}
+
+Result<ModelGoal> parse_model(const base::Toml& value, std::string_view file) {
+  const Table table = TRY(Table::open(value, file, "model."));
+  TRY(table.only(kModel));
+  ModelGoal model{.where = fmt::format("{}:{}", file, value.line)};
+  model.name = TRY(table.text("name")).value_or("");
+  if (model.name.empty()) return complaint(file, value.line, "model.name is missing: \"org/name\" of a hub");
+  if (!is_repository(model.name))
+    return table.about(
+        "name", fmt::format("expected \"org/name\" of a hub, found \"{}\"", base::harmless(model.name)));
+  model.layout = TRY(table.word("layout", kLayouts)).value_or("");
+  if (auto directory = TRY(table.text("directory"))) {
+    TRY(check_path(table, "directory", *directory));
+    model.directory = std::move(*directory);
+  }
+  return model;
+}
+
+Result<> read_models(const Table& top, std::string_view file, Goal& goal) {
+  const auto* tables = TRY(tables_of(top, "model"));
+  if (tables == nullptr) return ok;
+  for (const base::Toml& element : *tables) {
+    ModelGoal model = TRY(parse_model(element, file));
+    if (std::ranges::find(goal.models, model.name, &ModelGoal::name) != goal.models.end())
+      return complaint(file, element.line, fmt::format("model.name: '{}' stands there twice", model.name));
+    goal.models.push_back(std::move(model));
   }
   return ok;
 }
@@ -323,6 +357,7 @@ Result<Goal> parse_goal(std::string_view text, std::string_view name) {
   if (const base::Toml* python = top.find("python")) TRY(read_python(*python, name, goal));
   TRY(read_envs(top, name, goal));
   TRY(read_stacks(top, name, goal));
+  TRY(read_models(top, name, goal));
   if (const base::Toml* mirrors = top.find("mirrors")) TRY(read_mirrors(*mirrors, name, goal));
   if (const base::Toml* policy = top.find("policy")) TRY(read_policy(*policy, name, goal));
   if (const base::Toml* shell = top.find("shell")) {
@@ -331,39 +366,6 @@ Result<Goal> parse_goal(std::string_view text, std::string_view name) {
     goal.ld_library_path = TRY(table.boolean("ld_library_path")).value_or(false);
   }
   return goal;
-}
-
-// Each text with its length in front, so that no two goals can give the same line.
-std::string canonical(const Goal& goal) {
-  std::string out;
-  const auto add = [&out](std::string_view key, std::string_view value) {
-    out += fmt::format("{} {}:{}\n", key, value.size(), value);
-  };
-  add("driver", goal.driver);
-  add("toolkit", goal.toolkit);
-  if (!goal.toolkit_file.empty()) add("toolkit.local", goal.toolkit_file);
-  add("python.manager", goal.python_manager);
-  if (goal.channels != Goal{}.channels) add("python.channels", goal.channels);
-  add("python.version", goal.python_version);
-  add("python.prefix", goal.python_prefix);
-  for (const EnvGoal& env : goal.envs) {
-    add("env", env.name);
-    for (const std::string& package : env.packages) add("env.package", package);
-    if (env.own) add("env.own", "true");
-    if (env.extension) add("env.extension", env.extension->module);
-  }
-  for (const StackGoal& stack : goal.stacks) {
-    add("stack", stack.name);
-    add("stack.model", stack.model);
-  }
-  add("mirrors.profile", goal.mirrors);
-  for (const MirrorUrl& mirror : goal.mirror_urls) add("mirrors." + mirror.what, mirror.url);
-  add("policy.kernel", goal.kernel);
-  add("policy.reboot", goal.reboot);
-  add("policy.remove", goal.remove);
-  add("shell.ld_library_path", goal.ld_library_path ? "true" : "false");
-  if (goal.user_only) add("user_only", "true");
-  return out;
 }
 
 }  // namespace bringup::goal

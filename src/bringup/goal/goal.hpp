@@ -37,6 +37,17 @@ struct StackGoal {
   bool operator==(const StackGoal& other) const { return name == other.name && model == other.model; }
 };
 
+// A model of a hub that is to be here, whatever uses it.
+struct ModelGoal {
+  std::string name;       // "org/name"
+  std::string layout;     // "safetensors" or "original"; "" for both
+  std::string directory;  // "" for its name below the prefix
+  std::string where;      // of the goal's line, for complaints
+  bool operator==(const ModelGoal& other) const {
+    return name == other.name && layout == other.layout && directory == other.directory;
+  }
+};
+
 // A mirror of one's own: what it is of ("conda", "cuda", "huggingface", "miniforge", "pypi", "pytorch"), and
 // where.
 struct MirrorUrl {
@@ -55,6 +66,7 @@ struct Goal {
   std::string python_prefix;  // where managers and environments go; "" for the default in the user's home
   std::vector<EnvGoal> envs{EnvGoal{}};
   std::vector<StackGoal> stacks;
+  std::vector<ModelGoal> models;
   std::string kernel = "hold";  // "hold" or "free"
   std::string reboot = "ask";   // "ask", "auto", "never"
   std::string remove = "never";

@@ -141,13 +141,13 @@ void add_env(Builder& builder, const facts::Machine& machine, const Choice& choi
 }
 
 // Into an environment by uv, or by its own pip.
-steps::InstallWheels wheels_into(const std::string& env, const Tool& tool, const std::string& index_url) {
+steps::InstallWheels wheels_into(const std::string& env, const Tool& tool) {
   const std::string& uv = tool.name == "uv" ? tool.manager : tool.uv;
   return {.env = env,
           .tool = uv.empty() ? "pip" : "uv",
           .manager = uv,
           .packages = {},
-          .index_url = index_url,
+          .index_url = "",
           .variant = ""};
 }
 
@@ -156,7 +156,8 @@ void add_toolkit_wheels(Builder& builder, const facts::Machine& machine, const C
                         const Tool& tool) {
   const resolve::ToolkitChoice& toolkit = choice.toolkit;
   add_env(builder, machine, choice, "toolkit-env", toolkit.env, tool);
-  steps::InstallWheels wheels = wheels_into(toolkit.env, tool, pypi_url(machine));
+  steps::InstallWheels wheels = wheels_into(toolkit.env, tool);
+  set_pypi(machine, wheels);
   wheels.packages = toolkit.packages;
   builder.add(
       {.id = "toolkit-wheels",
@@ -171,13 +172,12 @@ void add_toolkit_wheels(Builder& builder, const facts::Machine& machine, const C
 // Torch and its companions from their index, and what that does not carry from PyPI.
 void add_wheels(Builder& builder, const facts::Machine& machine, const catalog::Catalog& catalog,
                 const resolve::EnvChoice& env, const Tool& tool) {
-  steps::InstallWheels wheels = wheels_into(env.path, tool, "");
+  steps::InstallWheels wheels = wheels_into(env.path, tool);
   set_index(machine, catalog, env, wheels);
   const bool two =
       std::ranges::any_of(env.packages, [](const auto& wheel) { return wheel.index == "pytorch"; });
   steps::InstallWheels others = wheels;
-  others.index_url = pypi_url(machine);
-  others.find_links.clear();
+  set_pypi(machine, others);
   for (const resolve::WheelChoice& wheel : env.packages) {
     auto& packages = !two || wheel.index == "pytorch" ? wheels.packages : others.packages;
     packages.push_back(wheel.version.empty() ? wheel.name : wheel.name + "==" + wheel.version);
@@ -274,6 +274,8 @@ steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const ca
   add_python(builder, machine, goal, catalog, choice);
   add_extensions(builder, machine, goal, catalog, choice);
   if (wheels) add_path(builder, machine, goal, choice);
+  std::vector<steps::Step> steps = builder.take();
+  take_archive_mirror(machine, goal, catalog, steps);
   return {.machine = machine_digest(machine),
           .goal = base::sha256_hex(goal::canonical(goal)),
           .made_at = std::string(now),
@@ -281,7 +283,7 @@ steps::Plan make(const facts::Machine& machine, const goal::Goal& goal, const ca
                    .home = machine.user.home,
                    .uid = machine.user.uid,
                    .gid = machine.user.gid},
-          .steps = builder.take()};
+          .steps = std::move(steps)};
 }
 
 }  // namespace bringup::plan

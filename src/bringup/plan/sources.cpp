@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
 #include <bringup/plan/sources.hpp>
+#include <bringup/resolve/mirrors.hpp>
 #include <bringup/resolve/resolve.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace bringup::plan {
 namespace {
 
 constexpr std::string_view kKeyFile = "/usr/share/keyrings/bringup-nvidia.asc";
+constexpr std::string_view kMirrorList = "/var/lib/bringup/archive-mirror.list";
 constexpr std::string_view kRpmKeyFile = "/etc/pki/rpm-gpg/RPM-GPG-KEY-bringup-nvidia";
 
 // The archive's own mirror among the sources in use: the first that is neither the security archive nor a
@@ -53,6 +56,38 @@ steps::Step path_block(std::string_view bin, const std::string& home, std::strin
           .why = fmt::format("new {} {} find nvcc", shell, shell == "login" ? "shells" : "windows"),
           .changes = "one marked block; the rest of the file stays byte for byte",
           .as_user = true};
+}
+
+// The same release's suites at a mirror, with all parts that packages here come from.
+std::string archive_lines(const facts::Machine& machine, const facts::Source& mirror,
+                          const std::string& security, const catalog::Archive* row) {
+  const std::string& own = machine.packages.archive_signed_by;
+  const std::string key =
+      own.starts_with('/') ? own : fmt::format("/usr/share/keyrings/{}-archive-keyring.gpg", machine.os.id);
+  const std::string parts = machine.os.id == "ubuntu" ? "main restricted universe multiverse"
+                                                      : "main " + (row == nullptr ? "" : row->component);
+  const std::string archive = resolve::archive_of(mirror);
+  std::string text = fmt::format(
+      "# Written by bringup: the mirror {}, held against the distribution's key.\n", mirror.mirror);
+  const auto line = [&](const std::string& url, std::string_view suffix) {
+    text += fmt::format("deb [signed-by={}] {} {}{} {}\n", key, url, machine.os.codename, suffix, parts);
+  };
+  line(archive, "");
+  line(archive, "-updates");
+  if (!security.empty()) line(security, "-security");
+  return text;
+}
+
+// Puts into `wheels` the further ways to a place that is mirrored, each with `below` behind it.
+void add_other_ways(const facts::Machine& machine, std::string_view place, const std::string& below,
+                    steps::InstallWheels& wheels) {
+  bool first = true;
+  for (const facts::Source& source : machine.sources) {
+    if (source.name != place || std::exchange(first, false)) continue;
+    std::string url = source.url + (below.empty() || source.url.ends_with('/') ? "" : "/") + below;
+    if (source.mirror.empty()) wheels.asks = url;
+    wheels.others.push_back(std::move(url));
+  }
 }
 
 // The mirror that stands in for a place; nullptr for none.
@@ -165,9 +200,17 @@ std::string pypi_url(const facts::Machine& machine) {
   return mirror == nullptr ? "" : mirror->url;
 }
 
+void set_pypi(const facts::Machine& machine, steps::InstallWheels& wheels) {
+  wheels.index_url = pypi_url(machine);
+  wheels.find_links.clear();
+  wheels.asks.clear();
+  wheels.others.clear();
+  add_other_ways(machine, "pypi", "", wheels);
+}
+
 void set_index(const facts::Machine& machine, const catalog::Catalog& catalog, const resolve::EnvChoice& env,
                steps::InstallWheels& wheels) {
-  wheels.index_url = pypi_url(machine);
+  set_pypi(machine, wheels);
   const auto torch =
       std::ranges::find_if(env.packages, [](const auto& wheel) { return wheel.index == "pytorch"; });
   if (torch == env.packages.end()) return;
@@ -176,10 +219,48 @@ void set_index(const facts::Machine& machine, const catalog::Catalog& catalog, c
   std::string url = mirror != nullptr ? mirror->url : source == nullptr ? "" : source->url;
   if (!url.empty() && url.back() != '/') url += '/';
   url += torch->variant.value_or("cpu");
-  if (mirror != nullptr && mirror->links)
+  wheels.asks.clear();
+  wheels.others.clear();
+  if (mirror != nullptr && mirror->links) {
     wheels.find_links = url + "/";
-  else
-    wheels.index_url = url;
+    return;
+  }
+  wheels.index_url = url;
+  add_other_ways(machine, "pytorch", torch->variant.value_or("cpu"), wheels);
+}
+
+void take_archive_mirror(const facts::Machine& machine, const goal::Goal& goal,
+                         const catalog::Catalog& catalog, std::vector<steps::Step>& steps) {
+  const facts::Source* mirror = mirror_of(machine, "distro");
+  const auto is_apt = [](const steps::Step& step) {
+    const auto* one = std::get_if<steps::InstallPackages>(&step.kind);
+    return one != nullptr && one->manager == "apt";
+  };
+  const auto first = std::ranges::find_if(steps, is_apt);
+  if (mirror == nullptr || first == steps.end()) return;
+  const auto key = std::ranges::find(steps, "vendor-key", &steps::Step::id);
+  const auto vendor = std::ranges::find(steps, "vendor-source", &steps::Step::id);
+  std::string text = archive_lines(machine, *mirror, resolve::security_mirror(*mirror, goal, catalog),
+                                   catalog.archive(resolve::os_key(machine.os)));
+  if (vendor != steps.end()) {
+    const catalog::VendorRepo* repo = catalog.repo(resolve::os_key(machine.os));
+    if (repo != nullptr)
+      text += fmt::format("deb [signed-by={}] {} /\n", kKeyFile, through_mirror(*repo, machine).url);
+  }
+  for (steps::Step& step : steps) {
+    if (!is_apt(step)) continue;
+    std::get<steps::InstallPackages>(step.kind).sources = kMirrorList;
+    step.needs.emplace_back("archive-mirror");
+  }
+  steps.insert(
+      first,
+      {.id = "archive-mirror",
+       .kind = steps::WriteFile{.path = std::string(kMirrorList), .text = std::move(text)},
+       .why = fmt::format("packages come by way of the mirror {}; the system's own sources stay as "
+                          "they are",
+                          mirror->mirror),
+       .changes = "one file beside the journal",
+       .needs = key == steps.end() ? std::vector<std::string>{} : std::vector<std::string>{"vendor-key"}});
 }
 
 }  // namespace bringup::plan

@@ -29,6 +29,11 @@ catalog::VendorRepo through_mirror(catalog::VendorRepo repo, const facts::Machin
 // True when a source for NVIDIA's repository is there already, or for a mirror of it, whoever put it there.
 bool has_vendor_source(const facts::Machine& machine, const catalog::Catalog& catalog);
 
+// Packages by way of the mirror of the distribution's archive that is in use, if one is: a file of sources
+// that apt asks alone in these steps, and that stands before the first of them. The system's own stay.
+void take_archive_mirror(const facts::Machine& machine, const goal::Goal& goal,
+                         const catalog::Catalog& catalog, std::vector<steps::Step>& steps);
+
 // Puts `bin` on the PATH of new bash and zsh shells, as far as it is not yet; nothing for an empty `bin`.
 // Where it is the user's `own`, login shells find it by the user's own start file, and what PyPI's nvcc does
 // not find by itself, the libraries beside it, stands on LIBRARY_PATH, which linking alone reads.
@@ -40,6 +45,9 @@ std::string for_shell(std::string_view text);
 
 // PyPI's index or its mirror's; "" for PyPI, which the user's own configuration may name otherwise.
 std::string pypi_url(const facts::Machine& machine);
+// Wheels from PyPI, or from its mirror; then PyPI's own word on hashes counts where it answers, and the other
+// ways to it are tried when the mirror fails.
+void set_pypi(const facts::Machine& machine, steps::InstallWheels& wheels);
 // Where the wheels of one environment come from: PyTorch's own index when the choice says so.
 void set_index(const facts::Machine& machine, const catalog::Catalog& catalog, const resolve::EnvChoice& env,
                steps::InstallWheels& wheels);

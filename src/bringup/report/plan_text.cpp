@@ -194,7 +194,9 @@ std::string does(const steps::Kind& kind) {
       overloaded{
           [](const steps::WriteFile&) { return std::string("write a file"); },
           [](const steps::EditBlock& one) { return "edit the block '" + plain(one.name) + "' of a file"; },
-          [](const steps::FetchFile& one) { return "download " + plain(one.url); },
+          [](const steps::FetchFile& one) {
+            return (one.url.starts_with('/') ? "copy " : "download ") + plain(one.url);
+          },
           [&](const steps::InstallPackages& one) { return "install packages" + with(one.manager); },
           [&](const steps::HoldPackages& one) { return "hold packages" + with(one.manager); },
           [](const steps::InstallFromRepositoryFile& one) {
@@ -212,7 +214,10 @@ std::string does(const steps::Kind& kind) {
           [&](const steps::InstallWheels& one) {
             return fmt::format("install wheels{} into {}", with(one.tool), plain(one.env));
           },
-          [](const steps::FetchModelFile& one) { return "download a file of " + plain(one.repo); },
+          [](const steps::FetchModelFile& one) {
+            return (one.endpoint.starts_with('/') ? "copy a file of " : "download a file of ") +
+                   plain(one.repo);
+          },
           [](const steps::BuildExtension& one) {
             return fmt::format("compile an extension with {}/bin/nvcc", plain(one.cuda_home));
           }},

@@ -12,9 +12,16 @@ namespace bringup::resolve {
 std::vector<facts::Source> mirrors_of(const std::vector<facts::Source>& places, const goal::Goal& goal,
                                       const catalog::Catalog& catalog);
 
+// Where the archive of the source "distro" begins, and where the same mirror has its security updates; "" for
+// none that is known.
+std::string archive_of(const facts::Source& distro);
+std::string security_mirror(const facts::Source& distro, const goal::Goal& goal,
+                            const catalog::Catalog& catalog);
+
 // One source for each place, in the order of `places`: the mirror that was asked for when it answers, with
 // "auto" whichever answers first, the place itself included; else the place itself. An aid of pip's only for
-// wheels is no mirror of an index.
+// wheels is no mirror of an index. Behind them stand the other ways to a place that is mirrored which
+// answered: the place itself first, then the fastest.
 std::vector<facts::Source> settled(std::vector<facts::Source> places,
                                    const std::vector<facts::Source>& mirrors, const goal::Goal& goal);
 

@@ -221,21 +221,35 @@ void about_silence(const Problem& problem, const Solution& solution, Notices& ou
   }
 }
 
-std::string_view held_against(std::string_view source) {
+std::string_view held_against(const facts::Machine& machine, std::string_view source) {
   if (source == place_name(Place::nvidia)) return "NVIDIA's own key signs it there, too";
+  if (source == place_name(Place::distro)) return "the distribution's own key signs it there, too";
   if (is_conda(source)) return "it is held against the hash of the catalog";
-  return "it is held against the hashes of that mirror's index";
+  const bool asked = std::ranges::any_of(machine.sources, [source](const facts::Source& one) {
+    return one.name == source && one.mirror.empty() && one.answered_seconds && source != "huggingface";
+  });
+  return asked ? "it is held against the hashes that the place itself gives"
+               : "it is held against the hashes of that mirror's index";
+}
+
+std::string_view title_of(std::string_view source) {
+  if (source == place_name(Place::nvidia)) return "NVIDIA's repository";
+  return source == place_name(Place::distro) ? "the distribution's archive" : source;
+}
+
+// Behind it stand other ways to the same place, which are not taken.
+bool is_taken(const facts::Machine& machine, const facts::Source& source) {
+  return &*std::ranges::find(machine.sources, source.name, &facts::Source::name) == &source;
 }
 
 // What comes from somewhere else than one would think.
 void about_mirrors(const Problem& problem, Notices& out) {
   for (const facts::Source& source : problem.machine->sources) {
-    if (source.mirror.empty() || !source.answered_seconds) continue;
-    const bool signed_there = source.name == place_name(Place::nvidia);
+    if (source.mirror.empty() || !source.answered_seconds || !is_taken(*problem.machine, source)) continue;
     out.push_back({.id = "mirror-" + source.name,
                    .text = fmt::format("what comes from {} comes by way of the mirror {} ({}); {}",
-                                       signed_there ? "NVIDIA's repository" : source.name, source.mirror,
-                                       source.url, held_against(source.name))});
+                                       title_of(source.name), source.mirror, source.url,
+                                       held_against(*problem.machine, source.name))});
   }
 }
 

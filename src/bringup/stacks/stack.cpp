@@ -100,6 +100,7 @@ goal::EnvGoal env_goal_of(const catalog::Stack& stack, std::string_view torch) {
 goal::Goal goal_of(const goal::Goal& goal, const catalog::Stack& stack, std::string_view torch) {
   goal::Goal out = goal;
   out.stacks.clear();
+  out.models.clear();
   out.envs = {env_goal_of(stack, torch)};
   if (out.toolkit == "auto" && stack.extension.empty()) out.toolkit = "none";
   return out;

@@ -56,7 +56,8 @@ void fields(K& kind, F&& visit) {
   if constexpr (std::is_same_v<T, InstallWheels>)
     visit("env", kind.env), visit("tool", kind.tool), visit("manager", kind.manager),
         visit("packages", kind.packages), visit("index_url", kind.index_url), visit("variant", kind.variant),
-        visit("find_links", kind.find_links, true);
+        visit("find_links", kind.find_links, true), visit("asks", kind.asks, true),
+        visit("others", kind.others, true);
   if constexpr (std::is_same_v<T, FetchModelFile>)
     visit("endpoint", kind.endpoint), visit("repo", kind.repo), visit("commit", kind.commit),
         visit("file", kind.file), visit("directory", kind.directory), visit("size", kind.size),

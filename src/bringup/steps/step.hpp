@@ -30,8 +30,8 @@ struct EditBlock {
   bool operator==(const EditBlock&) const = default;
 };
 
-// A file from the network. At least one of sha256 and fingerprint is given, and it is kept only when that
-// matches.
+// A file from the network, or from a path. At least one of sha256 and fingerprint is given, and it is kept
+// only when that matches.
 struct FetchFile {
   std::string url;
   std::string path;
@@ -130,6 +130,9 @@ struct InstallWheels {
   std::vector<std::string> packages;  // "torch==2.14.1", or with " --hash=sha256:.." as the lines of a lock
   std::string index_url;              // "" for PyPI or the user's own; "/dir": its wheels, and no index
   std::string find_links = {};        // a flat page of wheels beside the index; "" for none
+  std::string asks = {};  // the index whose word on versions and hashes counts; "" for index_url itself
+  std::vector<std::string> others =
+      {};               // further indexes, for files that index_url does not give, or gives with other bytes
   std::string variant;  // the CUDA variant that torch must have afterwards: "cu130", "cpu"; "" when torch is
                         // not among them
   bool operator==(const InstallWheels&) const = default;
@@ -137,7 +140,7 @@ struct InstallWheels {
 
 // One file of a model from a hub, kept under its name only when its bytes have the hash.
 struct FetchModelFile {
-  std::string endpoint;   // "https://huggingface.co"
+  std::string endpoint;   // "https://huggingface.co"; "/dir": its org/name/file, and no hub
   std::string repo;       // "org/name"
   std::string commit;     // 40 hexadecimal digits
   std::string file;       // below the repository and below `directory`

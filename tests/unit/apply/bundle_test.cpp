@@ -28,15 +28,28 @@ Bundle bundle_of(std::vector<BundleFile> files) {
           .gpus = {"10de:2684"},
           .keyring = "/usr/share/keyrings/debian-archive-keyring.gpg",
           .archive = {"bookworm main contrib"},
+          .vendor = true,
           .uv = "0.13.9",
+          .models = {{.name = "org/m", .commit = "0123"}},
           .files = std::move(files)};
 }
 
 TEST(BundleManifest, IsReadAsItWasWritten) {
-  const Bundle bundle = bundle_of({file_of("wheels/a.whl", "a")});
+  Bundle bundle = bundle_of({file_of("models/org/m/a", "a"), file_of("wheels/a.whl", "a")});
+  bundle.files[0].git_sha = std::string(40, '1');
   const auto read = parse_bundle(to_json(bundle), "m");
   ASSERT_TRUE(read) << read.error().message();
   EXPECT_EQ(*read, bundle);
+}
+
+TEST(BundleManifest, OfAnEarlierVersionHasNeitherVendorNorModels) {
+  Json json = Json::parse(to_json(bundle_of({})));
+  json.erase("vendor");
+  json.erase("models");
+  const auto read = parse_bundle(json.dump(), "m");
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_FALSE(read->vendor);
+  EXPECT_TRUE(read->models.empty());
 }
 
 TEST(BundleManifest, WhatLeadsElsewhereIsRefused) {
@@ -54,6 +67,8 @@ TEST(BundleManifest, WhatLeadsElsewhereIsRefused) {
       {"bookworm main contrib", "bookworm main\\ndeb [trusted=yes] http://evil x", "no text"},
       {"/usr/share/keyrings/debian", "/k] [trusted=yes", "keyring"},
       {"\"uv\"", "\"vu\"", "uv is missing"},
+      {"org/m", "../m", "no model"},
+      {"\"commit\"", "\"c\"", "commit is missing"},
       {"\"files\"", "\"filez\"", "files are missing"}};
   for (const auto& [from, to, said] : table) {
     std::string text = good;
@@ -91,26 +106,33 @@ TEST_F(BundleTest, AFileThatIsNotAsTheManifestSaysIsNamed) {
   EXPECT_EQ(bytes, 8U);
 }
 
+const std::vector<BundleArchive> kArchives{
+    {.url = "http://d.org/debian/", .below = "apt/", .sources = ""},
+    {.url = "https://n.org/repos/x86_64/", .below = "vendor/", .sources = ""}};
+
 TEST(BundleApt, WhatItWouldFetchIsReadWithItsHashes) {
   const std::string hash(64, 'c');
   const auto files = parse_print_uris(
       "Reading package lists...\n'http://d.org/debian/pool/main/g/gcc/gcc_12%2b1_amd64.deb' "
       "gcc_12+1_amd64.deb "
       "37596 SHA256:" +
+          hash +
+          "\n'https://n.org/repos/x86_64/./nvidia-open_595.1-1_amd64.deb' nvidia-open_595.1-1_amd64.deb 5 "
+          "SHA256:" +
           hash + "\n",
-      "http://d.org/debian/");
+      kArchives);
   ASSERT_TRUE(files) << files.error().message();
-  ASSERT_EQ(files->size(), 1U);
+  ASSERT_EQ(files->size(), 2U);
+  EXPECT_EQ((*files)[1].path, "vendor/nvidia-open_595.1-1_amd64.deb");
+  EXPECT_EQ((*files)[1].url, "https://n.org/repos/x86_64/./nvidia-open_595.1-1_amd64.deb");
   EXPECT_EQ((*files)[0].path, "apt/pool/main/g/gcc/gcc_12+1_amd64.deb");
   EXPECT_EQ((*files)[0].size, 37596U);
   EXPECT_EQ((*files)[0].sha256, hash);
-  EXPECT_FALSE(
-      parse_print_uris("'http://d.org/debian/a.deb' a.deb 5 MD5Sum:" + hash, "http://d.org/debian/"));
-  EXPECT_FALSE(parse_print_uris("'http://e.org/a.deb' a.deb 5 SHA256:" + hash, "http://d.org/debian/"));
-  EXPECT_FALSE(parse_print_uris("'x", "http://d.org/debian/"));
+  EXPECT_FALSE(parse_print_uris("'http://d.org/debian/a.deb' a.deb 5 MD5Sum:" + hash, kArchives));
+  EXPECT_FALSE(parse_print_uris("'http://e.org/a.deb' a.deb 5 SHA256:" + hash, kArchives));
+  EXPECT_FALSE(parse_print_uris("'x", kArchives));
   const auto told = [](const std::string& path, const std::string& sha256) {
-    return parse_print_uris("'http://d.org/debian/" + path + "' a.deb 5 SHA256:" + sha256,
-                            "http://d.org/debian/");
+    return parse_print_uris("'http://d.org/debian/" + path + "' a.deb 5 SHA256:" + sha256, kArchives);
   };
   EXPECT_TRUE(told("a..b/..c/a.deb", hash));
   for (const char* path : {"../a.deb", "p/../../a.deb", "%2e%2e/a.deb", "p/%2e.", "a%1b[2J.deb", "a%00.deb"})
@@ -131,6 +153,16 @@ TEST(BundleApt, TheIndexesOfThisArchitectureAreFound) {
   ASSERT_EQ(files.size(), 2U);
   EXPECT_EQ(files[0].path, "main/binary-amd64/Packages.xz");
   EXPECT_EQ(files[1].size, 8U);
+}
+
+TEST(BundleApt, OfAFlatArchiveTheShortestIndexIsTaken) {
+  const std::string hash(64, 'd');
+  const std::string rows =
+      " " + hash + " 900 Packages\n " + hash + " 90 Packages.gz\n " + hash + " 7 Contents\n";
+  const auto files = parse_release("Origin: NVIDIA\nSHA256:\n" + rows, "amd64");
+  ASSERT_EQ(files.size(), 1U);
+  EXPECT_EQ(files[0].path, "Packages.gz");
+  EXPECT_TRUE(parse_release("Origin: NVIDIA\nMD5Sum:\n" + rows, "amd64").empty());
 }
 
 TEST_F(BundleTest, AKilledFetchGoesOnAndKeepsNothingWrong) {
@@ -205,6 +237,60 @@ TEST_F(BundleTest, ThePlanAsksTheBundleAlone) {
   Bundle none = bundle_of({});
   none.archive.clear();
   EXPECT_FALSE(from_bundle(plan, none, "/mnt/b", "/state"));
+}
+
+// NVIDIA's repository comes out of the bundle, its key by the fingerprint that stands in the plan.
+TEST_F(BundleTest, ThePlanTakesTheVendorsRepositoryByItsKey) {
+  steps::Plan plan = fake::plan_of(
+      machine,
+      {fake::step_of("vendor-key",
+                     steps::FetchFile{.url = "https://n.org/k.pub",
+                                      .path = "/keys/n.asc",
+                                      .sha256 = "",
+                                      .fingerprint = std::string(40, 'A')},
+                     false),
+       fake::step_of("vendor-source", steps::WriteFile{.path = "/etc/apt/n.sources", .text = "x"}, false),
+       fake::step_of("vendor-pin", steps::WriteFile{.path = "/etc/apt/preferences.d/n", .text = "y"}, false),
+       fake::step_of("driver-packages",
+                     steps::InstallPackages{
+                         .manager = "apt", .packages = {"nvidia-open"}, .dnf_module = "", .builds_for = {}},
+                     false)});
+  plan.steps[1].needs = {"vendor-key"};
+  plan.steps[3].needs = {"vendor-key", "vendor-source", "vendor-pin"};
+  const auto made = from_bundle(plan, bundle_of({}), "/mnt/b", "/state");
+  ASSERT_TRUE(made) << made.error().message();
+  EXPECT_TRUE(steps::parse_plan(steps::to_json(*made))) << "the order holds";
+  ASSERT_EQ(made->steps.size(), 4U);
+  const auto& key = std::get<steps::FetchFile>(made->steps[0].kind);
+  EXPECT_EQ(key.url, "/mnt/b/vendor/key.asc");
+  EXPECT_EQ(key.fingerprint, std::string(40, 'A'));
+  EXPECT_EQ(made->steps[1].id, "bundle-sources");
+  EXPECT_THAT(std::get<steps::WriteFile>(made->steps[1].kind).text,
+              HasSubstr("deb [signed-by=/keys/n.asc check-valid-until=no] file:/mnt/b/vendor /\n"));
+  EXPECT_EQ(made->steps[2].id, "vendor-pin");
+  EXPECT_EQ(made->steps[3].needs, (std::vector<std::string>{"vendor-key", "vendor-pin", "bundle-sources"}));
+}
+
+// A key that is another one is refused wherever it comes from.
+TEST_F(BundleTest, AKeyThatIsNotTheOneIsNotTaken) {
+  put(machine.world.at("/mnt/b/vendor/key.asc"), "no key at all");
+  const steps::FetchFile key{.url = "/mnt/b/vendor/key.asc",
+                             .path = "/keys/n.asc",
+                             .sha256 = "",
+                             .fingerprint = std::string(40, 'A')};
+  const steps::PlanUser user = machine.user();
+  const Hands hands{.view = machine.view(), .control = &machine, .user = user, .say = {}};
+  const auto done = perform(key, hands);
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message(), HasSubstr("/mnt/b/vendor/key.asc"));
+  EXPECT_FALSE(machine.view().exists("/keys/n.asc"));
+  const std::string text = "bytes with a hash";
+  put(machine.world.at("/mnt/b/vendor/key.asc"), text);
+  steps::FetchFile whole = key;
+  whole.fingerprint.clear();
+  whole.sha256 = base::sha256_hex(text);
+  ASSERT_TRUE(perform(whole, hands));
+  EXPECT_EQ(fake::slurp(machine.world.at("/keys/n.asc")), text);
 }
 
 TEST_F(BundleTest, AptIsGivenTheBundleAsItsOnlySource) {

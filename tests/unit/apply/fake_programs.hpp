@@ -67,9 +67,11 @@ struct World {
   bool compiles = true;                                 // extensions
   std::string mokutil_says = {};                        // of a key, instead of what is so
   std::string hangs = {};                               // a package whose script never ends
-  std::string spoils = {};                       // a file of an earlier attempt with which nothing compiles
-  std::size_t store_gives = SIZE_MAX;            // a hub's store hangs up after so many bytes
-  std::map<std::string, std::string> keys = {};  // of shim: certificate to "requested" or "enrolled"
+  std::string spoils = {};                        // a file of an earlier attempt with which nothing compiles
+  std::size_t store_gives = SIZE_MAX;             // a hub's store hangs up after so many bytes
+  std::map<std::string, std::string> keys = {};   // of shim: certificate to "requested" or "enrolled"
+  bool cached = false;                            // whether uv's cache holds what its index does
+  std::map<std::string, std::string> liars = {};  // what uv says of an index that gives other files
   std::map<std::string, host::DiskSpace> disks = {};  // by path; others are this machine's own
 
   fs::path at(std::string_view path) const { return root / std::string(path.substr(1)); }

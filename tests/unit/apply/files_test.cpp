@@ -169,6 +169,13 @@ TEST(Trouble, IsToldFromWhatTheToolWrote) {
   EXPECT_EQ(code("E: Could not get lock /var/lib/dpkg/lock-frontend"), Errc::busy);
   EXPECT_EQ(code("some other error"), Errc::failed);
   EXPECT_EQ(trouble_of({"uv"}, {.how = host::TimedOut{}, .out = "", .err = ""}).code(), Errc::timeout);
+  // apt names a file first, and says much about it then
+  std::string apt = "E: Failed to fetch file:/b/libcuda1_1_amd64.deb  Hash Sum mismatch\n";
+  for (int i = 0; i < 20; ++i) apt += "    - SHA256: of it\n";
+  const Error error = trouble_of({"apt-get"}, {.how = host::Exited{100}, .out = "", .err = apt});
+  EXPECT_EQ(error.code(), Errc::failed);
+  EXPECT_THAT(error.message(), testing::AllOf(testing::HasSubstr("libcuda1_1_amd64.deb"),
+                                              testing::HasSubstr("damaged or exchanged on the way")));
 }
 
 }  // namespace

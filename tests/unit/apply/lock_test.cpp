@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Environments with locks, over fake uv and pip.
+#include <bringup/apply/apply.hpp>
 #include <bringup/apply/python_env.hpp>
 #include <bringup/steps/lock.hpp>
 
@@ -71,6 +72,68 @@ TEST_F(LockTest, WhatIsInstalledIsWrittenDownWithItsHashes) {
   EXPECT_EQ(steps::find_package(*lock, "numpy")->files.at(0).sha256, fake::wheel_hash("numpy", "2.3"));
   EXPECT_THAT(text(), Not(HasSubstr("secret")));
   ASSERT_TRUE(undo(step, before, hands()));
+  EXPECT_FALSE(machine.view().exists(kLock));
+}
+
+TEST_F(LockTest, WhatUvHasInItsCacheIsInstalledWithoutAskingAgain) {
+  const auto installs = [this] {
+    std::vector<std::string> out;
+    std::ranges::copy_if(machine.world.ran, std::back_inserter(out),
+                         [](const std::string& line) { return base::contains(line, "pip install"); });
+    return out;
+  };
+  ASSERT_TRUE(done(wheels("uv")));
+  ASSERT_EQ(installs().size(), 2U);  // the cache has it not
+  EXPECT_THAT(installs()[0], HasSubstr("--offline"));
+  EXPECT_THAT(installs()[1], Not(HasSubstr("--offline")));
+  make_env();
+  machine.world.cached = true;
+  ASSERT_TRUE(done(wheels("uv")));
+  ASSERT_EQ(installs().size(), 3U);
+  EXPECT_THAT(installs()[2], testing::AllOf(HasSubstr("--offline"), HasSubstr("--require-hashes")));
+  EXPECT_EQ(packages_in("/env/dl", machine.view())->at("numpy"), "2.3");
+}
+
+// The place itself says what the files are, the mirror brings them; one that gives others is left, aloud.
+TEST_F(LockTest, AMirrorThatGivesAnotherFileIsLeftForTheNext) {
+  steps::InstallWheels step = wheels("uv");
+  step.index_url = "https://mirror.example/simple/";
+  step.asks = "https://pypi.example/simple/";
+  step.others = {"https://second.example/simple/", "https://pypi.example/simple/"};
+  std::vector<std::string> told;
+  const auto performed = [&] {
+    told.clear();
+    machine.world.ran.clear();
+    make_env();
+    before = remember(step, hands()).value_or(Json::object());
+    Hands telling = hands();
+    telling.say = [&told](std::string_view line) {
+      if (line.starts_with(kAloud)) told.emplace_back(line);
+    };
+    return perform(step, telling);
+  };
+  ASSERT_TRUE(performed());
+  EXPECT_TRUE(told.empty());
+  for (const std::string& line : machine.world.ran) {
+    const bool asks = base::contains(line, "pip compile");
+    const bool installs = base::contains(line, "pip install");
+    EXPECT_TRUE(!asks || base::contains(line, "https://pypi.example/simple/")) << line;
+    EXPECT_TRUE(!installs || base::contains(line, "https://mirror.example/simple/")) << line;
+  }
+  machine.world.liars = {{step.index_url, "error: Hash mismatch for `numpy==2.3`"}};
+  ASSERT_TRUE(performed());
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_THAT(told[0], testing::AllOf(HasSubstr("mirror.example gave a file that does not have its hash"),
+                                      HasSubstr("second.example is asked instead")));
+  EXPECT_THAT(machine.world.ran.back(), HasSubstr("https://second.example/simple/"));
+  machine.world.liars[step.others[0]] = "error: Because there is no version of numpy==2.3";
+  ASSERT_TRUE(performed());
+  EXPECT_EQ(told.size(), 2U);
+  EXPECT_THAT(machine.world.ran.back(), HasSubstr("https://pypi.example/simple/"));
+  machine.world.liars[step.others[1]] = "error: Hash mismatch for `numpy==2.3`";
+  const auto refused = performed();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), HasSubstr("Hash mismatch"));
   EXPECT_FALSE(machine.view().exists(kLock));
 }
 

@@ -80,6 +80,40 @@ TEST_F(ModelFile, ThatDoesNotComeAnyFurtherFailsAndKeepsItsPart) {
   EXPECT_EQ(at(place_), text_);
 }
 
+// Out of a bundle: killed at any change, gone on with; what is not as it should be is not kept.
+TEST_F(ModelFile, IsCopiedOutOfADirectoryHoweverOftenItIsKilled) {
+  steps::FetchModelFile file = step();
+  file.endpoint = "/mnt/b/models";
+  fake::put(machine_.world.at("/mnt/b/models/o/m/w.safetensors"), text_);
+  machine_.world.web.clear();
+  for (std::size_t call = 1;; ++call) {
+    ASSERT_LT(call, 60U);
+    machine_.die_at(call, fake::When::middle);
+    try {
+      const auto run = call == 1 ? get(file) : go_on();
+      if (!run && run.error().code() == Errc::absent) {  // it died before it had a journal
+        ASSERT_TRUE(get(file));
+        break;
+      }
+      ASSERT_TRUE(run) << run.error().message();
+      break;
+    } catch (const fake::Died&) {
+    }
+  }
+  machine_.die_at(0, fake::When::before);
+  EXPECT_EQ(at(place_), text_);
+  EXPECT_FALSE(there(part()));
+  ASSERT_TRUE(go_back());
+  EXPECT_FALSE(there("/home/somebody/m"));
+  fake::put(machine_.world.at("/mnt/b/models/o/m/w.safetensors"), "weights of a MODEL");
+  const auto run = get(file);
+  ASSERT_FALSE(run);
+  EXPECT_THAT(run.error().message(), HasSubstr("what came was deleted"));
+  EXPECT_FALSE(there(place_));
+  fake::fs::remove(machine_.world.at("/mnt/b/models/o/m/w.safetensors"));
+  EXPECT_FALSE(get(file));
+}
+
 TEST_F(ModelFile, WithOtherBytesIsDeletedAndSaidSo) {
   machine_.world.web[url_] = "weights of a MODEL";
   const auto run = get();

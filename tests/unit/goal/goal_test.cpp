@@ -112,6 +112,37 @@ TEST(GoalStacks, RefuseWhatTheyCannotBe) {
   }
 }
 
+TEST(GoalModels, AreReadAndArePartOfTheDigest) {
+  const auto goal = parse_goal(
+      "[[model]]\nname = \"org/a\"\n\n[[model]]\nname = \"org/b\"\nlayout = \"original\"\n"
+      "directory = \"/data/b\"\n",
+      "g");
+  ASSERT_TRUE(goal) << goal.error().message();
+  EXPECT_EQ(goal->models, (std::vector<ModelGoal>{
+                              {.name = "org/a", .layout = "", .directory = "", .where = ""},
+                              {.name = "org/b", .layout = "original", .directory = "/data/b", .where = ""}}));
+  EXPECT_EQ(goal->models[1].where, "g:4");
+  EXPECT_NE(canonical(*goal), canonical(Goal{}));
+}
+
+TEST(GoalModels, RefuseWhatTheyCannotBe) {
+  for (const auto& [text, error] :
+       {std::pair{"model = \"org/a\"\n", "expected tables that begin with [[model]]"},
+        {"[[model]]\nlayout = \"original\"\n", "g:1: model.name is missing"},
+        {"[[model]]\nname = \"a\"\n", "expected \"org/name\" of a hub"},
+        {"[[model]]\nname = \"../a\"\n", "expected \"org/name\" of a hub"},
+        {"[[model]]\nname = \"o/a/b\"\n", "expected \"org/name\" of a hub"},
+        {"[[model]]\nnam = \"o/a\"\n", "unknown key 'model.nam' (did you mean 'name'?)"},
+        {"[[model]]\nname = \"o/a\"\nlayout = \"gguf\"\n", "model.layout"},
+        {"[[model]]\nname = \"o/a\"\ndirectory = \"a\"\n", "an absolute path"},
+        {"[[model]]\nname = \"o/a\"\n[[model]]\nname = \"o/a\"\n", "stands there twice"}}) {
+    const auto goal = parse_goal(text, "g");
+    ASSERT_FALSE(goal) << text;
+    EXPECT_EQ(goal.error().code(), Errc::usage);
+    EXPECT_THAT(goal.error().message(), HasSubstr(error));
+  }
+}
+
 // A name that is one slip away from a known one is no package that anybody meant.
 TEST(GoalPackages, ThatAreASlipOfAKnownOneNameIt) {
   for (const auto& [written, meant] : {std::pair("torhc", "torch"),

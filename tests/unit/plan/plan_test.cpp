@@ -156,6 +156,52 @@ TEST(Plan, TakesWheelsFromAMirrorsIndexOrItsFlatPage) {
   EXPECT_EQ(kind<steps::InstallUv>(plan, "uv").index_url, "https://mirrors.aliyun.com/pypi/simple/");
 }
 
+// What PyPI itself says counts, and the mirror brings the files; who else has them is asked when it does not.
+TEST(Plan, HoldsAMirrorsWheelsAgainstThePlaceItself) {
+  const facts::Machine direct =
+      machine_of("A100", "ubuntu-24.04", "kernel = \"6.8.0-45-generic\"\ngcc = \"13\"");
+  const steps::Plan plan =
+      plan_of(by_mirror(direct, "tuna"), "[[env]]\nname = \"a\"\npackages = [\"numpy\"]\n");
+  const auto& wheels = kind<steps::InstallWheels>(plan, "wheels-a");
+  EXPECT_EQ(wheels.index_url, "https://pypi.tuna.tsinghua.edu.cn/simple/");
+  EXPECT_EQ(wheels.asks, "https://pypi.org/simple/");
+  EXPECT_THAT(wheels.others, ElementsAre("https://pypi.org/simple/"));
+  const steps::Plan old = plan_of(
+      by_mirror(machine_of("V100", "ubuntu-24.04", "kernel = \"6.8.0-45-generic\"\ngcc = \"13\""), "sjtu"));
+  const auto& torch = kind<steps::InstallWheels>(old, "wheels-dl");
+  EXPECT_EQ(torch.asks, "https://download.pytorch.org/whl/cu126");
+  EXPECT_THAT(torch.others, ElementsAre("https://download.pytorch.org/whl/cu126"));
+  const steps::Plan without = plan_of(direct, "[[env]]\nname = \"a\"\npackages = [\"numpy\"]\n");
+  EXPECT_EQ(kind<steps::InstallWheels>(without, "wheels-a").asks, "");
+  EXPECT_THAT(kind<steps::InstallWheels>(without, "wheels-a").others, IsEmpty());
+}
+
+// apt asks the mirror alone, and NVIDIA's repository where the plan takes it; the system's sources stay.
+TEST(Plan, TakesTheDistributionsPackagesFromAMirror) {
+  facts::Machine machine = machine_of("RTX 4090", "debian-12", "kernel = \"6.1.0-25-amd64\"\ngcc = \"12\"");
+  machine.os.codename = "bookworm";
+  const auto distro = std::ranges::find(machine.sources, "distro", &facts::Source::name);
+  ASSERT_NE(distro, machine.sources.end());
+  distro->url = "http://deb.debian.org/debian/dists/bookworm/InRelease";
+  const steps::Plan plan = plan_of(by_mirror(machine, "ustc"), "[mirrors]\nprofile = \"ustc\"\n");
+  EXPECT_TRUE(steps::parse_plan(steps::to_json(plan))) << "the order holds";
+  const auto& list = kind<steps::WriteFile>(plan, "archive-mirror");
+  EXPECT_THAT(list.text, HasSubstr("deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
+                                   "https://mirrors.ustc.edu.cn/debian/ bookworm main contrib non-free "
+                                   "non-free-firmware\n"));
+  EXPECT_THAT(list.text, HasSubstr("https://mirrors.ustc.edu.cn/debian-security/ bookworm-security main"));
+  EXPECT_THAT(list.text,
+              HasSubstr("deb [signed-by=/usr/share/keyrings/bringup-nvidia.asc] "
+                        "https://developer.download.nvidia.com/compute/cuda/repos/debian12/x86_64/ /\n"));
+  for (const steps::Step& one : plan.steps) {
+    const auto* packages = std::get_if<steps::InstallPackages>(&one.kind);
+    if (packages == nullptr) continue;
+    EXPECT_EQ(packages->sources, list.path) << one.id;
+    EXPECT_THAT(one.needs, Contains("archive-mirror")) << one.id;
+  }
+  EXPECT_THAT(ids(plan_of(machine)), Not(Contains("archive-mirror")));
+}
+
 TEST(Plan, DoesNotAddASecondSourceBesideAMirrorOfNvidias) {
   facts::Machine machine = by_mirror(
       machine_of("RTX 4090", "ubuntu-24.04", "kernel = \"6.8.0-45-generic\"\ngcc = \"13\""), "aliyun");

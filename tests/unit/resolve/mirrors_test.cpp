@@ -67,6 +67,36 @@ TEST(Mirrors, OfAHubOfModelsStandInForIt) {
   EXPECT_EQ(taken[0].url, "https://own.example/hf/");
 }
 
+TEST(Mirrors, OfTheDistributionsArchiveHaveItsReleaseAndItsSecurityUpdates) {
+  const auto mirrored = [](const std::string& url, const std::string& profile) {
+    return mirrors_of({{.name = "distro", .url = url}}, wishing(profile), catalog::built_in());
+  };
+  const auto tuna = mirrored("http://deb.debian.org/debian/dists/bookworm/InRelease", "tuna");
+  ASSERT_EQ(tuna.size(), 1U);
+  EXPECT_EQ(tuna[0].url, "https://mirrors.tuna.tsinghua.edu.cn/debian/dists/bookworm/InRelease");
+  EXPECT_EQ(archive_of(tuna[0]), "https://mirrors.tuna.tsinghua.edu.cn/debian/");
+  EXPECT_EQ(security_mirror(tuna[0], wishing("tuna"), catalog::built_in()),
+            "https://mirrors.tuna.tsinghua.edu.cn/debian-security/");
+  const auto ubuntu = mirrored("http://archive.ubuntu.com/ubuntu/dists/noble/InRelease", "aliyun");
+  ASSERT_EQ(ubuntu.size(), 1U);
+  EXPECT_EQ(security_mirror(ubuntu[0], wishing("aliyun"), catalog::built_in()),
+            "https://mirrors.aliyun.com/ubuntu/")
+      << "Ubuntu's lie in the archive itself";
+  EXPECT_THAT(mirrored("http://deb.debian.org/debian/dists/bookworm/InRelease", "cn"), IsEmpty());
+  EXPECT_THAT(mirrored("http://packages.example/dists/x/InRelease", "tuna"), IsEmpty()) << "of whom it is";
+  goal::Goal own;
+  own.mirrors = "";
+  own.mirror_urls = {{.what = "debian", .url = "https://own.example/d/"}};
+  const auto taken =
+      mirrors_of({{.name = "distro", .url = "http://deb.debian.org/debian/dists/bookworm/InRelease"}}, own,
+                 catalog::built_in());
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].url, "https://own.example/d/dists/bookworm/InRelease");
+  EXPECT_EQ(security_mirror(taken[0], own, catalog::built_in()), "") << "nobody said where";
+  own.mirror_urls.push_back({.what = "debian-security", .url = "https://own.example/s/"});
+  EXPECT_EQ(security_mirror(taken[0], own, catalog::built_in()), "https://own.example/s/");
+}
+
 TEST(Mirrors, OfCondaHaveInstallersAndChannels) {
   const std::vector<facts::Source> conda{
       {.name = "miniconda", .url = "https://a.example/miniconda/Miniconda3.sh"},
@@ -99,7 +129,8 @@ TEST(Mirrors, OfOnesOwnAreTaken) {
 TEST(Mirrors, ThatAreAskedForAreTakenWhenTheyAnswer) {
   const auto mirrors = mirrors_of(kPlaces, wishing("tuna"), catalog::built_in());
   const auto taken = settled(answering(kPlaces, {1, 1, 0.1, 1}), answering(mirrors, {0.9}), wishing("tuna"));
-  EXPECT_THAT(names(taken), ElementsAre("nvidia", "distro", "pypi by tuna", "pytorch"));
+  EXPECT_THAT(names(taken), ElementsAre("nvidia", "distro", "pypi by tuna", "pytorch", "pypi"))
+      << "the place itself is another way to it";
 }
 
 TEST(Mirrors, ThatDoNotAnswerLeaveThePlaceItself) {
@@ -114,7 +145,7 @@ TEST(Mirrors, ByMeasurementAreTakenWhenTheyAreFaster) {
       {.name = "pypi", .url = "https://b.example/", .answered_seconds = 0.2, .mirror = "b"},
       {.name = "pytorch", .url = "https://b.example/t/", .answered_seconds = 0.9, .mirror = "b"}};
   EXPECT_THAT(names(settled(answering(kPlaces, {1, 1, 0.25, 0.8}), mirrors, wishing("auto"))),
-              ElementsAre("nvidia", "distro", "pypi by b", "pytorch"));
+              ElementsAre("nvidia", "distro", "pypi by b", "pytorch", "pypi", "pypi by a"));
   EXPECT_THAT(names(settled(answering(kPlaces, {1, 1, 0.1, 0}), mirrors, wishing("auto"))),
               ElementsAre("nvidia", "distro", "pypi", "pytorch by b"));
 }

@@ -70,6 +70,8 @@ Plan whole() {
                              .manager = "/p/uv/bin/uv",
                              .packages = {"torch==2.14.1"},
                              .index_url = "https://example.org/whl/cu130",
+                             .asks = "https://example.com/whl/cu130",
+                             .others = {"https://example.net/whl/cu130"},
                              .variant = "cu130"},
        .needs = {"env"},
        .as_user = true},
@@ -147,6 +149,7 @@ TEST(PlanFile, RefusesEveryMissingKey) {
                   HasSubstr(key));
     for (const auto& [key, value] : json["steps"][i]["do"].items()) {
       const bool added = key == "find_links" || key == "plugin" || key == "sources" || key == "channel" ||
+                         key == "asks" || key == "others" ||
                          (key == "index_url" && json["steps"][i]["kind"] == "install-uv");
       if (added) continue;
       EXPECT_THAT(refusal([i, &key = key](auto& damaged) { damaged["steps"][i]["do"].erase(key); }),
