@@ -1,33 +1,76 @@
 #!/usr/bin/env bash
-# bundle.sh [PACKAGE..]: a bundle made here, with a network; a bare Debian 12 that is booted without any gets its environment from it, proves it
-# and gives it back. PACKAGES are the goal's (torch when none are named). Needs BRINGUP_SYSTEM_PROGRAM: a program built already for Debian 12.
+# bundle.sh [PACKAGE..]: a bundle with everything, made on a Debian 12 that has a network: driver and toolkit from a repository that behaves like
+# NVIDIA's, what they need from Debian's archive, wheels from PyPI, a model from a hub on loopback. A bare Debian 12 that is booted without any network
+# gets all of it from the bundle, and gives it back. PACKAGES are those of the environment (idna when none are named; torch takes gigabytes).
 set -euo pipefail
+vendor_address=127.0.77.3
 . "$(dirname "$0")/machine.sh"
-need_tools
-[ -n "${BRINGUP_SYSTEM_PROGRAM:-}" ] || skip "BRINGUP_SYSTEM_PROGRAM names no program"
-grep -q '^VERSION_CODENAME=bookworm' /etc/os-release || skip "a bundle for Debian 12 is made on Debian 12"
-[ $# -gt 0 ] || set -- torch
-base_root bookworm bare-bookworm zsh
-fresh_machine bundle-run bare-bookworm
+. "$(dirname "$0")/vendor-repo.sh"
+. "$(dirname "$0")/vendor-machine.sh"
+need_vendor_tools
+hub=0
+finish_bundle() { [ "$hub" = 0 ] || kill "$hub" 2>/dev/null || true; finish_vendor; }
+trap finish_bundle EXIT
+[ $# -gt 0 ] || set -- idna
+base_root bookworm kernel-bookworm linux-image-amd64,zsh,sudo
+
+told "a repository, a catalog that knows its key, a hub"
+new_key right
+new_key wrong
+driver 595.71.05
+driver 999.10.01 # a branch that must not be taken
+pinning 595
+toolkit 13 0
+index right
+gpg --homedir "$standin/right" --batch --armor --export >"$repo/3bf863cc.pub" 2>/dev/null
+gpg --homedir "$standin/wrong" --batch --armor --export >"$standin/wrong.asc" 2>/dev/null
+serve
+vendor_catalog
+mkfifo "$standin/hub.in" "$standin/hub.out"
+python3 "$tree/tests/support/hub.py" "$standin/hub.log" <"$standin/hub.in" >"$standin/hub.out" &
+hub=$!
+exec 9>"$standin/hub.in"
+read -r hub_port hub_store <"$standin/hub.out"
+[ -n "$hub_store" ] || skip "the hub did not begin"
+
+# What both machines know: the catalog with the stand-in's key.
+machine_of() {
+  fresh_machine "$1" kernel-bookworm >/dev/null
+  cp "$standin/catalog" "$standin/trusted.toml" "$root/root/"
+  chroot "$root" /home/user/bringup/build/bringup catalog use /root/catalog --key /root/trusted.toml
+}
+# below PROCESS: those that it started, the last first.
+below() { local child; for child in $(pgrep -P "$1"); do below "$child"; echo "$child"; done; }
 
 told "create, killed and begun again"
-bundle=$cache/bundle
-rm -rf "$bundle"
-mkdir -p "$bundle.goal"
-printf '[[env]]\nname = "dl"\npackages = [%s]\n' "$(printf '"%s",' "$@" | sed 's/,$//')" >"$bundle.goal/bringup.toml"
-create() { "$BRINGUP_SYSTEM_PROGRAM" bundle create "$bundle" --goal "$bundle.goal/bringup.toml" --yes; }
-(create >"$bundle.first" 2>&1) &
+machine_of bundle-maker
+printf '%s developer.download.nvidia.com\n' "$vendor_address" >>"$root/etc/hosts"
+cp "$standin/ca.crt" "$root/usr/local/share/ca-certificates/stand-in.crt"
+chroot "$root" update-ca-certificates >/dev/null 2>&1
+mkdir -p "$root/srv/goal"
+printf 'toolkit = "13.0"\n[[env]]\nname = "dl"\npackages = [%s]\n[[model]]\nname = "ok/model"\n' "$(printf '"%s",' "$@" | sed 's/,$//')" >"$root/srv/goal/bringup.toml"
+boot
+inside apt-get -qq update
+inside env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y curl python3-venv >/dev/null
+create() {
+  inside env "HF_ENDPOINT=http://127.0.0.1:$hub_port" SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt CURL_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt \
+    build/bringup bundle create /srv/bundle --for "4x RTX 4090" --goal /srv/goal/bringup.toml --yes
+}
+(create >"$root.first" 2>&1) &
 first=$!
-until [ -d "$bundle/apt/pool" ] || ! kill -0 $first 2>/dev/null; do sleep 0.2; done
-pkill -KILL -P $first || true
-kill -KILL $first 2>/dev/null || true
-[ ! -f "$bundle/manifest.json" ] || echo "the first attempt was through before it could be killed"
-"$BRINGUP_SYSTEM_PROGRAM" bundle use "$bundle" --dry-run && fail "half a bundle was used"
-create
-[ -f "$bundle/manifest.json" ] || fail "no manifest"
-du -sh "$bundle"
-mkdir -p "$root/srv"
-mv "$bundle" "$root/srv/bundle"
+until [ -d "$root/srv/bundle/apt/pool" ] || ! kill -0 $first 2>/dev/null; do sleep 0.1; done
+# shellcheck disable=SC2046
+kill -KILL $(below $first) $first 2>/dev/null || true
+wait $first 2>/dev/null || true
+[ ! -f "$root/srv/bundle/manifest.json" ] || fail "the first attempt was through before it could be killed"
+inside build/bringup bundle use /srv/bundle --dry-run && fail "half a bundle was used"
+create 2>&1 | tee "$root.create"
+[ -f "$root/srv/bundle/manifest.json" ] || fail "no manifest"
+du -sh "$root/srv/bundle"
+shut_down
+made=$root/srv/bundle
+[ -f "$made/vendor/nvidia-open_595.71.05-1_amd64.deb" ] || fail "the driver is not in it"
+[ ! -f "$made/vendor/nvidia-open_999.10.01-1_amd64.deb" ] || fail "the pinning package was not followed"
 
 # No interface but the loopback one: the container's own network namespace.
 private_boot() {
@@ -43,46 +86,87 @@ private_boot() {
   done
   fail "the container did not boot in two minutes"
 }
-alone() { nsenter -t "$leader" -m -p -u -i -n env -i HOME=/root LANG=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@" </dev/null; }
+alone() { nsenter -t "$leader" -m -p -u -i -n env -i HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@" </dev/null; }
 
 told "boot without a network"
+machine_of bundle-run
+mv "$made" "$root/srv/bundle"
+b=/srv/bundle
 private_boot
 [ "$(alone ls /sys/class/net)" = lo ] || fail "there is a network"
+alone $b/bringup facts >/dev/null
 snapshot >"$root.before"
-b=/srv/bundle
+left='\./etc/(passwd|group|shadow|gshadow)|\./boot/initrd\.img|\./var/lib/dkms'
+given_back() {
+  snapshot >"$root.after"
+  diff <(grep -vE "$left" "$root.before") <(grep -vE "$left" "$root.after") || fail "$1"
+}
+use() { alone $b/bringup bundle use $b --for "4x RTX 4090" --yes; }
 
-told "a tampered file is named, and nothing is changed"
-wheel=$(cd "$root$b/wheels" && find . -name '*.whl' -printf '%s %p\n' | sort -n | head -n 1 | cut -d' ' -f2)
-cp "$root$b/wheels/$wheel" "$root.wheel"
-printf 'x' | dd of="$root$b/wheels/$wheel" bs=1 seek=100 conv=notrunc status=none
-code=0
-alone $b/bringup bundle use $b --yes >"$root.tampered" 2>&1 || code=$?
-cat "$root.tampered"
-[ "$code" = 4 ] || fail "a tampered bundle ended with $code and not with 4"
-grep -q "$(basename "$wheel")" "$root.tampered" || fail "the file was not named"
-cp "$root.wheel" "$root$b/wheels/$wheel"
+# refused WHAT FILE CODE WORD: with another FILE in the bundle, use ends with that code and says that word.
+refused() {
+  told "$1"
+  code=0
+  use >"$root.refused" 2>&1 || code=$?
+  tail -n 3 "$root.refused"
+  [ "$code" = "$3" ] || fail "$1: ended with $code and not with $3"
+  tr -s ' \n' ' ' <"$root.refused" | grep -q "$4" || fail "$1: '$4' was not said"
+  chroot "$root" dpkg-query -W nvidia-open >/dev/null 2>&1 && fail "$1: the driver was installed"
+  cp "$standin/kept" "$root$b/$2"
+  cp "$standin/manifest" "$root$b/manifest.json"
+}
+# As somebody would who carries it: the file is another one, and the manifest says so.
+exchange() { # FILE WITH
+  cp "$root$b/$1" "$standin/kept"
+  cp "$root$b/manifest.json" "$standin/manifest"
+  cp "$2" "$root$b/$1"
+  python3 - "$root$b/manifest.json" "$1" "$2" <<'PY'
+import hashlib, json, sys
+manifest, path, new = sys.argv[1:]
+text = open(new, "rb").read()
+whole = json.load(open(manifest))
+for file in whole["files"]:
+    if file["path"] == path:
+        file |= {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
+json.dump(whole, open(manifest, "w"))
+PY
+}
 
-told "a bundle for other GPUs is refused"
-cp "$root$b/manifest.json" "$root.manifest"
-sed -i 's/"gpus": \[\]/"gpus": ["10de:2684"]/' "$root$b/manifest.json"
-code=0
-alone $b/bringup bundle use $b --yes >"$root.foreign" 2>&1 || code=$?
-cat "$root.foreign"
-[ "$code" = 4 ] || fail "a foreign bundle ended with $code and not with 4"
-cp "$root.manifest" "$root$b/manifest.json"
-snapshot >"$root.after"
-diff "$root.before" "$root.after" || fail "a refused bundle changed something"
+wheel=wheels/$(basename "$(find "$root$b/wheels" -name '*.whl' -printf '%s %p\n' | sort -n | head -n 1 | cut -d' ' -f2)")
+cp "$root$b/$wheel" "$standin/kept"
+cp "$root$b/manifest.json" "$standin/manifest"
+printf 'x' | dd of="$root$b/$wheel" bs=1 seek=100 conv=notrunc status=none
+refused "a damaged file is named, and nothing is changed" "$wheel" 4 "$(basename "$wheel")"
+sed -i 's/10de:2684/10de:2204/' "$root$b/manifest.json"
+refused "a bundle for other GPUs is refused" "$wheel" 4 "10de:2204"
+given_back "a refused bundle changed something"
+exchange vendor/key.asc "$standin/wrong.asc"
+refused "another key, and a manifest that goes along with it" vendor/key.asc 4 "fingerprint"
+alone $b/bringup undo --yes >/dev/null 2>&1 || true
+given_back "a refused key left something"
+package_of_others=$standin/work/evil.deb
+cp "$root$b/vendor/libcuda1_595.71.05-1_amd64.deb" "$package_of_others"
+printf 'x' | dd of="$package_of_others" bs=1 seek=500 conv=notrunc status=none
+exchange vendor/libcuda1_595.71.05-1_amd64.deb "$package_of_others"
+refused "another package, and a manifest that goes along with it" vendor/libcuda1_595.71.05-1_amd64.deb 1 "libcuda1"
+alone $b/bringup undo --yes >/dev/null
+given_back "what came before a refused package was not given back"
 
 told "use"
-alone $b/bringup bundle use $b --yes 2>&1 | tee "$root.use"
+use 2>&1 | tee "$root.use"
+release=$(basename "$(ls -d "$root"/boot/vmlinuz-*)" | sed 's/vmlinuz-//')
+chroot "$root" modinfo -k "$release" -F version nvidia | grep -qx 595.71.05 || fail "no module 595.71.05 for $release"
+chroot "$root" dpkg-query -W -f '${Version}\n' nvidia-open | grep -qx 595.71.05-1 || fail "another driver came"
+alone bash -lc 'nvcc --version' | grep -q 'release 13.0' || fail "no nvcc in a new login shell"
+alone /root/.local/share/bringup/envs/dl/bin/python -c "import ${1//-/_}" || fail "the environment does not import $1"
+diff -r -x .cache "$root$b/models/ok/model" "$root/root/.local/share/bringup/models/model" || fail "the model is another one"
 alone $b/bringup status
 told "use again has nothing to do"
-alone $b/bringup bundle use $b --yes 2>&1 | tee "$root.again"
+use 2>&1 | tee "$root.again"
 grep -qi 'nothing to do' "$root.again" || fail "the second use had something to do"
-case " $* " in *" torch "*) alone $b/bringup verify || [ $? = 7 ] || fail "verify" ;; esac
 
 told "undo"
-alone $b/bringup undo --yes
-snapshot >"$root.after"
-diff "$root.before" "$root.after" || fail "undo did not give back the tree"
-echo "undo gave back every file and package"
+alone $b/bringup undo --yes # the model
+alone $b/bringup undo --yes # all else
+given_back "undo did not give back the tree"
+echo "all came from the bundle, what must be refused was, and undo gave back every file and package"

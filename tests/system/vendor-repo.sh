@@ -2,6 +2,8 @@
 # A repository that is made and signed like NVIDIA's for Debian: flat, labelled, its key beside it; with a driver of two branches whose DKMS module
 # is a real one of a few lines, a toolkit, and a kernel that lies in wait. Sourced by vendor.sh.
 
+vendor_address=${vendor_address:-127.0.77.1} # where its server is
+
 # package DIR NAME VERSION DEPENDS: what stands in DIR/NAME becomes a .deb in $repo.
 package() {
   mkdir -p "$1/$2/DEBIAN"
@@ -72,14 +74,14 @@ serve() {
   cat >"$standin/server.py" <<'PY'
 import functools, http.server, ssl, sys
 handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[1])
-server = http.server.ThreadingHTTPServer(("127.0.77.1", 443), handler)
+server = http.server.ThreadingHTTPServer((sys.argv[4], 443), handler)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 context.load_cert_chain(sys.argv[2], sys.argv[3])
 server.socket = context.wrap_socket(server.socket, server_side=True)
 server.serve_forever()
 PY
-  python3 "$standin/server.py" "$standin/www" "$standin/server.crt" "$standin/server.key" >"$standin/server.log" 2>&1 &
+  python3 "$standin/server.py" "$standin/www" "$standin/server.crt" "$standin/server.key" "$vendor_address" >"$standin/server.log" 2>&1 &
   server=$!
   sleep 1
-  kill -0 "$server" 2>/dev/null || skip "port 443 of 127.0.77.1 cannot be had: $(tail -n 1 "$standin/server.log")"
+  kill -0 "$server" 2>/dev/null || skip "port 443 of $vendor_address cannot be had: $(tail -n 1 "$standin/server.log")"
 }
