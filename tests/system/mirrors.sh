@@ -143,7 +143,12 @@ goal() { printf '%s\n[mirrors]\nprofile = "%s"\n[[env]]\nname = "dl"\npackages =
 boot
 inside build/bringup catalog use /root/catalog --key /root/trusted.toml
 up() { inside env SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt no_proxy='*' build/bringup up --goal /srv/bringup.toml --yes "$@"; }
-anew() { inside build/bringup undo --yes >/dev/null; inside rm -rf /root/.cache/uv; rm -f "$root/srv/"pylock.*; truth; : >"$standin/log"; }
+anew() {
+  inside build/bringup undo --yes >/dev/null
+  rm -rf "$root/root/.cache/uv" "$root/srv/"pylock.* "$root/var/lib/bringup/"*-lists
+  truth
+  : >"$standin/log"
+}
 said() { tr -s ' \n' ' ' <"$root.up" | grep -q "$1" || fail "it was not said: $1"; }
 found() { find "$root/root/.local/share/bringup/envs" -maxdepth 6 -path "*/$1" 2>/dev/null | grep -q .; }
 # A mirror with other bytes, and with an index that goes along with them.

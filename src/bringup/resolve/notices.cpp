@@ -221,13 +221,14 @@ void about_silence(const Problem& problem, const Solution& solution, Notices& ou
   }
 }
 
-std::string_view held_against(const facts::Machine& machine, std::string_view source) {
-  if (source == place_name(Place::nvidia)) return "NVIDIA's own key signs it there, too";
-  if (source == place_name(Place::distro)) return "the distribution's own key signs it there, too";
-  if (is_conda(source)) return "it is held against the hash of the catalog";
-  const bool asked = std::ranges::any_of(machine.sources, [source](const facts::Source& one) {
-    return one.name == source && one.mirror.empty() && one.answered_seconds && source != "huggingface";
-  });
+std::string_view held_against(const facts::Machine& machine, const facts::Source& source) {
+  if (source.name == place_name(Place::nvidia)) return "NVIDIA's own key signs it there, too";
+  if (source.name == place_name(Place::distro)) return "the distribution's own key signs it there, too";
+  if (is_conda(source.name)) return "it is held against the hash of the catalog";
+  const bool wheels = source.name != "huggingface" && !source.links;
+  const bool asked = wheels && std::ranges::any_of(machine.sources, [&source](const facts::Source& one) {
+                       return one.name == source.name && one.mirror.empty() && one.answered_seconds;
+                     });
   return asked ? "it is held against the hashes that the place itself gives"
                : "it is held against the hashes of that mirror's index";
 }
@@ -249,7 +250,7 @@ void about_mirrors(const Problem& problem, Notices& out) {
     out.push_back({.id = "mirror-" + source.name,
                    .text = fmt::format("what comes from {} comes by way of the mirror {} ({}); {}",
                                        title_of(source.name), source.mirror, source.url,
-                                       held_against(*problem.machine, source.name))});
+                                       held_against(*problem.machine, source))});
   }
 }
 
