@@ -47,7 +47,7 @@ openssl x509 -req -in "$standin/server.csr" -CA "$standin/ca.crt" -CAkey "$stand
 cat >"$standin/server.py" <<'PY'
 import glob, hashlib, http.server, os, ssl, sys, time, urllib.error, urllib.request, zipfile
 www, wheel = sys.argv[1], sys.argv[4]
-WHO = {"pypi.org": ("pypi", 0.7), "pypi.tuna.tsinghua.edu.cn": ("tuna", 0.0), "mirrors.aliyun.com": ("aliyun", 0.3),
+WHO = {"pypi.org": ("pypi", 1.2), "pypi.tuna.tsinghua.edu.cn": ("tuna", 0.0), "mirrors.aliyun.com": ("aliyun", 0.8),
        "download.pytorch.org": ("pytorch", 0.3), "mirror.sjtu.edu.cn": ("sjtu", 0.0)}
 
 
@@ -197,6 +197,9 @@ chroot "$root" dpkg-query -W python3 >/dev/null 2>&1 && fail "something of it wa
 sed -i "s/.replace(b'Codename: bookworm', b'Codename: bookworn')//" "$standin/server.py"
 again
 anew
+
+# Python stays from here on: it is brought by what was tried above.
+inside env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y python3 python3-venv >/dev/null
 
 told "auto: the fastest is taken, aloud, and PyPI's own hashes count"
 goal "$driverless" auto idna
