@@ -199,6 +199,7 @@ again
 anew
 
 # Python stays from here on: it is brought by what was tried above.
+inside apt-get -qq update
 inside env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y python3 python3-venv >/dev/null
 
 told "auto: the fastest is taken, aloud, and PyPI's own hashes count"

@@ -173,7 +173,7 @@ std::string lock_of(const steps::InstallWheels& step) {
   return step.env + "/pylock.toml";
 }
 
-Result<> install_and_lock(const steps::InstallWheels& step, std::vector<std::string> argv,
+Result<> install_and_lock(const steps::InstallWheels& step, const std::vector<std::string>& argv,
                           const Hands& hands) {
   const std::string site = TRY(site_packages(step.env, hands.view));
   const std::size_t at = site.find("/python3.") + std::string_view("/python").size();
@@ -233,7 +233,7 @@ Result<> perform(const steps::InstallWheels& step, const Hands& hands) {
   const std::string variant = TRY(torch_variant(step.env, hands.view));
   if (!step.variant.empty() && !variant.empty() && variant != step.variant) add_reinstall(step, argv);
   if (is_locked(step)) return install_lines(step, argv, base::join(step.packages, "\n") + "\n", hands);
-  if (is_to_be_locked(step, hands)) return install_and_lock(step, std::move(argv), hands);
+  if (is_to_be_locked(step, hands)) return install_and_lock(step, argv, hands);
   return run_tool(step, std::move(argv), step.packages, hands);
 }
 Result<> undo(const steps::InstallWheels& step, const Json& before, const Hands& hands) {
