@@ -48,7 +48,7 @@ cat >"$standin/server.py" <<'PY'
 import glob, hashlib, http.server, os, ssl, sys, time, urllib.error, urllib.request, zipfile
 www, wheel = sys.argv[1], sys.argv[4]
 WHO = {"pypi.org": ("pypi", 1.2), "pypi.tuna.tsinghua.edu.cn": ("tuna", 0.0), "mirrors.aliyun.com": ("aliyun", 0.8),
-       "download.pytorch.org": ("pytorch", 0.3), "mirror.sjtu.edu.cn": ("sjtu", 0.0)}
+       "download.pytorch.org": ("pytorch", 0.3), "mirror.sjtu.edu.cn": ("sjtu", 0.9)}
 
 
 def read(path):
@@ -91,7 +91,7 @@ class Index(http.server.BaseHTTPRequestHandler):
         if path.startswith("/nvidia-cuda/") and who == "aliyun":
             below = f"{www}/www/compute/cuda/repos/" + path.removeprefix("/nvidia-cuda/")
             return b"a folder" if os.path.isdir(below) else read(below)
-        if path.endswith(("/simple/", "/whl/", "/pytorch-wheels/")):
+        if path.endswith({"pytorch": "/whl/", "sjtu": "/pytorch-wheels/"}.get(who, "/simple/")):
             return b'<!DOCTYPE html><html><body><a href="idna/">idna</a></body></html>'
         return None
 
