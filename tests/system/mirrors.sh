@@ -99,7 +99,7 @@ class Index(http.server.BaseHTTPRequestHandler):
         who, delay = WHO[self.headers["Host"].split(":")[0]]
         with open(f"{www}/log", "a") as log:
             log.write(f"{who} {self.command} {self.path}\n")
-        if os.path.exists(f"{www}/{who}/down"):
+        if os.path.exists(f"{www}/{who}/down") or who == "sjtu" and "/pypi/" in self.path:
             return self.connection.close()
         if not self.path.startswith(("/debian", "/nvidia-cuda")):
             time.sleep(delay)
