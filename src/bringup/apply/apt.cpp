@@ -298,8 +298,10 @@ namespace {
 template <typename Do>
 Result<> with_a_second_try(const Hands& hands, const Do& change) {
   Result<> done = change();
-  // not what was ended because it hung, or at somebody's word
-  const bool again = !done && done.error().code() == Errc::failed && has_updates(hands.view);
+  // Not what was ended because it hung, or at somebody's word. apt's words may be those of its waiting
+  // (busy).
+  const bool failed = !done && (done.error().code() == Errc::failed || done.error().code() == Errc::busy);
+  const bool again = failed && has_updates(hands.view);
   return again ? change() : done;
 }
 

@@ -64,6 +64,8 @@ constexpr std::array kTroubles{
     Trouble{"407 proxy authentication", Errc::unreachable, kForbidden},
     Trouble{"tunnel connection failed", Errc::unreachable, kForbidden},
     // apt says so as well while it waits, hence last
+    Trouble{"lock was locked by", Errc::busy,
+            kBusy},  // dpkg: "another process", since 1.22 "<unknown> process"
     Trouble{"locked by another process", Errc::busy, kBusy}, Trouble{"could not get lock", Errc::busy, kBusy},
     Trouble{"unable to acquire the dpkg frontend lock", Errc::busy, kBusy}};
 

@@ -434,7 +434,8 @@ inline host::Outcome apt_cache_show(const World& world, const std::vector<std::s
 inline host::Outcome dpkg(World& world, const std::vector<std::string>& argv) {
   if (world.dpkg_busy > 0) {
     --world.dpkg_busy;
-    return said(2, "", "dpkg: error: dpkg frontend lock was locked by another process with pid 68");
+    const std::string who = world.dpkg_busy % 2 == 0 ? "another" : "<unknown>";  // dpkg 1.21, 1.22
+    return said(2, "", "dpkg: error: dpkg frontend lock was locked by " + who + " process with pid 68");
   }
   if (has_word(argv, "--set-selections")) {
     fs::remove(world.at("/var/lib/dpkg/updates/0001"));
