@@ -87,8 +87,8 @@ while [ $((killed + cut)) -lt $((kills + cuts)) ]; do
   running=$!
   idle=0
   while :; do
-    # mostly soon, and one time in five so late that a build of minutes comes to its end
-    longest=$((RANDOM % 5 == 0 ? whole : whole / 10))
+    # mostly soon, and one time in seven so late that a build of minutes comes to its end
+    longest=$((RANDOM % 7 == 0 ? whole : whole / 10))
     wait_ms=$((RANDOM % 1000 + (RANDOM * 32768 + RANDOM) % (longest + 1)))
     for ((waited = 0; waited < wait_ms; waited += 200)); do
       at_work || break
