@@ -8,6 +8,7 @@
 #include <bringup/steps/step.hpp>
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,11 +42,14 @@ struct Run {
   std::string message;
 };
 
+class ResolvedAhead;  // resolved_ahead.hpp
+
 struct Settings {
-  std::string state_directory;        // "/var/lib/bringup", or below the user's home
-  bool root = false;                  // whether steps that need root may be done
-  std::string hub = {};               // whose the user's token is; no other hub is shown it
-  std::chrono::seconds patience{90};  // with a hub that gives nothing
+  std::string state_directory;                   // "/var/lib/bringup", or below the user's home
+  bool root = false;                             // whether steps that need root may be done
+  std::string hub = {};                          // whose the user's token is; no other hub is shown it
+  std::chrono::seconds patience{90};             // with a hub that gives nothing
+  std::shared_ptr<ResolvedAhead> resolved = {};  // what was resolved while the plan was made; may be null
 };
 
 struct Arming;  // at_boot.hpp

@@ -33,6 +33,7 @@ Hands Conductor::hands_for(const steps::Step& step, bool again) {
           .hub = settings_.hub,
           .state = settings_.state_directory,
           .patience = settings_.patience,
+          .resolved = settings_.resolved.get(),
           .beside_a_build = std::ranges::any_of(log_.run.plan.steps, builds_a_module, &steps::Step::kind),
           .say = [this, &step](std::string_view line) {
             const std::lock_guard guard(telling_);

@@ -15,6 +15,8 @@ namespace bringup::apply {
 
 using Json = nlohmann::ordered_json;
 
+class ResolvedAhead;  // resolved_ahead.hpp
+
 struct Hands {
   const host::View& view;
   host::Control* control = nullptr;  // null while only looking
@@ -28,8 +30,9 @@ struct Hands {
   std::string_view state = {};         // the directory, of Settings; "" while only looking
   std::chrono::seconds patience{0};    // of Settings
   std::vector<std::string> later =
-      {};                       // packages that later steps of the run take by apt from the same sources
-  bool beside_a_build = false;  // a module is built in the same run: what runs beside it gives way
+      {};  // packages that later steps of the run take by apt from the same sources
+  ResolvedAhead* resolved = nullptr;   // what was resolved while the plan was made; may be null
+  bool beside_a_build = false;         // a module is built in the same run: what runs beside it gives way
   std::function<void()> disk_is_free;  // to be called when the rest of a change keeps the processors busy and
                                        // the disk no more; may be empty
   std::function<void(std::string_view)> say;

@@ -2,6 +2,7 @@
 // The kind of step that puts packages into an environment.
 #include <bringup/apply/apply.hpp>
 #include <bringup/apply/python_env.hpp>
+#include <bringup/apply/resolved_ahead.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/steps/lock.hpp>
 
@@ -51,16 +52,6 @@ void add_reinstall(const steps::InstallWheels& step, std::vector<std::string>& a
   }
 }
 
-// A directory of wheels is asked instead of any index.
-void add_sources(const steps::InstallWheels& step, std::vector<std::string>& argv) {
-  if (step.index_url.starts_with('/')) {
-    argv.insert(argv.end(), {"--no-index", "--find-links", step.index_url});
-    return;
-  }
-  if (!step.index_url.empty()) argv.insert(argv.end(), {"--index-url", step.index_url});
-  if (!step.find_links.empty()) argv.insert(argv.end(), {"--find-links", step.find_links});
-}
-
 Result<> run_tool(const steps::InstallWheels& step, std::vector<std::string> argv,
                   const std::vector<std::string>& packages, const Hands& hands) {
   if (argv.size() > 2 && argv[step.tool == "uv" ? 2 : 4] == "install") add_sources(step, argv);
@@ -68,12 +59,6 @@ Result<> run_tool(const steps::InstallWheels& step, std::vector<std::string> arg
   TRY(run_well(hands,
                {.argv = std::move(argv), .deadline = kWheelsDeadline, .gives_way = hands.beside_a_build}));
   return ok;
-}
-
-// "idna==3.20 --hash=sha256:..": a line of a lock.
-bool is_locked(const steps::InstallWheels& step) {
-  return std::ranges::any_of(step.packages,
-                             [](const std::string& one) { return base::contains(one, " --hash="); });
 }
 
 // What uv keeps in its cache may be all that is needed: then no index is asked, which resolving has just
@@ -173,22 +158,19 @@ std::string lock_of(const steps::InstallWheels& step) {
   return step.env + "/pylock.toml";
 }
 
+Result<std::string> resolve(const steps::InstallWheels& step, const Hands& hands) {
+  if (hands.resolved != nullptr) {
+    if (auto early = hands.resolved->answer(step)) return std::move(*early);
+  }
+  return TRY(run_well(hands, resolving(step, step.env + "/bin/python"))).out;
+}
+
 Result<> install_and_lock(const steps::InstallWheels& step, const std::vector<std::string>& argv,
                           const Hands& hands) {
   const std::string site = TRY(site_packages(step.env, hands.view));
   const std::size_t at = site.find("/python3.") + std::string_view("/python").size();
-  std::vector<std::string> ask{step.manager,  "pip",     "compile",     "-",        "--format",
-                               "pylock.toml", "--quiet", "--no-header", "--python", step.env + "/bin/python"};
-  steps::InstallWheels asked = step;
-  if (!step.asks.empty()) {
-    asked.index_url = step.asks;
-    asked.find_links.clear();
-  }
-  add_sources(asked, ask);
-  const host::Outcome outcome = TRY(run_well(hands, {.argv = std::move(ask),
-                                                     .deadline = kWheelsDeadline,
-                                                     .input = base::join(step.packages, "\n") + "\n"}));
-  const steps::Lock lock = TRY(steps::parse_pylock(without_secrets(outcome.out), "what uv resolved",
+  const std::string resolved = TRY(resolve(step, hands));
+  const steps::Lock lock = TRY(steps::parse_pylock(without_secrets(resolved), "what uv resolved",
                                                    {.python = site.substr(at, site.find('/', at) - at),
                                                     .platform = std::string(kPlatform),
                                                     .variant = step.variant,

@@ -65,8 +65,10 @@ std::string run_line(const apply::Run& run) {
 }
 
 Result<int> perform(const Options& options, const Doors& doors, const facts::User& user,
-                    const steps::Plan& plan, const std::string& question, const apply::Arming* arming) {
-  const apply::Settings settings = settings_of(options, user);
+                    const steps::Plan& plan, const std::string& question, const apply::Arming* arming,
+                    const std::shared_ptr<apply::ResolvedAhead>& resolved) {
+  apply::Settings settings = settings_of(options, user);
+  settings.resolved = resolved;
   const bool needs_root =
       std::ranges::any_of(plan.steps, [](const steps::Step& step) { return !step.as_user; });
   if (needs_root && !user.root)
@@ -79,6 +81,7 @@ Result<int> perform(const Options& options, const Doors& doors, const facts::Use
   }
   const auto observer = make_observer(options);
   const auto run = apply::apply(plan, *doors.control, doors.clock, settings, *observer, arming);
+  if (resolved) resolved->stop();
   if (!run) {
     const auto runs = apply::history(doors.view, settings);
     const bool began = runs && !runs->empty() && runs->front().plan.made_at == plan.made_at;

@@ -30,10 +30,12 @@ Result<std::optional<apply::Arming>> arming_for(const Options& options, const Do
                                                 const Decided& decided, bool awaits_driver);
 
 // Asks (`question`; "": whether to do these steps), then performs, with a unit that goes on when cut off
-// where `arming` is given. The exit code: 0, or as the failure says, with the way on told on standard error.
+// where `arming` is given. `resolved`: of Decided; what of it is not wanted is ended. The exit code: 0, or as
+// the failure says, with the way on told on standard error.
 Result<int> perform(const Options& options, const Doors& doors, const facts::User& user,
                     const steps::Plan& plan, const std::string& question = "",
-                    const apply::Arming* arming = nullptr);
+                    const apply::Arming* arming = nullptr,
+                    const std::shared_ptr<apply::ResolvedAhead>& resolved = nullptr);
 
 // Proves what is there now. Without GPUs it is the environments on the CPU that count; a GPU that is not here
 // yet is not a failure.

@@ -170,7 +170,8 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
   tell_left(options, part);
   if (plan.steps.empty() || options.dry_run) return exit_ok;
   const auto arming = TRY(arming_for(options, doors, decided, false));
-  const int code = TRY(perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr));
+  const int code =
+      TRY(perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr, decided.resolved));
   if (code == exit_ok) TRY(keep_locks(options, doors, decided));
   return code;
 }

@@ -92,11 +92,12 @@ std::vector<facts::Source> mirrors_for(const facts::Machine& machine, const goal
 
 // Asks the places that software comes from, and the mirrors that the goal allows, at once; each place is then
 // the one that is taken.
-void ask_with_mirrors(facts::Machine& machine, const goal::Goal& goal) {
+void ask_with_mirrors(facts::Machine& machine, const goal::Goal& goal,
+                      const std::function<void()>& meanwhile = {}) {
   const std::vector<facts::Source> places = machine.sources;
   const auto mirrors = mirrors_for(machine, goal);
   machine.sources.insert(machine.sources.end(), mirrors.begin(), mirrors.end());
-  ask_sources(machine);
+  ask_sources(machine, meanwhile);
   const auto first = machine.sources.begin() + static_cast<std::ptrdiff_t>(places.size());
   machine.sources = resolve::settled({machine.sources.begin(), first}, {first, machine.sources.end()}, goal);
 }
@@ -159,38 +160,69 @@ std::vector<std::string> places_of(const Chosen& chosen) {
   return places;
 }
 
-bool is_of(const std::vector<std::string>& places, const facts::Source& source) {
-  return std::ranges::find(places, source.name) != places.end();
-}
-
-// Asks just the places that the plan of `chosen` rests on. When all of them answer, the others could only add
-// what is not chosen. nullopt: all have to be asked.
-std::optional<Chosen> choose_by_few(Looked& looked, const goal::Goal& goal, const Chosen& chosen,
-                                    const std::string& now) {
-  const std::vector<std::string> places = places_of(chosen);
-  if (places.empty()) return std::nullopt;
-  facts::Machine few = looked.machine;
-  std::erase_if(few.sources, [&](const facts::Source& source) { return !is_of(places, source); });
-  if (few.sources.size() != places.size()) return std::nullopt;
-  ask_with_mirrors(few, goal);
-  const auto answered = [](const facts::Source& source) {
-    return static_cast<bool>(source.answered_seconds);
-  };
-  // Behind the places stand the other ways to them.
-  const auto others = few.sources.begin() + static_cast<std::ptrdiff_t>(places.size());
-  if (!std::all_of(few.sources.begin(), others, answered)) return std::nullopt;
-  facts::Machine connected = looked.machine;
-  for (facts::Source& source : connected.sources) {
-    const auto asked = std::ranges::find(few.sources, source.name, &facts::Source::name);
-    source.answered_seconds = 0.0;
-    if (asked != few.sources.end()) source = *asked;
+// The choice by places that were asked, and what was begun to be resolved for it.
+class FewPlaces {
+ public:
+  FewPlaces(const Looked& looked, const goal::Goal& goal, const std::string& now, bool to_be_done)
+      : looked_(looked), goal_(goal), now_(now), to_be_done_(to_be_done), known_(looked.machine) {
+    for (facts::Source& source : known_.sources) source.answered_seconds = 0.0;
   }
-  connected.sources.insert(connected.sources.end(), others, few.sources.end());
-  Chosen again = choose(connected, goal, looked.today, now);
-  if (places_of(again) != places) return std::nullopt;
-  looked.machine.sources = std::move(connected.sources);
-  return again;
-}
+
+  // Asks just the places that the plan of `chosen` rests on, and then those of the plan that comes of their
+  // answers, none twice. When all of one answer, the others could only add what is not chosen. nullopt: all
+  // have to be asked.
+  std::optional<Chosen> choose_from(Chosen chosen) {
+    for (;;) {
+      std::vector<std::string> places = places_of(chosen);
+      if (places.empty()) return std::nullopt;
+      std::erase_if(places, [this](const std::string& one) { return has(asked_, one); });
+      if (!resolved_ && to_be_done_ && places.empty()) begin(chosen.plan);
+      if (places.empty()) return chosen;
+      if (!ask(places, chosen.plan)) return std::nullopt;
+      Chosen again = choose(known_, goal_, looked_.today, now_);
+      if (again.plan.steps != chosen.plan.steps) resolved_.reset();
+      chosen = std::move(again);
+    }
+  }
+  std::vector<facts::Source> sources() && { return std::move(known_.sources); }
+  std::shared_ptr<apply::ResolvedAhead> resolved() && { return std::move(resolved_); }
+
+ private:
+  static bool has(const std::vector<std::string>& names, const std::string& name) {
+    return std::ranges::find(names, name) != names.end();
+  }
+  void begin(const steps::Plan& plan) {
+    resolved_ = std::make_shared<apply::ResolvedAhead>(plan, *looked_.view);
+  }
+  // What answers is known after that, with the other ways to it behind all places.
+  bool ask(const std::vector<std::string>& places, const steps::Plan& plan) {
+    facts::Machine few = looked_.machine;
+    std::erase_if(few.sources, [&](const facts::Source& source) { return !has(places, source.name); });
+    if (few.sources.size() != places.size()) return false;
+    resolved_.reset();
+    ask_with_mirrors(few, goal_, [&] {
+      if (to_be_done_) begin(plan);
+    });
+    const auto others = few.sources.begin() + static_cast<std::ptrdiff_t>(places.size());
+    for (facts::Source& source : known_.sources) {
+      const auto answer = std::find_if(few.sources.begin(), others, [&source](const facts::Source& one) {
+        return one.name == source.name;
+      });
+      if (answer != others) source = *answer;
+    }
+    known_.sources.insert(known_.sources.end(), others, few.sources.end());
+    asked_.insert(asked_.end(), places.begin(), places.end());
+    return true;
+  }
+
+  const Looked& looked_;
+  const goal::Goal& goal_;
+  const std::string& now_;
+  const bool to_be_done_;
+  facts::Machine known_;  // a place that was not asked counts as one that answers
+  std::vector<std::string> asked_;
+  std::shared_ptr<apply::ResolvedAhead> resolved_;
+};
 
 }  // namespace
 
@@ -205,14 +237,15 @@ Result<Decided> decide(const Options& options, const Doors& doors) {
   for (const goal::StackGoal& stack : goal.stacks)
     TRY(stacks::check_gpus(*TRY(stacks::find_stack(stack.name, catalog::built_in())), looked.machine)
             .within(stack.where));
-  Decided decided = TRY(decide(options, doors, std::move(looked), goals));
+  const bool to_be_done = doors.control != nullptr && !options.dry_run && locked.locks.empty();
+  Decided decided = TRY(decide(options, doors, std::move(looked), goals, to_be_done));
   TRY(follow_locks(locked.locks, options, decided));
   if (const auto file = TRY(goal_file(options, view))) decided.plan.goal_file = absolute(file->name);
   return decided;
 }
 
 Result<Decided> decide(const Options& options, const Doors& doors, Looked looked,
-                       const std::vector<goal::Goal>& goals) {
+                       const std::vector<goal::Goal>& goals, bool to_be_done) {
   const std::string now = host::iso_time(doors.clock.now());
   if (looked.recording && looked.machine.sources.empty()) {
     say(options, "the recording does not say which software sources answer: all are taken to");
@@ -229,13 +262,17 @@ Result<Decided> decide(const Options& options, const Doors& doors, Looked looked
   for (facts::Source& source : connected.sources) source.answered_seconds = 0.0;
   Chosen chosen;
   goal::Goal taken;
+  std::shared_ptr<apply::ResolvedAhead> resolved;
   for (const goal::Goal& goal : goals) {
     taken = goal;
     chosen = choose(asked ? looked.machine : connected, goal, looked.today, now);
     if (!asked && !(chosen.chose() && chosen.plan.steps.empty())) {
       asked = true;
-      if (auto few = choose_by_few(looked, goal, chosen, now)) {
-        chosen = std::move(*few);
+      FewPlaces few(looked, goal, now, to_be_done);
+      if (auto by_few = few.choose_from(chosen)) {
+        chosen = std::move(*by_few);
+        looked.machine.sources = std::move(few).sources();
+        resolved = std::move(few).resolved();
       } else {
         ask_with_mirrors(looked.machine, goal);
         chosen = choose(looked.machine, goal, looked.today, now);
@@ -248,7 +285,8 @@ Result<Decided> decide(const Options& options, const Doors& doors, Looked looked
   return Decided{.looked = std::move(looked),
                  .goal = std::move(taken),
                  .resolution = std::move(chosen.resolution),
-                 .plan = std::move(chosen.plan)};
+                 .plan = std::move(chosen.plan),
+                 .resolved = std::move(resolved)};
 }
 
 Error no_choice(const facts::Machine& machine) {

@@ -2,6 +2,7 @@
 #pragma once
 // The line from facts to verdicts, for the verbs that need several of its parts.
 
+#include <bringup/apply/resolved_ahead.hpp>
 #include <bringup/cli/look.hpp>
 #include <bringup/facts/measurement.hpp>
 #include <bringup/measure/native.hpp>
@@ -10,6 +11,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,15 +22,16 @@ struct Decided {
   Looked looked;
   goal::Goal goal;
   resolve::Resolution resolution;
-  steps::Plan plan;  // without steps when the resolution is a conflict
+  steps::Plan plan;                                     // without steps when the resolution is a conflict
+  std::shared_ptr<apply::ResolvedAhead> resolved = {};  // what its environments take; null: not begun
 };
 
 // look, choose, plan.
 Result<Decided> decide(const Options& options, const Doors& doors);
 // The same for the first of these goals that this machine can have; where none can be, the last one's
-// conflict.
+// conflict. `to_be_done`: what the plan's environments take begins to be resolved meanwhile.
 Result<Decided> decide(const Options& options, const Doors& doors, Looked looked,
-                       const std::vector<goal::Goal>& goals);
+                       const std::vector<goal::Goal>& goals, bool to_be_done = false);
 
 // How a changing verb ends without a choice: Errc::unreachable when no source answers at all, so that a
 // script can tell a missing network from a machine that cannot be served.

@@ -155,8 +155,8 @@ std::vector<facts::Source> sources_for(const facts::Machine& machine) {
   return out;
 }
 
-void ask_sources(facts::Machine& machine) {
-  machine.sources = measure::ask_sources(std::move(machine.sources), kSourcesDeadline);
+void ask_sources(facts::Machine& machine, const std::function<void()>& meanwhile) {
+  machine.sources = measure::ask_sources(std::move(machine.sources), kSourcesDeadline, meanwhile);
 }
 
 Result<Looked> look(const Options& options, const Doors& doors, Depth depth) {

@@ -8,6 +8,7 @@
 #include <bringup/goal/goal.hpp>
 #include <bringup/probe/probe.hpp>
 
+#include <functional>
 #include <memory>
 
 namespace bringup::cli {
@@ -34,8 +35,9 @@ Result<Looked> look(const Options& options, const Doors& doors, Depth depth);
 
 // What would be asked for software: the vendor's repository for this system, its archive, and the indexes.
 std::vector<facts::Source> sources_for(const facts::Machine& machine);
-// Asks which of the machine's sources answer; takes as long as the slowest, at most 1.5 s.
-void ask_sources(facts::Machine& machine);
+// Asks which of the machine's sources answer; takes as long as the slowest, at most 1.5 s. `meanwhile` is
+// called once, while they are asked.
+void ask_sources(facts::Machine& machine, const std::function<void()>& meanwhile = {});
 
 // The file of --goal, ./bringup.toml or /etc/bringup/bringup.toml; nothing when there is none of them.
 struct GoalFile {

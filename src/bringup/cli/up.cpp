@@ -95,7 +95,8 @@ Result<int> carry_out(const Options& options, const Doors& doors, const Decided&
   }
   const bool waits = awaits_driver(options, machine, *choice);
   const auto arming = TRY(arming_for(options, doors, decided, waits));
-  const int performed = TRY(perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr));
+  const int performed =
+      TRY(perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr, decided.resolved));
   if (performed != exit_ok) return performed;
   TRY(keep_locks(options, doors, decided));
   if (waits && !driver_runs(TRY(look(options, doors, {})).machine))

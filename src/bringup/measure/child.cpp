@@ -144,10 +144,12 @@ std::string signal_words(int signal) {
   return fmt::format("signal {}", signal);
 }
 
-std::vector<Result<std::string>> in_children(const std::vector<Work>& works, milliseconds deadline) {
+std::vector<Result<std::string>> in_children(const std::vector<Work>& works, milliseconds deadline,
+                                             const std::function<void()>& meanwhile) {
   const auto until = Steady::now() + deadline;
   std::vector<Child> children;
   for (const Work& work : works) children.push_back(start(work));
+  if (meanwhile) meanwhile();
   while (!host::interrupted()) {
     const auto left = std::chrono::ceil<milliseconds>(until - Steady::now()).count();
     if (left <= 0 || !read_some(children, static_cast<int>(std::min<std::int64_t>(left, 100)))) break;

@@ -18,8 +18,10 @@ using Work = std::function<std::string()>;
 // dropped. Errc::timeout: did not answer by the deadline, even if it cannot be killed, which is waited for no
 // longer than two seconds; Errc::failed: died of a signal, which is named, or left with another code than 0;
 // Errc::cancelled: the user said stop.
+// `meanwhile` is called once, when all of them run: a thread that it starts is in none of them.
 std::vector<Result<std::string>> in_children(const std::vector<Work>& works,
-                                             std::chrono::milliseconds deadline);
+                                             std::chrono::milliseconds deadline,
+                                             const std::function<void()>& meanwhile = {});
 
 // "signal 11 (SIGSEGV)"
 std::string signal_words(int signal);

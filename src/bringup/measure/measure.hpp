@@ -7,6 +7,7 @@
 #include <bringup/facts/measurement.hpp>
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +46,8 @@ std::vector<std::pair<std::string, std::string>> user_environment();
 // Asks whether sources answer, all at once, each in a child, none for longer than the deadline. An answer is
 // HTTP status 200..399; through libcurl when the system has it, else by a connection of our own (plain HTTP
 // is spoken, of HTTPS only the connection is tried).
-std::vector<facts::Source> ask_sources(std::vector<facts::Source> sources, Milliseconds deadline);
+// `meanwhile` is called once, while they are asked.
+std::vector<facts::Source> ask_sources(std::vector<facts::Source> sources, Milliseconds deadline,
+                                       const std::function<void()>& meanwhile = {});
 
 }  // namespace bringup::measure

@@ -36,13 +36,14 @@ facts::Reading<double> seconds_in(const Result<std::string>& text, Milliseconds 
 
 }  // namespace
 
-std::vector<facts::Source> ask_sources(std::vector<facts::Source> sources, Milliseconds deadline) {
+std::vector<facts::Source> ask_sources(std::vector<facts::Source> sources, Milliseconds deadline,
+                                       const std::function<void()>& meanwhile) {
   std::vector<Work> works;
   works.reserve(sources.size());
   for (const facts::Source& source : sources) {
     works.emplace_back([&source, deadline] { return answer(source.url, deadline); });
   }
-  const auto answers = in_children(works, deadline + Milliseconds(20));
+  const auto answers = in_children(works, deadline + Milliseconds(20), meanwhile);
   for (std::size_t i = 0; i < sources.size(); ++i) {
     sources[i].answered_seconds = seconds_in(answers[i], deadline);
   }

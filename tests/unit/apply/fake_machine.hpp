@@ -32,6 +32,8 @@ class MachineView final : public host::View {
   }
   Result<host::Outcome> ask(const host::Command& question) const override {
     const std::lock_guard guard(world_.mutex);
+    world_.input = question.input;
+    world_.asked.push_back(base::join(question.argv, " "));
     return run_program(world_, question.argv);
   }
   bool recorded() const override { return false; }

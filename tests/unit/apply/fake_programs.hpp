@@ -62,6 +62,7 @@ struct World {
   std::vector<std::string> ran = {};  // each command, as one line
   std::vector<std::string> gave_way = {};               // those of them that ran at the lowest priority
   std::function<void(std::string_view)> says = {};      // hears the program that runs now
+  std::vector<std::string> asked = {};                  // of programs that only answer
   std::string input = {};                               // what the program that runs now is given
   std::map<std::string, std::string> environment = {};  // and its own environment
   bool compiles = true;                                 // extensions

@@ -2,6 +2,7 @@
 // Environments with locks, over fake uv and pip.
 #include <bringup/apply/apply.hpp>
 #include <bringup/apply/python_env.hpp>
+#include <bringup/apply/resolved_ahead.hpp>
 #include <bringup/steps/lock.hpp>
 
 #include <gmock/gmock.h>
@@ -92,6 +93,86 @@ TEST_F(LockTest, WhatUvHasInItsCacheIsInstalledWithoutAskingAgain) {
   ASSERT_EQ(installs().size(), 3U);
   EXPECT_THAT(installs()[2], testing::AllOf(HasSubstr("--offline"), HasSubstr("--require-hashes")));
   EXPECT_EQ(packages_in("/env/dl", machine.view())->at("numpy"), "2.3");
+}
+
+struct ResolvedAheadTest : LockTest {
+  steps::InstallWheels step = wheels("uv");
+  static constexpr const char* kEnv = "/env/dl";
+  // The environment and its packages, as a plan has them.
+  steps::Plan plan(const std::string& python = "/usr/bin/python3", const std::string& tool = "uv") {
+    return fake::plan_of(
+        machine,
+        {fake::step_of("env-dl",
+                       steps::CreateEnv{.path = kEnv, .tool = tool, .manager = "/opt/uv", .python = python}),
+         fake::step_of("wheels-dl", step)});
+  }
+  std::vector<std::string> questions() {
+    std::vector<std::string> out;
+    for (const auto* lines : {&machine.world.asked, &machine.world.ran})
+      std::ranges::copy_if(*lines, std::back_inserter(out),
+                           [](const std::string& line) { return base::contains(line, "pip compile"); });
+    return out;
+  }
+  Result<> done_with(ResolvedAhead& ahead) {
+    before = remember(step, hands()).value_or(Json::object());
+    Hands knowing = hands();
+    knowing.resolved = &ahead;
+    return perform(step, knowing);
+  }
+};
+
+TEST_F(ResolvedAheadTest, IsWhatIsInstalledAndUvIsNotAskedAgain) {
+  ResolvedAhead ahead(plan(), machine.view());
+  ahead.stop();
+  ASSERT_EQ(questions().size(), 1U);
+  EXPECT_THAT(questions()[0], HasSubstr("--python /usr/bin/python3 --index-url"));
+  const auto performed = done_with(ahead);
+  ASSERT_TRUE(performed) << performed.error().message();
+  EXPECT_EQ(questions().size(), 1U);
+  EXPECT_EQ(packages_in(kEnv, machine.view())->at("numpy"), "2.3");
+  EXPECT_THAT(text(), HasSubstr(fake::wheel_hash("numpy", "2.3")));
+  EXPECT_EQ(ahead.answer(step), std::nullopt) << "an answer is taken once";
+}
+
+TEST_F(ResolvedAheadTest, ThatFailedIsAskedAgainInItsTurn) {
+  machine.world.failure = "error: the index does not answer";
+  ResolvedAhead ahead(plan(), machine.view());
+  ahead.stop();
+  machine.world.failure.clear();
+  ASSERT_TRUE(done_with(ahead));
+  EXPECT_EQ(questions().size(), 2U);
+  EXPECT_EQ(packages_in(kEnv, machine.view())->at("numpy"), "2.3");
+}
+
+TEST_F(ResolvedAheadTest, IsForThatVeryStepAlone) {
+  ResolvedAhead ahead(plan(), machine.view());
+  ahead.stop();
+  step.packages = {"numpy"};
+  step.variant.clear();
+  ASSERT_TRUE(done_with(ahead));
+  EXPECT_EQ(questions().size(), 2U);
+  EXPECT_FALSE(packages_in(kEnv, machine.view())->contains("torch"));
+}
+
+TEST_F(ResolvedAheadTest, IsNotBegunWhereSomethingOfItIsNotHere) {
+  const auto asks = [this](const steps::Plan& one) {
+    machine.world.asked.clear();
+    ResolvedAhead(one, machine.view()).stop();
+    return !questions().empty();
+  };
+  EXPECT_TRUE(asks(plan()));
+  EXPECT_FALSE(asks(plan("/opt/miniconda3/bin/python"))) << "there is no such Python yet";
+  EXPECT_FALSE(asks(plan("3.11", "conda"))) << "conda brings its own";
+  steps::Plan filled = plan();
+  filled.steps.erase(filled.steps.begin());
+  EXPECT_FALSE(asks(filled)) << "what is in an environment already decides, too";
+  step.packages = {"numpy==2.3 --hash=sha256:" + fake::wheel_hash("numpy", "2.3")};
+  EXPECT_FALSE(asks(plan())) << "a lock is resolved already";
+  step = wheels("pip");
+  EXPECT_FALSE(asks(plan()));
+  step = wheels("uv");
+  step.manager = "/opt/other/uv";
+  EXPECT_FALSE(asks(plan()));
 }
 
 // The place itself says what the files are, the mirror brings them; one that gives others is left, aloud.

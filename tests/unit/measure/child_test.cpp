@@ -9,6 +9,7 @@
 #include <string>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace bringup::measure {
@@ -30,6 +31,23 @@ TEST(Children, HandTheirTextsOverInOrder) {
   EXPECT_EQ(*results[0], "one");
   EXPECT_EQ(*results[1], "");
   EXPECT_EQ(*results[2], std::string(300'000, 'x'));  // more than a pipe holds
+}
+
+TEST(Children, LeaveTimeForSomethingElse) {
+  int calls = 0;
+  std::thread beside;
+  const auto results = in_children({[] {
+                                     ::usleep(50'000);
+                                     return std::string("done");
+                                   }},
+                                   10s, [&] {
+                                     ++calls;
+                                     beside = std::thread([] { ::usleep(100'000); });
+                                   });
+  EXPECT_EQ(*results[0], "done");
+  EXPECT_EQ(calls, 1);
+  ASSERT_TRUE(beside.joinable());
+  beside.join();
 }
 
 TEST(Children, OfNoWorkAreNone) {
