@@ -9,7 +9,7 @@ set -euo pipefail
 . "$(dirname "$0")/vendor-machine.sh"
 need_vendor_tools
 base_root bookworm bare-bookworm zsh
-address=127.0.77.5
+address=127.0.77.6
 
 python3 -m pip download -q --no-deps --only-binary :all: -d "$standin/wheels" idna uv || skip "PyPI does not answer"
 wheel=$(echo "$standin"/wheels/idna-*) name=$(basename "$standin"/wheels/idna-*)

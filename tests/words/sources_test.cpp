@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whom the program asks for software, and how often.
+#include <bringup/base/text.hpp>
+#include <bringup/gpu/library.hpp>
+#include <bringup/measure/ask.hpp>
+
 #include <gmock/gmock.h>
 
+#include <support/environment.hpp>
 #include <support/hub.hpp>
 
 namespace {
 
 using namespace bringup::testing_support;
 
+using bringup::Errc;
+using bringup::Error;
+using bringup::Result;
+using testing::HasSubstr;
+
 // Whatever answers behind TLS will do as a place of software: it is asked whether it does.
 class Sources : public WithAHub {
  protected:
   void SetUp() override {
-    certificate_ = "good.pem";
+    if (certificate_.empty()) certificate_ = "good.pem";
     WithAHub::SetUp();
   }
 };
@@ -28,9 +38,53 @@ TEST_F(Sources, OneThatAnsweredIsNotAskedAgainBecauseAnotherIsSilent) {
     variables.emplace_back(name, BRINGUP_SOURCE_DIR "/tests/support/certificates/ca.pem");
   variables.emplace_back("no_proxy", "localhost");
   const Ran ran = bringup_program({"plan", "--user-only", "--goal", at("bringup.toml")}, variables);
-  ASSERT_THAT(ran.err, testing::Not(testing::HasSubstr("bringup.toml:")));
+  ASSERT_THAT(ran.err, testing::Not(HasSubstr("bringup.toml:")));
   if (ran.code != 0) GTEST_SKIP() << "no Python here to plan an environment for: " << ran.out << ran.err;
   EXPECT_EQ(asked({"/api/models/ok/model"}), 1) << log();
+}
+
+// Without libcurl, as a minimal Debian is.
+class ByOpenSsl : public Sources {
+ protected:
+  void SetUp() override {
+    Sources::SetUp();
+    if (!bringup::gpu::Library::open("libssl.so.3") && !bringup::gpu::Library::open("libssl.so.1.1"))
+      GTEST_SKIP() << "no OpenSSL here";
+  }
+  Result<> ask(const std::string& path, const std::string& signer = "ca.pem") const {
+    const Variable file("SSL_CERT_FILE", BRINGUP_SOURCE_DIR "/tests/support/certificates/" + signer);
+    const Variable bundle("CURL_CA_BUNDLE", std::nullopt);
+    const Variable except("no_proxy", "localhost");
+    return bringup::measure::ask_by_ourselves(endpoint_ + path, std::chrono::seconds(5));
+  }
+};
+
+TEST_F(ByOpenSsl, APlaceAnswersWithItsStatus) {
+  const auto answered = ask("/api/models/ok/model");
+  EXPECT_TRUE(answered) << answered.error().message();
+  EXPECT_EQ(asked({"HEAD", "/api/models/ok/model"}), 1) << log();
+  EXPECT_EQ(ask("/nothing/"), Result<>(Error(Errc::unreachable, "answered with HTTP status 404")));
+}
+
+TEST_F(ByOpenSsl, APlaceForWhichNobodyVouchesDoesNotAnswer) {
+  const auto asked_it = ask("/api/models/ok/model", "another.pem");
+  ASSERT_FALSE(asked_it);
+  EXPECT_EQ(asked_it.error().code(), Errc::unreachable);
+  EXPECT_THAT(asked_it.error().message(), HasSubstr("the certificate is not trusted: "));
+  EXPECT_EQ(asked({"HEAD"}), 0) << "something was asked of a place that nobody vouches for";
+}
+
+class ByOpenSslOfAnother : public ByOpenSsl {
+  void SetUp() override {
+    certificate_ = "another.pem";
+    ByOpenSsl::SetUp();
+  }
+};
+TEST_F(ByOpenSslOfAnother, NameDoesNotAnswer) {
+  const auto asked_it = ask("/api/models/ok/model");
+  ASSERT_FALSE(asked_it);
+  EXPECT_THAT(asked_it.error().message(), HasSubstr("the certificate is not trusted: "));
+  EXPECT_THAT(bringup::base::lower(asked_it.error().message()), HasSubstr("mismatch"));
 }
 
 }  // namespace

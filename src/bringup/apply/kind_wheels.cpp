@@ -88,6 +88,13 @@ Result<> install_by_pip(const steps::InstallWheels& step, std::vector<std::strin
   return installed ? ok : Result<>(installed.error());
 }
 
+// uv's own is two minutes with an index that takes the connection and says nothing: too long where another
+// one is to be asked after it.
+std::vector<std::pair<std::string, std::string>> patience(const steps::InstallWheels& step) {
+  if (step.others.empty()) return {};
+  return {{"UV_HTTP_TIMEOUT", "15"}, {"UV_HTTP_RETRIES", "1"}};
+}
+
 Result<> install_from(const steps::InstallWheels& step, std::vector<std::string> argv,
                       const std::string& lines, const Hands& hands) {
   add_sources(step, argv);
@@ -97,6 +104,7 @@ Result<> install_from(const steps::InstallWheels& step, std::vector<std::string>
   if (TRY(installed_from_cache(step, argv, lines, hands))) return ok;
   TRY(run_well(hands, {.argv = std::move(argv),
                        .deadline = kWheelsDeadline,
+                       .environment = patience(step),
                        .gives_way = hands.beside_a_build,
                        .input = lines}));
   return ok;
@@ -135,6 +143,7 @@ Result<> install_lines(const steps::InstallWheels& step, const std::vector<std::
           fmt::format("{}{} {}; {} is asked instead", kAloud, host_of(from.index_url), why, host_of(other)));
     from.index_url = other;
     from.find_links.clear();
+    from.others.erase(from.others.begin());
   }
 }
 

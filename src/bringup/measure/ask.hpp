@@ -16,7 +16,8 @@ namespace bringup::measure {
 Result<> ask_with_curl(const std::string& library, const std::string& url,
                        std::chrono::milliseconds deadline);
 
-// By a connection of our own. Of HTTPS only the connection is tried, or the proxy's consent to it.
+// By a connection of our own, with the system's OpenSSL for HTTPS. Without one only the connection is tried,
+// or the proxy's consent to it.
 Result<> ask_by_ourselves(const std::string& url, std::chrono::milliseconds deadline);
 
 }  // namespace bringup::measure

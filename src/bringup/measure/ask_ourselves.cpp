@@ -3,6 +3,7 @@
 #include <bringup/base/text.hpp>
 #include <bringup/host/fd.hpp>
 #include <bringup/measure/ask.hpp>
+#include <bringup/measure/ask_tls.hpp>
 #include <bringup/measure/status.hpp>
 #include <bringup/measure/url.hpp>
 
@@ -13,6 +14,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <netdb.h>
 #include <poll.h>
@@ -22,23 +24,9 @@
 namespace bringup::measure {
 namespace {
 
-using Steady = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// How long is left, in the form that poll wants.
-class Deadline {
- public:
-  explicit Deadline(milliseconds whole) : whole_(whole), until_(Steady::now() + whole) {}
-  int left() const {
-    const auto left = std::chrono::ceil<milliseconds>(until_ - Steady::now()).count();
-    return static_cast<int>(std::max<std::int64_t>(left, 0));
-  }
-  Error passed() const { return {Errc::unreachable, too_late(whole_)}; }
-
- private:
-  milliseconds whole_;
-  Steady::time_point until_;
-};
+constexpr std::size_t kLongestHead = 16384;
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
 
@@ -88,18 +76,29 @@ Result<host::Fd> connect_to(const Url& to, const Deadline& deadline) {
   return Error(Errc::unreachable, base::lower(std::strerror(why)));
 }
 
-// The status in "HTTP/1.1 200 OK".
-Result<long> read_status(const host::Fd& fd, const Deadline& deadline) {
-  std::string text;
-  while (text.find('\n') == std::string::npos && text.size() < 4096) {
-    pollfd waiting{.fd = fd.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&waiting, 1, deadline.left()) == 0) return deadline.passed();
-    std::array<char, 1024> buffer{};
+// What has come over the plain connection, waited for; "" at the end.
+Result<std::string> receive(const host::Fd& fd, const Deadline& deadline) {
+  for (std::array<char, 1024> buffer{};;) {
+    TRY(wait_for(fd.get(), false, deadline));
     const ssize_t got = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (got < 0) return Error(Errc::unreachable, base::lower(std::strerror(errno)));
-    if (got == 0) break;
-    text.append(buffer.data(), static_cast<std::size_t>(got));
+    if (got >= 0) return std::string(buffer.data(), static_cast<std::size_t>(got));
+    if (errno != EINTR && errno != EAGAIN) return Error(Errc::unreachable, base::lower(std::strerror(errno)));
+  }
+}
+
+Result<> send(const host::Fd& fd, const std::string& text) {
+  if (::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()))
+    return ok;
+  return Error(Errc::unreachable, "the connection was closed before the question");
+}
+
+// The status in "HTTP/1.1 200 OK", out of all that comes before the answer's body.
+Result<long> read_status(const std::function<Result<std::string>()>& receive) {
+  std::string text;
+  while (text.find("\r\n\r\n") == std::string::npos && text.size() < kLongestHead) {
+    const std::string more = TRY(receive());
+    if (more.empty()) break;
+    text += more;
   }
   if (text.empty()) return Error(Errc::unreachable, "the connection was closed without an answer");
   const auto first = base::words(std::string_view(text).substr(0, text.find_first_of("\r\n")));
@@ -114,18 +113,34 @@ std::optional<std::string> environment(const char* name) {
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-// To the server itself, or to the proxy: CONNECT for HTTPS, the whole address for HTTP.
-std::string request(const Url& url, const std::optional<Url>& proxy) {
-  std::string text;
-  if (url.tls)
-    text = fmt::format("CONNECT {} HTTP/1.1\r\n", url.authority());
-  else
-    text = fmt::format("HEAD {}{} HTTP/1.1\r\n", proxy ? "http://" + url.authority() : "", url.path);
-  text += fmt::format("Host: {}\r\nUser-Agent: bringup/{}\r\nConnection: close\r\n", url.authority(),
-                      BRINGUP_VERSION);
-  if (proxy && !proxy->user.empty())
-    text += fmt::format("Proxy-Authorization: Basic {}\r\n", base64(proxy->user));
-  return text + "\r\n";
+std::string with_head(const std::string& question, const Url& url) {
+  return fmt::format("{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: bringup/{}\r\n", question, url.authority(),
+                     BRINGUP_VERSION);
+}
+
+std::string login(const std::optional<Url>& proxy) {
+  return proxy && !proxy->user.empty() ? fmt::format("Proxy-Authorization: Basic {}\r\n", base64(proxy->user))
+                                       : "";
+}
+
+Result<> ask_plainly(const host::Fd& fd, const Url& url, const std::optional<Url>& proxy,
+                     const Deadline& deadline) {
+  const std::string where = proxy ? "http://" + url.authority() + url.path : url.path;
+  TRY(send(fd, with_head("HEAD " + where, url) + "Connection: close\r\n" + login(proxy) + "\r\n"));
+  return judge_status(TRY(read_status([&] { return receive(fd, deadline); })));
+}
+
+// Without OpenSSL the connection alone is tried, or the proxy's consent to it.
+Result<> ask_by_tls(const host::Fd& fd, const Url& url, const std::optional<Url>& proxy,
+                    const Deadline& deadline) {
+  if (proxy) {
+    TRY(send(fd, with_head("CONNECT " + url.authority(), url) + login(proxy) + "\r\n"));
+    TRY(judge_status(TRY(read_status([&] { return receive(fd, deadline); }))));
+  }
+  const auto tls = Tls::over(fd.get(), url.host, deadline);
+  if (!tls) return tls.error().code() == Errc::absent ? ok : Result<>(tls.error());
+  TRY(tls->send(with_head("HEAD " + url.path, url) + "Connection: close\r\n\r\n"));
+  return judge_status(TRY(read_status([&tls] { return tls->receive(); })));
 }
 
 }  // namespace
@@ -136,12 +151,8 @@ Result<> ask_by_ourselves(const std::string& address, milliseconds whole) {
   const std::optional<Url> proxy = TRY(proxy_for(url, environment));
   auto connected = connect_to(proxy ? *proxy : url, deadline);
   if (!connected) return proxy ? std::move(connected).error().within("the proxy") : connected.error();
-  if (url.tls && !proxy) return ok;
-  const std::string text = request(url, proxy);
-  if (::send(connected->get(), text.data(), text.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(text.size())) {
-    return Error(Errc::unreachable, "the connection was closed before the question");
-  }
-  return judge_status(TRY(read_status(*connected, deadline)));
+  return url.tls ? ask_by_tls(*connected, url, proxy, deadline)
+                 : ask_plainly(*connected, url, proxy, deadline);
 }
 
 }  // namespace bringup::measure

@@ -44,8 +44,7 @@ facts::Reading<facts::EnvProof> prove_env(const facts::PythonEnv& env,
 std::vector<std::pair<std::string, std::string>> user_environment();
 
 // Asks whether sources answer, all at once, each in a child, none for longer than the deadline. An answer is
-// HTTP status 200..399; through libcurl when the system has it, else by a connection of our own (plain HTTP
-// is spoken, of HTTPS only the connection is tried).
+// HTTP status 200..399; through libcurl when the system has it, else by a connection of our own (ask.hpp).
 // `meanwhile` is called once, while they are asked.
 std::vector<facts::Source> ask_sources(std::vector<facts::Source> sources, Milliseconds deadline,
                                        const std::function<void()>& meanwhile = {});

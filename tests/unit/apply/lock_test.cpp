@@ -207,10 +207,12 @@ TEST_F(LockTest, AMirrorThatGivesAnotherFileIsLeftForTheNext) {
   EXPECT_THAT(told[0], testing::AllOf(HasSubstr("mirror.example gave a file that does not have its hash"),
                                       HasSubstr("second.example is asked instead")));
   EXPECT_THAT(machine.world.ran.back(), HasSubstr("https://second.example/simple/"));
+  EXPECT_TRUE(machine.world.environment.contains("UV_HTTP_TIMEOUT")) << "another one is to be asked after it";
   machine.world.liars[step.others[0]] = "error: Because there is no version of numpy==2.3";
   ASSERT_TRUE(performed());
   EXPECT_EQ(told.size(), 2U);
   EXPECT_THAT(machine.world.ran.back(), HasSubstr("https://pypi.example/simple/"));
+  EXPECT_FALSE(machine.world.environment.contains("UV_HTTP_TIMEOUT")) << "there is no other after it";
   machine.world.liars[step.others[1]] = "error: Hash mismatch for `numpy==2.3`";
   const auto refused = performed();
   ASSERT_FALSE(refused);
