@@ -2,6 +2,7 @@
 # bundle.sh [PACKAGE..]: a bundle with everything, made on a Debian 12 that has a network: driver and toolkit from a repository that behaves like
 # NVIDIA's, what they need from Debian's archive, wheels from PyPI, a model from a hub on loopback. A bare Debian 12 that is booted without any network
 # gets all of it from the bundle, and gives it back. PACKAGES are those of the environment (idna when none are named; torch takes gigabytes).
+# STACK=trl (or torchtune) puts that stack into the goal, and trains with it there: another 3 GiB.
 set -euo pipefail
 vendor_address=127.0.77.3
 . "$(dirname "$0")/machine.sh"
@@ -49,6 +50,7 @@ cp "$standin/ca.crt" "$root/usr/local/share/ca-certificates/stand-in.crt"
 chroot "$root" update-ca-certificates >/dev/null 2>&1
 mkdir -p "$root/srv/goal"
 printf 'toolkit = "13.0"\n[[env]]\nname = "dl"\npackages = [%s]\n[[model]]\nname = "ok/model"\n' "$(printf '"%s",' "$@" | sed 's/,$//')" >"$root/srv/goal/bringup.toml"
+[ -z "${STACK:-}" ] || printf '[[stack]]\nname = "%s"\n' "$STACK" >>"$root/srv/goal/bringup.toml"
 boot
 inside apt-get -qq update
 inside env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y curl python3-venv >/dev/null
@@ -160,6 +162,10 @@ chroot "$root" dpkg-query -W -f '${Version}\n' nvidia-open | grep -qx 595.71.05-
 alone bash -lc 'nvcc --version' | grep -q 'release 13.0' || fail "no nvcc in a new login shell"
 alone /root/.local/share/bringup/envs/dl/bin/python -c "import ${1//-/_}" || fail "the environment does not import $1"
 diff -r -x .cache "$root$b/models/ok/model" "$root/root/.local/share/bringup/models/model" || fail "the model is another one"
+if [ -n "${STACK:-}" ]; then
+  told "the stack $STACK trains on the CPU, without a network"
+  alone $b/bringup stack run "$STACK" lora --smoke
+fi
 alone $b/bringup status
 told "use again has nothing to do"
 use 2>&1 | tee "$root.again"
