@@ -47,8 +47,8 @@ openssl x509 -req -in "$standin/server.csr" -CA "$standin/ca.crt" -CAkey "$stand
 cat >"$standin/server.py" <<'PY'
 import glob, hashlib, http.server, os, ssl, sys, time, urllib.error, urllib.request, zipfile
 www, wheel = sys.argv[1], sys.argv[4]
-WHO = {"pypi.org": ("pypi", 1.2), "pypi.tuna.tsinghua.edu.cn": ("tuna", 0.0), "mirrors.aliyun.com": ("aliyun", 0.8),
-       "download.pytorch.org": ("pytorch", 0.3), "mirror.sjtu.edu.cn": ("sjtu", 0.9)}
+WHO = {"pypi.org": ("pypi", 0.7), "pypi.tuna.tsinghua.edu.cn": ("tuna", 0.0), "mirrors.aliyun.com": ("aliyun", 0.4),
+       "download.pytorch.org": ("pytorch", 0.2), "mirror.sjtu.edu.cn": ("sjtu", 0.5)}
 
 
 def read(path):

@@ -184,8 +184,8 @@ class FewPlaces {
       chosen = std::move(again);
     }
   }
-  std::vector<facts::Source> sources() && { return std::move(known_.sources); }
-  std::shared_ptr<apply::ResolvedAhead> resolved() && { return std::move(resolved_); }
+  const std::vector<facts::Source>& sources() const { return known_.sources; }
+  const std::shared_ptr<apply::ResolvedAhead>& resolved() const { return resolved_; }
 
  private:
   static bool has(const std::vector<std::string>& names, const std::string& name) {
@@ -271,8 +271,8 @@ Result<Decided> decide(const Options& options, const Doors& doors, Looked looked
       FewPlaces few(looked, goal, now, to_be_done);
       if (auto by_few = few.choose_from(chosen)) {
         chosen = std::move(*by_few);
-        looked.machine.sources = std::move(few).sources();
-        resolved = std::move(few).resolved();
+        looked.machine.sources = few.sources();
+        resolved = few.resolved();
       } else {
         ask_with_mirrors(looked.machine, goal);
         chosen = choose(looked.machine, goal, looked.today, now);
