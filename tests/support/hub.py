@@ -9,7 +9,7 @@ Each request is a line of JSON in LOG. Owners: `ok`; `gated` (licence: hf_good h
 `flaky` (one answer with 500 first); `drop` (the store hangs up again and again); `stuck` (always at the same byte);
 `wrong` (other bytes), `wronged` (once); `page` (HTML instead of JSON); `paged` (HTML instead of weights); `norange`;
 `slow`; `moved` (to ok); `circle`; `evil` (names ../x); `echo` (its refusal shows the token); `vast` (too large for any disk);
-`strange` (an unknown family); `expired` (the store refuses its first address).
+`strange` (an unknown family); `expired` (the store refuses its first address); `late` (HEAD takes two seconds and a half).
 """
 import hashlib
 import json
@@ -160,6 +160,8 @@ class Hub(Handler):
             return self.answer(200, PAGE, "text/html; charset=utf-8")
         if owner == "moved":
             return self.answer(307, Location=self.path.replace("/moved/", "/ok/"))
+        if owner == "late" and self.command == "HEAD":
+            time.sleep(2.5)
         if owner == "circle":
             return self.answer(307, Location=self.path)
         if owner == "flaky" and count("model", owner) <= 1:

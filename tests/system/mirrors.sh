@@ -47,7 +47,7 @@ openssl x509 -req -in "$standin/server.csr" -CA "$standin/ca.crt" -CAkey "$stand
 cat >"$standin/server.py" <<'PY'
 import glob, hashlib, http.server, os, ssl, sys, time, urllib.error, urllib.request, zipfile
 www, wheel = sys.argv[1], sys.argv[4]
-WHO = {"pypi.org": ("pypi", 0.7), "pypi.tuna.tsinghua.edu.cn": ("tuna", 0.0), "mirrors.aliyun.com": ("aliyun", 0.4),
+WHO = {"pypi.org": ("pypi", 2.0), "pypi.tuna.tsinghua.edu.cn": ("tuna", 0.0), "mirrors.aliyun.com": ("aliyun", 0.4),
        "download.pytorch.org": ("pytorch", 0.2), "mirror.sjtu.edu.cn": ("sjtu", 0.5)}
 
 
@@ -239,7 +239,13 @@ anew
 
 told "torch by the mirror sjtu"
 goal "$driverless" sjtu torch
-up --for "V100 SXM2 32GB" 2>&1 | tee "$root.up"
+# the wheel is a stand-in: its proof fails
+code=0
+up --for "V100 SXM2 32GB" >"$root.up" 2>&1 || code=$?
+grep -A3 '^Notices' "$root.up"
+[ "$code" = 1 ] || fail "ended with $code and not with 1"
+said '2 of 2 steps'
+said 'what comes from pytorch comes by way of the mirror sjtu'
 grep -q '^sjtu GET /files/torch-' "$standin/log" || fail "torch did not come from sjtu"
 grep -q '^pytorch GET /files/torch-.*whl$' "$standin/log" && fail "torch came from its own index"
 anew

@@ -25,22 +25,35 @@ class Sources : public WithAHub {
     if (certificate_.empty()) certificate_ = "good.pem";
     WithAHub::SetUp();
   }
+  // Of a goal whose PyPI is that owner's place, where PyTorch's index and the rest of the world are silent.
+  Ran plan_with(const std::string& owner) const {
+    file("bringup.toml", "driver = \"none\"\ntoolkit = \"none\"\n[mirrors]\nprofile = { pypi = \"" +
+                             endpoint_ + "/api/models/" + owner + "/model\", pytorch = \"" + endpoint_ +
+                             "/nothing/\" }\n[python]\nprefix = \"" + at("prefix") +
+                             "\"\n[[env]]\nname = \"dl\"\npackages = [\"torch\"]\n");
+    auto variables = surroundings();
+    for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
+      variables.emplace_back(name, BRINGUP_SOURCE_DIR "/tests/support/certificates/ca.pem");
+    variables.emplace_back("no_proxy", "localhost");
+    variables.emplace_back("https_proxy", "http://127.0.0.1:9");
+    Ran ran = bringup_program({"plan", "--user-only", "--goal", at("bringup.toml")}, variables);
+    EXPECT_THAT(ran.err, testing::Not(HasSubstr("bringup.toml:")));
+    return ran;
+  }
 };
 
 // The first plan rests on PyTorch's index, which is silent; the second one on PyPI alone, which was asked.
 TEST_F(Sources, OneThatAnsweredIsNotAskedAgainBecauseAnotherIsSilent) {
-  file("bringup.toml", "driver = \"none\"\ntoolkit = \"none\"\n[mirrors]\nprofile = { pypi = \"" + endpoint_ +
-                           "/api/models/ok/model\", pytorch = \"" + endpoint_ +
-                           "/nothing/\" }\n[python]\nprefix = \"" + at("prefix") +
-                           "\"\n[[env]]\nname = \"dl\"\npackages = [\"torch\"]\n");
-  auto variables = surroundings();
-  for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
-    variables.emplace_back(name, BRINGUP_SOURCE_DIR "/tests/support/certificates/ca.pem");
-  variables.emplace_back("no_proxy", "localhost");
-  const Ran ran = bringup_program({"plan", "--user-only", "--goal", at("bringup.toml")}, variables);
-  ASSERT_THAT(ran.err, testing::Not(HasSubstr("bringup.toml:")));
+  const Ran ran = plan_with("ok");
   if (ran.code != 0) GTEST_SKIP() << "no Python here to plan an environment for: " << ran.out << ran.err;
   EXPECT_EQ(asked({"/api/models/ok/model"}), 1) << log();
+}
+
+TEST_F(Sources, OneThatIsOnlyLateIsAskedOnceMoreBeforeThereIsNoChoice) {
+  if (plan_with("ok").code != 0) GTEST_SKIP() << "no Python here to plan an environment for";
+  const Ran ran = plan_with("late");
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("pypi did not answer in 1.5 s; asking once more, for up to 8 s"));
 }
 
 // Without libcurl, as a minimal Debian is.

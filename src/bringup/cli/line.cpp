@@ -90,16 +90,43 @@ std::vector<facts::Source> mirrors_for(const facts::Machine& machine, const goal
   return mirrors;
 }
 
+// Of wheels by a mirror the place itself says what they are: where it is only late it is waited for, before
+// the mirror alone is believed.
+void wait_for_hashes(std::vector<facts::Source>& places, const std::vector<facts::Source>& mirrors) {
+  facts::Machine late;
+  for (const facts::Source& place : places) {
+    const bool mirrored = std::ranges::any_of(mirrors, [&place](const facts::Source& one) {
+      return one.name == place.name && one.answered_seconds && !one.links;
+    });
+    if (mirrored && (place.name == "pypi" || place.name == "pytorch") && measure::is_late(place))
+      late.sources.push_back(place);
+  }
+  if (late.sources.empty()) return;
+  ask_sources(late, kLongPatience);
+  for (const facts::Source& one : late.sources)
+    *std::ranges::find(places, one.name, &facts::Source::name) = one;
+}
+
 // Asks the places that software comes from, and the mirrors that the goal allows, at once; each place is then
-// the one that is taken.
-void ask_with_mirrors(facts::Machine& machine, const goal::Goal& goal,
-                      const std::function<void()>& meanwhile = {}) {
-  const std::vector<facts::Source> places = machine.sources;
-  const auto mirrors = mirrors_for(machine, goal);
-  machine.sources.insert(machine.sources.end(), mirrors.begin(), mirrors.end());
-  ask_sources(machine, meanwhile);
-  const auto first = machine.sources.begin() + static_cast<std::ptrdiff_t>(places.size());
-  machine.sources = resolve::settled({machine.sources.begin(), first}, {first, machine.sources.end()}, goal);
+// the one that is taken. Those that had not answered in time come back.
+std::vector<std::string> ask_with_mirrors(facts::Machine& machine, const goal::Goal& goal,
+                                          std::chrono::milliseconds patience,
+                                          const std::function<void()>& meanwhile = {}) {
+  const std::size_t count = machine.sources.size();
+  const auto allowed = mirrors_for(machine, goal);
+  machine.sources.insert(machine.sources.end(), allowed.begin(), allowed.end());
+  // What has to ask twice begins nothing: a process is not forked beside another thread.
+  ask_sources(machine, patience, allowed.empty() ? meanwhile : nullptr);
+  const auto first = machine.sources.begin() + static_cast<std::ptrdiff_t>(count);
+  std::vector<facts::Source> places(machine.sources.begin(), first);
+  const std::vector<facts::Source> mirrors(first, machine.sources.end());
+  std::vector<std::string> late;
+  for (const facts::Source& source : machine.sources) {
+    if (measure::is_late(source)) late.push_back(source.name);
+  }
+  wait_for_hashes(places, mirrors);
+  machine.sources = resolve::settled(std::move(places), mirrors, goal);
+  return late;
 }
 
 // What a conda comes from is no place of every machine. It answers like the rest until it is asked.
@@ -200,7 +227,7 @@ class FewPlaces {
     std::erase_if(few.sources, [&](const facts::Source& source) { return !has(places, source.name); });
     if (few.sources.size() != places.size()) return false;
     resolved_.reset();
-    ask_with_mirrors(few, goal_, [&] {
+    ask_with_mirrors(few, goal_, kUsualPatience, [&] {
       if (to_be_done_) begin(plan);
     });
     const auto others = few.sources.begin() + static_cast<std::ptrdiff_t>(places.size());
@@ -223,6 +250,20 @@ class FewPlaces {
   std::vector<std::string> asked_;
   std::shared_ptr<apply::ResolvedAhead> resolved_;
 };
+
+// Asks all; where no choice comes of that and some were only late, those decide, so all are asked again.
+Chosen choose_by_all(const Options& options, Looked& looked, const goal::Goal& goal, const std::string& now) {
+  const std::vector<facts::Source> places = looked.machine.sources;
+  const auto late = ask_with_mirrors(looked.machine, goal, kUsualPatience);
+  Chosen chosen = choose(looked.machine, goal, looked.today, now);
+  if (chosen.chose() || late.empty()) return chosen;
+  say(options,
+      fmt::format("{} did not answer in {}; asking once more, for up to {} s", late.front(),
+                  base::human_seconds(kUsualPatience.count() / 1000.0), kLongPatience.count() / 1000));
+  looked.machine.sources = places;
+  ask_with_mirrors(looked.machine, goal, kLongPatience);
+  return choose(looked.machine, goal, looked.today, now);
+}
 
 }  // namespace
 
@@ -274,8 +315,7 @@ Result<Decided> decide(const Options& options, const Doors& doors, Looked looked
         looked.machine.sources = few.sources();
         resolved = few.resolved();
       } else {
-        ask_with_mirrors(looked.machine, goal);
-        chosen = choose(looked.machine, goal, looked.today, now);
+        chosen = choose_by_all(options, looked, goal, now);
       }
     }
     if (chosen.chose()) break;

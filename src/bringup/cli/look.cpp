@@ -19,7 +19,6 @@
 namespace bringup::cli {
 namespace {
 
-constexpr auto kSourcesDeadline = std::chrono::milliseconds(1500);
 constexpr auto kDriverDeadline =
     std::chrono::seconds(10);  // a wedged driver does not return; a slow one needs up to a few seconds
 constexpr auto kPythonDeadline = std::chrono::seconds(120);
@@ -155,8 +154,9 @@ std::vector<facts::Source> sources_for(const facts::Machine& machine) {
   return out;
 }
 
-void ask_sources(facts::Machine& machine, const std::function<void()>& meanwhile) {
-  machine.sources = measure::ask_sources(std::move(machine.sources), kSourcesDeadline, meanwhile);
+void ask_sources(facts::Machine& machine, std::chrono::milliseconds patience,
+                 const std::function<void()>& meanwhile) {
+  machine.sources = measure::ask_sources(std::move(machine.sources), patience, meanwhile);
 }
 
 Result<Looked> look(const Options& options, const Doors& doors, Depth depth) {

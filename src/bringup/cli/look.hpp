@@ -8,6 +8,7 @@
 #include <bringup/goal/goal.hpp>
 #include <bringup/probe/probe.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -35,9 +36,15 @@ Result<Looked> look(const Options& options, const Doors& doors, Depth depth);
 
 // What would be asked for software: the vendor's repository for this system, its archive, and the indexes.
 std::vector<facts::Source> sources_for(const facts::Machine& machine);
-// Asks which of the machine's sources answer; takes as long as the slowest, at most 1.5 s. `meanwhile` is
-// called once, while they are asked.
-void ask_sources(facts::Machine& machine, const std::function<void()>& meanwhile = {});
+// For how long a source is asked; and where what follows would be worse than waiting: a line over which a
+// handshake takes seconds is not rare.
+inline constexpr std::chrono::milliseconds kUsualPatience{1500};
+inline constexpr std::chrono::milliseconds kLongPatience{8000};
+
+// Asks which of the machine's sources answer; takes as long as the slowest, at most `patience`. `meanwhile`
+// is called once, while they are asked.
+void ask_sources(facts::Machine& machine, std::chrono::milliseconds patience = kUsualPatience,
+                 const std::function<void()>& meanwhile = {});
 
 // The file of --goal, ./bringup.toml or /etc/bringup/bringup.toml; nothing when there is none of them.
 struct GoalFile {

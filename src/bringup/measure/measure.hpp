@@ -48,5 +48,7 @@ std::vector<std::pair<std::string, std::string>> user_environment();
 // `meanwhile` is called once, while they are asked.
 std::vector<facts::Source> ask_sources(std::vector<facts::Source> sources, Milliseconds deadline,
                                        const std::function<void()>& meanwhile = {});
+// Whether it was asked and had not answered by the deadline.
+bool is_late(const facts::Source& source);
 
 }  // namespace bringup::measure

@@ -50,4 +50,8 @@ std::vector<facts::Source> ask_sources(std::vector<facts::Source> sources, Milli
   return sources;
 }
 
+bool is_late(const facts::Source& source) {
+  return !source.answered_seconds && source.answered_seconds.error().message().starts_with(kTooLate);
+}
+
 }  // namespace bringup::measure

@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
 
 namespace bringup::measure {
 
@@ -20,9 +21,9 @@ inline Result<> judge_status(long status) {
   return Error(Errc::unreachable, fmt::format("answered with HTTP status {}", status));
 }
 
+inline constexpr std::string_view kTooLate = "timed out after ";
 inline std::string too_late(std::chrono::milliseconds deadline) {
-  return fmt::format("timed out after {}",
-                     base::human_seconds(static_cast<double>(deadline.count()) / 1000.0));
+  return fmt::format("{}{}", kTooLate, base::human_seconds(static_cast<double>(deadline.count()) / 1000.0));
 }
 
 }  // namespace bringup::measure
