@@ -3,7 +3,7 @@
 """By hand, on a machine with a GPU: that `bringup model plan` says what PyTorch really allocates, within 5 %.
 
 Usage: tests/gpu/model_memory.py [--meta] [--keep DIR] [SHAPE..]
-Three Llama-like models with random weights, built of plain PyTorch as Hugging Face's Llama computes them. Of each: prefill of a whole
+Four Llama-like models with random weights, built of plain PyTorch as Hugging Face's Llama computes them. Of each: prefill of a whole
 context and one more token, a LoRA step and a full step with AdamW, both with and without checkpointing.
 torch.cuda.max_memory_allocated() is held against the "allocated_bytes" of `bringup model plan DIR --json`.
 --meta needs no GPU: tensors without contents, whose storages are counted as they come and go. It sees no workspace inside a kernel.
@@ -28,7 +28,7 @@ PROGRAM = os.environ.get("BRINGUP_GPU_PROGRAM", os.path.join(HERE, "../../build/
 ALLOWED = 0.05
 RANK = 16
 
-# Like Llama 3.2 1B, TinyLlama 1.1B and an older model without shared heads.
+# Like Llama 3.2 1B, TinyLlama 1.1B, an older model without shared heads, and one with so small a vocabulary that the loss is not the fullest.
 SHAPES = {
     "tied-gqa": dict(hidden_size=2048, intermediate_size=8192, num_hidden_layers=16, num_attention_heads=32, num_key_value_heads=8,
                      vocab_size=128256, tie_word_embeddings=True, context=2048, batch=2),
@@ -36,6 +36,8 @@ SHAPES = {
                        vocab_size=32000, tie_word_embeddings=False, context=4096, batch=1),
     "mha": dict(hidden_size=1536, intermediate_size=4096, num_hidden_layers=12, num_attention_heads=12, num_key_value_heads=12,
                 vocab_size=50304, tie_word_embeddings=False, context=1024, batch=4),
+    "few-tokens": dict(hidden_size=2048, intermediate_size=8192, num_hidden_layers=8, num_attention_heads=32, num_key_value_heads=8,
+                       vocab_size=8192, tie_word_embeddings=False, context=2048, batch=2),
 }
 
 

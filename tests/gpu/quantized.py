@@ -3,7 +3,7 @@
 """By hand, on a machine with a GPU and PYTHON's exllamav2 and exllamav3: a small model of random weights, quantized by their own converters,
 through `model plan` and `stack run`.
 
-Usage: tests/gpu/quantized.py PYTHON
+Usage: tests/gpu/quantized.py PYTHON [exllamav2|exllamav3]
 BRINGUP_GPU_PROGRAM names the program (build/bringup).
 """
 import os
@@ -66,12 +66,13 @@ def check(stack, python, directory):
 
 
 def main():
-    if len(sys.argv) != 2:
+    stacks = sys.argv[2:] or list(CONVERTERS)
+    if len(sys.argv) < 2 or any(stack not in CONVERTERS for stack in stacks):
         sys.exit(__doc__)
     failures = 0
     with tempfile.TemporaryDirectory() as directory:
         make(os.path.join(directory, "model"))
-        for stack in CONVERTERS:
+        for stack in stacks:
             try:
                 check(stack, sys.argv[1], directory)
             except Exception as error:  # told, and the next has its turn

@@ -93,4 +93,18 @@ TEST_F(Verify, RefusesTimesAndFaultsThatAreNone) {
   EXPECT_THAT(fault.err, HasSubstr("memory, product"));
 }
 
+// An environment with torch that the goal says nothing of: an empty list would be no answer, and a failure.
+TEST_F(Verify, OfAGoalWithoutTorchStillImportsIt) {
+  const std::string env = "prefix/envs/dl/";
+  file(env + "pyvenv.cfg", "version = 3.11.2\n");
+  file(env + "lib/python3.11/site-packages/torch-2.11.0.dist-info/RECORD", "");
+  file(env + "lib/python3.11/site-packages/torch/version.py", "__version__ = '2.11.0+cu130'\n");
+  fs::permissions(file(env + "bin/python", "#!/bin/sh\nshift 6\necho \"$@\" >" + at("asked") + "\n"),
+                  fs::perms(0755));
+  const std::string goal = file("goal.toml", "[python]\nprefix = \"" + at("prefix") +
+                                                 "\"\n[[env]]\nname = \"own\"\npackages = [\"numpy\"]\n");
+  bringup_program({"verify", "--level", "quick", "--goal", goal, "--json"}, {{"HOME", at("home")}});
+  EXPECT_EQ(read(at("asked")), "torch\n");
+}
+
 }  // namespace

@@ -102,6 +102,25 @@ Result<std::vector<goal::Goal>> goals_of(const goal::Goal& goal, const facts::Ma
   return stacks::with_stacks(goal, catalog::built_in());
 }
 
+facts::Machine as_installed(facts::Machine machine, bool recorded) {
+  machine.packages.list = std::vector<facts::Package>();
+  machine.packages.archive_components = {"main"};
+  machine.container = std::optional<std::string>();
+  machine.driver = {};
+  machine.driver.loaded = std::optional<facts::LoadedModule>();
+  machine.driver.nouveau_loaded = false;
+  machine.toolkits.clear();
+  if (!recorded) machine.pythons.clear();
+  machine.managers.clear();
+  machine.envs.clear();
+  for (facts::InstalledKernel& kernel : machine.kernel.installed) kernel.headers = false;
+  forget_vendor_sources(machine);
+  for (facts::Source& source : machine.sources) {
+    if (source.name == "pytorch") source.answered_seconds = Error(Errc::absent, "not carried in a bundle");
+  }
+  return machine;
+}
+
 void forget_vendor_sources(facts::Machine& machine) {
   std::erase_if(machine.packages.archive_uris, [](const std::string& uri) {
     facts::Machine one;

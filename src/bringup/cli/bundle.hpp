@@ -22,6 +22,9 @@ Result<int> create_bundle(const Options& options, const Doors& doors, const std:
 
 // The goal of this directory's bundle, or of one to be made, as decide() takes it: with what its stacks are.
 Result<std::vector<goal::Goal>> goals_of(const goal::Goal& goal, const facts::Machine& machine);
+// The machine as its installer leaves it: what a bundle must bring even where this one has it already. A
+// recorded machine keeps its Pythons: the bundle is for that one, and its distribution may not be reachable.
+facts::Machine as_installed(facts::Machine machine, bool recorded);
 // A repository of NVIDIA's that the machine has already is no part of what a bundle brings.
 void forget_vendor_sources(facts::Machine& machine);
 

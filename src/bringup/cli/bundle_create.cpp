@@ -39,26 +39,6 @@ struct Contents {
   std::vector<ModelFetch> models = {};
 };
 
-// The machine as its installer leaves it: what a bundle must bring even where this one has it already.
-facts::Machine bare(facts::Machine machine) {
-  machine.packages.list = std::vector<facts::Package>();
-  machine.packages.archive_components = {"main"};
-  machine.container = std::optional<std::string>();
-  machine.driver = {};
-  machine.driver.loaded = std::optional<facts::LoadedModule>();
-  machine.driver.nouveau_loaded = false;
-  machine.toolkits.clear();
-  machine.pythons.clear();
-  machine.managers.clear();
-  machine.envs.clear();
-  for (facts::InstalledKernel& kernel : machine.kernel.installed) kernel.headers = false;
-  forget_vendor_sources(machine);
-  for (facts::Source& source : machine.sources) {
-    if (source.name == "pytorch") source.answered_seconds = Error(Errc::absent, "not carried in a bundle");
-  }
-  return machine;
-}
-
 Result<std::string> output_of(const Doors& doors, std::vector<std::string> argv, std::string input = "") {
   const host::Outcome outcome =
       TRY(doors.control->run({.argv = argv, .deadline = kLong, .input = std::move(input)}));
@@ -313,7 +293,7 @@ struct DecidedFor {
 Result<DecidedFor> decide_for(const Options& options, const Doors& doors) {
   Looked looked = TRY(look(options, doors, {}));
   ask_sources(looked.machine);
-  looked.machine = bare(std::move(looked.machine));
+  looked.machine = as_installed(std::move(looked.machine), looked.recording != nullptr);
   looked.machine.hypothetical = true;
   looked.here = false;
   LockedGoal locked = TRY(with_locks(TRY(read_goal(options, doors.view)), options, doors.view));

@@ -38,8 +38,8 @@ void add_modules(const std::vector<std::string>& packages, std::vector<std::stri
   }
 }
 
-// What is to be imported in an environment: a stack's own packages, with what was compiled for it, in that of
-// a stack; else those of the goal.
+// What is to be imported in an environment with torch: a stack's own packages, with what was compiled for it,
+// in that of a stack; else those of the goal, or torch alone where the goal wants nothing of it.
 std::vector<std::string> modules_of(const goal::Goal& goal, const facts::Machine& machine,
                                     const facts::PythonEnv& env) {
   std::vector<std::string> modules;
@@ -52,6 +52,7 @@ std::vector<std::string> modules_of(const goal::Goal& goal, const facts::Machine
   for (const goal::EnvGoal& wanted : goal.envs) {
     if (!wanted.own) add_modules(wanted.packages, modules);
   }
+  if (modules.empty()) modules.emplace_back("torch");
   return modules;
 }
 

@@ -123,6 +123,7 @@ Result<int> run_model_plan(const Options& options, const Doors& doors) {
     say(options, fmt::format("the model was made for a context of {} at most", plan.shape.context_limit));
   hold_against(TRY(look(options, doors, {})).machine, plan);
   if (!plan.memory.empty()) plan.as_run = stacks::stack_needs(plan.shape, plan.ask);
+  if (!plan.memory.empty()) plan.quantized = stacks::quantized_needs(plan.shape, plan.ask);
   if (!plan.memory.empty()) plan.estimates = stacks::memory_estimates(plan.shape, plan.ask, plan.gpus);
   TRY(print(options.json ? report::model_json(plan) : report::model_text(plan, output_style(options))));
   if (!told) return told.error();

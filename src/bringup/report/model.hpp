@@ -34,9 +34,10 @@ struct ModelPlan {
   stacks::MemoryAsk ask;
   std::vector<stacks::MemoryNeed> memory;
   std::vector<stacks::MemoryNeed> as_run;  // by the stacks that train
-  std::vector<stacks::MemoryNeed> estimates;
-  std::int64_t gpus = 0;                   // that can be seen
-  std::optional<std::uint64_t> gpu_bytes;  // of the smallest GPU; nullopt: none that can be seen
+  std::vector<stacks::MemoryNeed> quantized;
+  std::vector<stacks::MemoryNeed> estimates;  // for several GPUs
+  std::int64_t gpus = 0;                      // that can be seen
+  std::optional<std::uint64_t> gpu_bytes;     // of the smallest GPU; nullopt: none that can be seen
 };
 
 std::string model_text(const ModelPlan& plan, const Style& style);

@@ -67,9 +67,9 @@ void add_hub(ordered_json& json, const std::optional<HubSide>& side) {
 std::string model_json(const ModelPlan& plan) {
   const stacks::ModelShape& shape = plan.shape;
   ordered_json memory = ordered_json::array();
-  for (const stacks::MemoryNeed& need : plan.memory) memory.push_back(need_json(plan, need));
-  for (const stacks::MemoryNeed& need : plan.as_run) memory.push_back(need_json(plan, need));
-  for (const stacks::MemoryNeed& need : plan.estimates) memory.push_back(need_json(plan, need));
+  for (const auto* needs : {&plan.memory, &plan.as_run, &plan.quantized, &plan.estimates}) {
+    for (const stacks::MemoryNeed& need : *needs) memory.push_back(need_json(plan, need));
+  }
   ordered_json json = {
       {"schema", "bringup.model-plan/1"},
       {"directory", text_or_null(plan.directory)},

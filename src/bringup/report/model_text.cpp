@@ -60,24 +60,27 @@ std::string fewest_of_all(const ModelPlan& plan) {
                             fewest_text(plan, "lora-checkpointed"), fewest_text(plan, "full-checkpointed"));
 }
 
-void add_estimates(Page& page, const ModelPlan& plan) {
-  const auto section = [&](const std::string& title, bool alone) {
-    page.blank();
-    page.heading(title);
-    for (const stacks::MemoryNeed& need : plan.estimates) {
-      if ((need.gpus == 1) == alone) add_need(page, plan, need);
-    }
-  };
-  if (plan.estimates.empty()) return;
-  if (plan.shape.experts == 0) section("Estimates: on one GPU, with 8 or 4 bits a weight", true);
-  if (plan.gpus > 1)
-    section(fmt::format("Estimates: on each of {} GPUs, run by layers, trained fully sharded", plan.gpus),
-            false);
+void add_quantized(Page& page, const ModelPlan& plan) {
+  if (plan.quantized.empty()) return;
+  page.blank();
+  page.heading("On one GPU with 8 or 4 bits a weight, by bitsandbytes");
+  for (const stacks::MemoryNeed& need : plan.quantized) add_need(page, plan, need);
   page.paragraph(
-      {"Estimates follow the same formulas and were not measured. bitsandbytes' 8 and 4.5 bits for the "
-       "blocks' matrices; a batch on each GPU; FSDP gathers a block and the next."});
-  if (!plan.gpu_bytes) return;
-  page.paragraph({fewest_of_all(plan)});
+      {"8 and 4.5 bits for the blocks' matrices (nf4 without double quantization); embedding, head and norms "
+       "in bf16: peft's prepare_model_for_kbit_training would double them."});
+}
+
+void add_estimates(Page& page, const ModelPlan& plan) {
+  if (!plan.estimates.empty()) {
+    page.blank();
+    page.heading(
+        fmt::format("Estimates: on each of {} GPUs, run by layers, trained fully sharded", plan.gpus));
+    for (const stacks::MemoryNeed& need : plan.estimates) add_need(page, plan, need);
+    page.paragraph(
+        {"Estimates follow the same formulas and were not measured on several GPUs: a batch on each "
+         "GPU; FSDP gathers a block and the next."});
+  }
+  if (plan.gpu_bytes) page.paragraph({fewest_of_all(plan)});
 }
 
 constexpr std::size_t kMostShown = 24;
@@ -160,6 +163,7 @@ std::string model_text(const ModelPlan& plan, const Style& style) {
         {fmt::format("What training takes is not known of {}: it is not told rather than guessed.",
                      shape.experts > 0 ? "a mixture of experts" : "attention with bounded scores")});
   add_as_run(page, plan);
+  add_quantized(page, plan);
   add_estimates(page, plan);
   return std::move(page).take();
 }

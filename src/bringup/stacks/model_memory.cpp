@@ -9,7 +9,8 @@
 namespace bringup::stacks {
 namespace {
 
-// bitsandbytes: 8 bits, its scales left out; 4 bits and a scale of 32 bits for each 64 weights.
+// bitsandbytes: 8 bits, its scales left out; 4 bits and a scale of 32 bits for each 64 weights (its double
+// quantization, which is asked for apart, has 4.13).
 constexpr double kEightBits = 8;
 constexpr double kFourBits = 4.5;
 
@@ -19,6 +20,7 @@ struct Sizes {
   double mlps, used;  // MLPs a layer, and of them for one token
   double windowed;    // share of the layers that see less than all of the context
   bool tied, head_norms, gemma, joined;
+  bool packed = false;       // the blocks' matrices are in 4 bits
   double adapter_width = 2;  // bytes of an adapter's value
   double logit_width = 12;   // bytes of a token's logit in the loss
   double logit_tokens = 0;   // whose logits are there at once
@@ -75,9 +77,9 @@ MemoryPart kept(const Sizes& s, bool lora, double layers) {
   return {"activations", layers * s.tokens * each,
           fmt::format("{:.0f} layers x {:.0f} tokens x {:.0f} B", layers, s.tokens, each)};
 }
-MemoryPart backward(const Sizes& s) {
-  return {"backward of a layer", s.tokens * (4 * s.f + 4 * s.h),
-          fmt::format("{:.0f} tokens x 4 x ({:.0f} + {:.0f}) B", s.tokens, s.f, s.h)};
+MemoryPart backward(const Sizes& s, double wide) {
+  return {"backward of a layer", s.tokens * (wide * s.f + 4 * s.h),
+          fmt::format("{:.0f} tokens x ({:g} x {:.0f} + 4 x {:.0f}) B", s.tokens, wide, s.f, s.h)};
 }
 MemoryPart loss_part(const Sizes& s, bool lora) {
   const double norm = (lora ? 4 : 8) * s.h;
@@ -110,17 +112,39 @@ MemoryNeed fullest(std::string use, std::vector<MemoryNeed> moments) {
   return most;
 }
 
+MemoryPart cache_part(const Sizes& s) {
+  return {"key and value cache", 4 * s.layers * s.kv * s.tokens,
+          fmt::format("2 x {:.0f} layers x {:.0f} x {:.0f} tokens x 2 B", s.layers, s.kv, s.tokens)};
+}
+MemoryPart at_work(const Sizes& s, double h_bytes, double h, double f_bytes, double f) {
+  return {
+      "one layer at work", s.tokens * (h_bytes * h + f_bytes * f),
+      fmt::format("{:.0f} tokens x ({:.0f} x {:.0f} + {:.0f} x {:.0f}) B", s.tokens, h_bytes, h, f_bytes, f)};
+}
+
+// A matrix is made bf16 again for as long as it is multiplied.
+MemoryPart matrix_part(double h, double f) {
+  return {"one matrix in bf16", 2 * h * f, fmt::format("2 B x {:.0f} x {:.0f}", h, f)};
+}
+
 MemoryNeed inference(const Sizes& s) {
-  const MemoryPart cache{
-      "key and value cache", 4 * s.layers * s.kv * s.tokens,
-      fmt::format("2 x {:.0f} layers x {:.0f} x {:.0f} tokens x 2 B", s.layers, s.kv, s.tokens)};
-  const double wide = s.f * s.used;
   const double each = s.joined ? 8 : 6;             // gate and up are halves of one, which stays
   const double rows = s.mlps > 1 ? 1 + s.used : 1;  // a token's row is laid out for each of its experts
-  const MemoryPart work{
-      "one layer at work", s.tokens * (6 * s.h * rows + each * wide),
-      fmt::format("{:.0f} tokens x (6 x {:.0f} + {:.0f} x {:.0f}) B", s.tokens, s.h * rows, each, wide)};
-  return fullest("inference-bf16", {moment("prefill", {weights(s), cache, work})});
+  return fullest(
+      "inference-bf16",
+      {moment("prefill", {weights(s), cache_part(s), at_work(s, 6, s.h * rows, each, s.f * s.used)})});
+}
+
+// What is there besides what lasts. Of quantized weights, too, while the MLP's last matrix is there and one
+// of its gradients is not yet.
+std::vector<std::vector<MemoryPart>> last_layer(const Sizes& s, bool lora, bool again,
+                                                const MemoryPart& gradients) {
+  std::vector<MemoryPart> last{gradients, kept(s, lora, 1), backward(s, 4)};
+  const MemoryPart checkpoints =
+      lora ? inputs(s) : MemoryPart{"checkpoints", 2 * s.tokens * s.h, "of one layer"};
+  if (again) last.push_back(checkpoints);
+  if (!s.packed) return {last};
+  return {last, {gradients, kept(s, lora, 1), backward(s, 2), checkpoints, matrix_part(s.h, s.f)}};
 }
 
 // Gradients come during the backward pass and are gone before the next loss.
@@ -157,15 +181,18 @@ MemoryNeed training(const Sizes& s, bool lora, bool again) {
   }
   std::vector<MemoryNeed> moments{moment("loss", with({again ? inputs(s) : all, loss_part(s, lora)})),
                                   moment("optimizer", with({doubled}))};
-  std::vector<MemoryPart> last{so_far, kept(s, lora, 1), backward(s)};
-  if (again) last.push_back(lora ? inputs(s) : MemoryPart{"checkpoints", 2 * s.tokens * s.h, "of one layer"});
-  moments.push_back(moment("last layer", with(std::move(last))));
+  for (std::vector<MemoryPart>& parts : last_layer(s, lora, again, so_far))
+    moments.push_back(moment("last layer", with(std::move(parts))));
   return fullest(std::string(lora ? "lora" : "full") + (again ? "-checkpointed" : ""), std::move(moments));
 }
 
 // The weights of one block's linear layers.
 double linear_of(const Sizes& s) {
   return 2 * s.h * s.q + 2 * s.h * s.kv + 3 * s.h * s.f * s.mlps;
+}
+// With its two norms.
+double block_of(const Sizes& s) {
+  return linear_of(s) + 2 * s.h;
 }
 
 // Linear layers in fewer bits; what is left stays in bf16.
@@ -177,10 +204,20 @@ Sizes with_bits(Sizes s, double bits) {
   return s;
 }
 
-// A matrix is made bf16 again for as long as it is multiplied.
-MemoryNeed with_matrix(MemoryNeed need, const Sizes& s) {
-  need.parts.push_back({"one matrix in bf16", 2 * s.h * s.f, fmt::format("2 B x {:.0f} x {:.0f}", s.h, s.f)});
-  return need;
+// int8: while the second of gate and up is scaled its products are there in 32, 16 and 16 bits and its input
+// in 8, beside the first. A gate and up in one are scaled at once.
+MemoryNeed inference_int8(const Sizes& s) {
+  return fullest(
+      "inference-int8",
+      {moment("prefill", {weights(s), cache_part(s), at_work(s, 9, s.h, s.joined ? 16 : 10, s.f)})});
+}
+
+// nf4: either all three of the MLP's products are there, or two of them and the matrix that makes the second.
+MemoryNeed inference_int4(const Sizes& s) {
+  std::vector<MemoryPart> three{weights(s), cache_part(s), at_work(s, 8, s.h, s.joined ? 8 : 6, s.f)};
+  std::vector<MemoryPart> two{weights(s), cache_part(s), at_work(s, 8, s.h, 4, s.f),
+                              matrix_part(s.h, s.joined ? 2 * s.f : s.f)};
+  return fullest("inference-int4", {moment("prefill", std::move(three)), moment("prefill", std::move(two))});
 }
 
 MemoryNeed summed(std::string use, std::int64_t gpus, MemoryNeed need) {
@@ -196,7 +233,7 @@ MemoryNeed summed(std::string use, std::int64_t gpus, MemoryNeed need) {
 MemoryNeed inference_split(const Sizes& s, std::int64_t gpus) {
   const double layers = std::ceil(s.layers / static_cast<double>(gpus));
   const double ends = s.vocabulary * s.h;
-  const double block = linear_of(s) + 2 * s.h;
+  const double block = block_of(s);
   Sizes one = s;
   one.layers = layers;
   one.weights = 2 * (layers * block + ends);
@@ -210,32 +247,54 @@ MemoryPart sharded(MemoryPart part, std::int64_t gpus) {
   return part;
 }
 
+MemoryPart gathered_ends(const Sizes& s) {
+  const double ends = (s.tied ? 1 : 2) * s.vocabulary * s.h;
+  return {"gathered ends", 2 * ends, fmt::format("2 B x {:.4g}", ends)};
+}
+MemoryPart sharded_gradients(double values, std::int64_t gpus) {
+  return sharded({"gradients", 2 * values, fmt::format("2 B x {:.4g}", values)}, gpus);
+}
+
+// While blocks are gathered again: what is there at the first of them and at the last. A block's gradients
+// are whole until they are shared, the head's until all are.
+std::vector<std::vector<MemoryPart>> backward_sharded(const Sizes& s, bool lora, std::int64_t gpus) {
+  const double block = block_of(s);
+  std::vector<MemoryPart> last{{"gathered blocks", 4 * block, fmt::format("2 x 2 B x {:.4g}", block)},
+                               gathered_ends(s),
+                               kept(s, lora, 1),
+                               backward(s, 4)};
+  if (lora) {
+    last.insert(last.end(), {sharded_gradients(s.adapters / 2, gpus), inputs(s)});
+    return {last};
+  }
+  last.push_back({"gradients of a block", 2 * block, fmt::format("2 B x {:.4g}", block)});
+  last.push_back({"gradient of the head", 2 * s.vocabulary * s.h,
+                  fmt::format("2 B x {:.0f} x {:.0f}", s.vocabulary, s.h)});
+  std::vector<MemoryPart> first = last;
+  first.insert(first.end(), {sharded_gradients(block, gpus), inputs(s)});
+  last.insert(last.end(), {sharded_gradients(std::max(0.0, s.layers - 2) * block, gpus),
+                           {"checkpoints", 4 * s.tokens * s.h, "of two layers"}});
+  return {first, last};
+}
+
 // Everything that lasts is shared; what is computed with is gathered: a block and the next, the two ends for
 // the loss.
 MemoryNeed training_sharded(const Sizes& s, bool lora, std::int64_t gpus) {
   const double learning = lora ? s.adapters : s.weights;
-  const double block = linear_of(s) + 2 * s.h;
-  const double ends = (s.tied ? 1 : 2) * s.vocabulary * s.h;
   std::vector<MemoryPart> base{
       sharded(weights(s), gpus),
       sharded({"AdamW's states", 2 * learning, fmt::format("2 x 2 B x {:.4g}", learning / 2)}, gpus)};
   if (lora)
     base.push_back(sharded({"adapters", s.adapters, fmt::format("2 B x {:.4g}", s.adapters / 2)}, gpus));
-  const MemoryPart gradients =
-      sharded({"gradients", learning, fmt::format("2 B x {:.4g}", learning / 2)}, gpus);
-  const MemoryPart gathered{"gathered blocks", 4 * block, fmt::format("2 x 2 B x {:.4g}", block)};
-  const MemoryPart gathered_ends{"gathered ends", 2 * ends, fmt::format("2 B x {:.4g}", ends)};
   auto with = [&base](std::vector<MemoryPart> more) {
     more.insert(more.begin(), base.begin(), base.end());
     return more;
   };
-  std::vector<MemoryPart> last{gradients, gathered, gathered_ends, inputs(s), kept(s, lora, 1), backward(s)};
-  if (!lora) last.push_back({"gradients of a block", 2 * block, fmt::format("2 B x {:.4g}", block)});
-  const std::string use = lora ? "lora-checkpointed" : "full-checkpointed";
-  return summed(
-      use, gpus,
-      fullest(use, {moment("loss", with({inputs(s), loss_part(s, lora), gathered_ends})),
-                    moment("last layer", with(std::move(last))), moment("optimizer", with({gradients}))}));
+  std::vector<MemoryNeed> moments{moment("loss", with({inputs(s), loss_part(s, lora), gathered_ends(s)})),
+                                  moment("optimizer", with({sharded_gradients(learning / 2, gpus)}))};
+  for (std::vector<MemoryPart>& parts : backward_sharded(s, lora, gpus))
+    moments.push_back(moment("backward", with(std::move(parts))));
+  return summed(lora ? "lora-checkpointed" : "full-checkpointed", gpus, fullest("", std::move(moments)));
 }
 
 }  // namespace
@@ -276,20 +335,26 @@ std::vector<MemoryNeed> stack_needs(const ModelShape& shape, const MemoryAsk& as
   return needs;
 }
 
-std::vector<MemoryNeed> memory_estimates(const ModelShape& shape, const MemoryAsk& ask, std::int64_t gpus) {
-  if (!shape.known) return {};
+std::vector<MemoryNeed> quantized_needs(const ModelShape& shape, const MemoryAsk& ask) {
+  if (!shape.known || shape.experts > 0) return {};
   const Sizes s = sizes_of(shape, ask);
-  const Sizes four = with_bits(s, kFourBits);
-  const bool trains = training_is_known(shape);
-  std::vector<MemoryNeed> needs;
-  if (shape.experts == 0) {
-    needs = {summed("inference-int8", 1, with_matrix(inference(with_bits(s, kEightBits)), s)),
-             summed("inference-int4", 1, with_matrix(inference(four), s))};
-    if (trains) needs.push_back(summed("qlora-checkpointed", 1, with_matrix(training(four, true, true), s)));
+  Sizes four = with_bits(s, kFourBits);
+  four.packed = true;
+  std::vector<MemoryNeed> needs{inference_int8(with_bits(s, kEightBits)), inference_int4(four)};
+  if (!training_is_known(shape)) {
+    for (MemoryNeed& need : needs) need.estimate = true;
+    return needs;
   }
-  if (gpus < 2) return needs;
-  needs.push_back(inference_split(s, gpus));
-  if (!trains) return needs;
+  needs.push_back(training(four, true, true));
+  needs.back().use = "qlora-checkpointed";
+  return needs;
+}
+
+std::vector<MemoryNeed> memory_estimates(const ModelShape& shape, const MemoryAsk& ask, std::int64_t gpus) {
+  if (!shape.known || gpus < 2) return {};
+  const Sizes s = sizes_of(shape, ask);
+  std::vector<MemoryNeed> needs{inference_split(s, gpus)};
+  if (!training_is_known(shape)) return needs;
   needs.push_back(training_sharded(s, true, gpus));
   needs.push_back(training_sharded(s, false, gpus));
   return needs;

@@ -15,9 +15,9 @@ struct MemoryPart {
 };
 
 struct MemoryNeed {
-  std::string use;     // "inference-bf16", "lora", "lora-checkpointed", "full", "full-checkpointed"; of the
-                       // estimates "inference-int8", "inference-int4" and "qlora-checkpointed", too
-  std::string moment;  // when it is fullest: "prefill", "loss", "last layer", "optimizer"
+  std::string use;     // "inference-bf16", "lora", "lora-checkpointed", "full", "full-checkpointed";
+                       // quantized "inference-int8", "inference-int4" and "qlora-checkpointed"
+  std::string moment;  // when it is fullest: "prefill", "loss", "last layer", "backward", "optimizer"
   std::vector<MemoryPart> parts;
   double allocated_bytes = 0;  // the sum of the parts
   double needed_bytes = 0;     // with CUDA's own and what is lost between blocks
@@ -51,10 +51,14 @@ std::vector<MemoryNeed> memory_needs(const ModelShape& shape, const MemoryAsk& a
 // piece, torchtune (a Llama alone) in eight pieces. "trl-lora", "torchtune-full"...
 std::vector<MemoryNeed> stack_needs(const ModelShape& shape, const MemoryAsk& ask);
 
-// Estimates of a dense model; of a mixture of experts only inference by whole layers. With 8 and 4 bits a
-// weight on one GPU; with more than one GPU also what each of them holds: to run it by whole layers one GPU
-// after the other (exllamav2, pipeline), to train it fully sharded (FSDP), `batch` sequences on each.
-// Embedding, head and norms stay in bf16.
+// On one GPU with the blocks' matrices in 8 or 4 bits by bitsandbytes, as transformers loads them and peft
+// trains upon them (nf4, adapters in bf16); embedding, head and norms stay in bf16, as trl leaves them. Dense
+// models alone.
+std::vector<MemoryNeed> quantized_needs(const ModelShape& shape, const MemoryAsk& ask);
+
+// Estimates for two GPUs and more, of what each of them holds: to run a model by whole layers one GPU after
+// the other (exllamav2, pipeline), to train it fully sharded (FSDP), `batch` sequences on each. Of a mixture
+// of experts only the first.
 std::vector<MemoryNeed> memory_estimates(const ModelShape& shape, const MemoryAsk& ask, std::int64_t gpus);
 
 // The fewest GPUs of that memory that a use takes when it is shared so: 1 of those that are measured, else 2,
