@@ -203,7 +203,7 @@ std::string passed_over(const Problem& problem, const Solution& solution, std::s
     if (!rejection) continue;
     const auto rule = rejection->rule;
     if (rule == WheelRule::broken || rule == WheelRule::driver_floor || rule == WheelRule::gpu ||
-        rule == WheelRule::no_audio)
+        rule == WheelRule::no_audio || rule == WheelRule::toolkit)
       return "; " + say(problem, solution.driver, python, wishes, wheels, *rejection);
   }
   return "";
