@@ -184,12 +184,17 @@ std::string parts_of(const catalog::PypiToolkit& row) {
   return parts.empty() ? last : base::join(parts, ", ") + " and " + last;
 }
 
-// "nvcc, cudart and cccl alone: ..."; what is compiled for an environment finds the headers there.
 std::string pypi_caveat(const Problem& problem, const catalog::PypiToolkit& row, const ToolkitNeed& need) {
+  const std::string_view headers =
+      need.compiles
+          ? "are taken from the environment that is compiled for, and which extensions of your own may "
+            "miss"
+          : "extensions of PyTorch may ask for";
   std::string out = fmt::format(
       "PyPI's CUDA toolkit is {} alone: no profiler, no debugger, no headers of cuBLAS and the like, which "
-      "extensions of PyTorch may ask for; it calls the gcc and g++ that are here",
-      parts_of(row));
+      "{}; "
+      "it calls the gcc and g++ that are here",
+      parts_of(row), headers);
   if (!problem.gcc) out += ", and no gcc was seen";
   const std::string other = other_major(row.version, need.cuda);
   return other.empty() ? out : out + "; " + other;
