@@ -55,7 +55,8 @@ std::vector<WantedEnv> wanted_envs(const goal::Goal& goal) {
     WantedEnv wanted{.name = env.name,
                      .packages = {},
                      .own = env.own,
-                     .extension = env.extension ? env.extension->module : ""};
+                     .extension = env.extension ? env.extension->module : "",
+                     .min_cuda = env.extension ? env.extension->min_cuda : std::nullopt};
     for (const std::string& package : env.packages) {
       const std::size_t equals = package.find("==");
       wanted.packages.push_back({.name = package.substr(0, equals),

@@ -39,6 +39,7 @@ struct WantedEnv {
   std::vector<WantedPackage> packages;
   bool own = false;       // as of the goal
   std::string extension;  // a module that one of the packages compiles: "exllamav2_ext"; "" for none
+  std::optional<Version> min_cuda;  // of the torch that it is compiled for
 };
 
 enum class Place { nvidia, distro, pypi, pytorch, conda, channel };

@@ -97,7 +97,7 @@ bool keeps_extension(const Problem& problem, const WantedEnv& env, const Around&
   const facts::PythonEnv& there = *one.kept->env;
   if (is_built(*problem.machine, there, env.extension)) return true;
   const auto cuda = there.variant ? catalog::variant_cuda(*there.variant) : std::nullopt;
-  one.compiles = cuda && cuda->major() == around.toolkit_major;
+  one.compiles = cuda && cuda->major() == around.toolkit_major && (!env.min_cuda || *env.min_cuda <= *cuda);
   return one.compiles;
 }
 

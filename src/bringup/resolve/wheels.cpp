@@ -77,6 +77,7 @@ bool broken(const Wishes& wishes, const WheelSet& wheels) {
 bool compiles(const Problem& problem, const DriverCandidate& driver, const Wishes& wishes,
               const WheelSet& wheels) {
   if (!wishes.extension) return true;
+  if (wishes.min_cuda && *wheels.cuda < *wishes.min_cuda) return false;
   return wishes.toolkit_major ? wheels.cuda->major() == *wishes.toolkit_major
                               : compiles_for(problem, driver, wheels.cuda->major(), true);
 }
@@ -123,6 +124,7 @@ Wishes wishes_of(const WantedEnv& env) {
     out.torchaudio = out.torchaudio || package.name == "torchaudio";
   }
   out.extension = !env.extension.empty();
+  if (out.extension) out.min_cuda = env.min_cuda;
   out.torch = out.torch || out.extension;
   return out;
 }
@@ -243,6 +245,9 @@ std::string say(const Problem& problem, const DriverCandidate& driver, std::stri
       }
       return "";
     case WheelRule::toolkit:
+      if (wishes.min_cuda && *wheels.cuda < *wishes.min_cuda)
+        return fmt::format("its extension is for CUDA {} and later, and this is {}",
+                           major_minor(*wishes.min_cuda), set);
       return fmt::format("{} compiles extensions with a toolkit of CUDA {} alone: {}", set,
                          wheels.cuda->major(), no_toolkit_for(problem, wheels.cuda->major()));
     case WheelRule::gpu:

@@ -41,6 +41,7 @@ struct Wishes {
   std::string torch_pin, torchvision_pin, torchaudio_pin;
   std::vector<const WantedPackage*> others;
   bool extension = false;            // one of them compiles an extension, and that wants torch too
+  std::optional<Version> min_cuda;   // of the torch that it is compiled for
   std::optional<int> toolkit_major;  // of the toolkit that compiles it, once that is settled
 };
 Wishes wishes_of(const WantedEnv& env);

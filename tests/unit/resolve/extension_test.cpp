@@ -203,6 +203,24 @@ TEST(Extension, AimsTheToolkitAtTheTorchThatCompiles) {
   EXPECT_THAT(said, Contains("toolkit install 12.8 nvidia"));
 }
 
+// Debian's toolkit is too old for it, so that no torch of its CUDA is taken.
+TEST(Extension, IsForAnOldestCuda) {
+  const goal::Goal goal = goal_of("--compiles other\n[[env]]\nname = \"other\"\npackages = [\"torch\"]\n");
+  facts::Machine there = machine("distro pytorch pypi");
+  const auto reject = answer(there, goal);
+  EXPECT_THAT(conflict_text(reject), HasSubstr("environment other: its extension other_ext"));
+  goal::Goal any = goal;
+  any.envs[0].extension->min_cuda.reset();
+  EXPECT_THAT(told(answer(there, any)), Contains("torch 2.7.1+cu118 pytorch"));
+  // What is there and too old is replaced.
+  there = machine("all", loaded("580.159.04"));
+  there.envs = {env("cu121")};
+  there.envs[0].path = "/home/user/.local/share/bringup/envs/other";
+  there.toolkits = {{.path = "/usr/local/cuda-12.1", .version = "12.1", .origin = "nvidia"}};
+  EXPECT_THAT(told(answer(there, any)), Contains(StartsWith("env other keep ")));
+  EXPECT_THAT(told(answer(there, goal)), Contains(StartsWith("env other upgrade ")));
+}
+
 TEST(Extension, TakesAToolkitThatIsThereAndAcceptsACompiler) {
   facts::Machine there = machine();
   there.toolkits = {{.path = "/usr/local/cuda-12.4", .version = "12.4", .origin = "nvidia"},

@@ -154,6 +154,8 @@ bool set_fits(const Asked& asked, const goal::EnvGoal& env, const catalog::Wheel
   if (std::ranges::find(wheels.pythons, python) == wheels.pythons.end()) return false;
   if (asked.machine.glibc && *Version::parse(*asked.machine.glibc) < wheels.glibc) return false;
   const auto gpus = gpus_of(asked);
+  if (env.extension && env.extension->min_cuda && wheels.cuda && *wheels.cuda < *env.extension->min_cuda)
+    return false;
   if ((env.extension || !gpus.empty()) && wheels.variant == "cpu") return false;
   if (gpus.empty()) return true;
   const int cuda = catalog::variant_cuda(wheels.variant)->major();

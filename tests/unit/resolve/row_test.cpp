@@ -74,6 +74,7 @@ goal::Goal goal_of(const std::string& text) {
   for (goal::EnvGoal& env : goal->envs) {
     if (std::ranges::find(compiling, env.name) != compiling.end())
       env.extension = goal::ExtensionGoal{.module = env.name + "_ext", .imports = env.name + ".ext"};
+    if (env.extension && env.name == "other") env.extension->min_cuda = base::Version::parse("12.4");
   }
   return std::move(goal).take();
 }
