@@ -234,6 +234,7 @@ struct Stack {
   std::string
       extension;        // the module that a package of it compiles for the GPUs: "exllamav2_ext"; "" for none
   std::string imports;  // the import that compiles it: "exllamav2.ext"
+  std::optional<Version> min_cuda;               // the oldest CUDA of a torch that it takes; nullopt: any
   std::optional<ComputeCapability> min_compute;  // the oldest GPU that it runs on; nullopt: any
   Provenance from;
 };

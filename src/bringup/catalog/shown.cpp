@@ -155,6 +155,7 @@ Shown shown_stack(const Stack& one) {
                      {"notice", one.notice},
                      {"extension", one.extension},
                      {"imports", one.imports},
+                     {"min_cuda", one.min_cuda ? one.min_cuda->text : ""},
                      {"min_compute", one.min_compute ? one.min_compute->text() : ""}},
           .from = {}};
 }

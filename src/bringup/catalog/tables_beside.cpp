@@ -140,9 +140,13 @@ Result<> read_stacks(std::string_view text, Catalog& catalog) {
               .notice = TRY(row.text_or("notice", "")),
               .extension = TRY(row.text_or("extension", "")),
               .imports = TRY(row.text_or("imports", "")),
+              .min_cuda = {},
               .min_compute = {},
               .from = TRY(row.provenance())};
     if (row.has("min_compute")) one.min_compute = TRY(row.compute("min_compute"));
+    if (row.has("min_cuda")) one.min_cuda = TRY(row.version("min_cuda", 99));
+    if (one.min_cuda && one.extension.empty())
+      return row.bad("min_cuda is about an extension, and there is none");
     if (one.use != "train" && one.use != "generate")
       return row.bad(fmt::format("use = \"{}\": expected train or generate", one.use));
     if (one.extension.empty() != one.imports.empty())

@@ -16,8 +16,9 @@ namespace bringup::goal {
 
 // A CUDA extension that a package of an environment compiles.
 struct ExtensionGoal {
-  std::string module;   // "exllamav2_ext"
-  std::string imports;  // "exllamav2.ext"
+  std::string module;                          // "exllamav2_ext"
+  std::string imports;                         // "exllamav2.ext"
+  std::optional<base::Version> min_cuda = {};  // of the torch that it is compiled for; nullopt: any
   bool operator==(const ExtensionGoal&) const = default;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
 #include <bringup/plan/extension.hpp>
+#include <bringup/resolve/extension.hpp>
 
 #include <fmt/format.h>
 
@@ -16,20 +17,6 @@ using resolve::EnvChoice;
 constexpr std::uint64_t kMemoryOfAJob = std::uint64_t{5}
                                         << 29U;  // 2.5 GiB: what nvcc takes of one large file
 
-// "9.0" of every GPU, each once, the oldest first.
-std::vector<std::string> architectures_of(const facts::Machine& machine) {
-  std::vector<catalog::ComputeCapability> found;
-  for (const facts::PciFunction& function : machine.pci) {
-    const auto compute = catalog::ComputeCapability::parse(function.compute_capability);
-    if (function.kind == facts::PciKind::gpu && compute) found.push_back(*compute);
-  }
-  std::ranges::sort(found);
-  found.erase(std::unique(found.begin(), found.end()), found.end());
-  std::vector<std::string> out;
-  for (const auto& one : found) out.push_back(one.text());
-  return out;
-}
-
 std::string torch_of(const EnvChoice& env) {
   const auto torch = std::ranges::find(env.packages, "torch", &resolve::WheelChoice::name);
   return torch == env.packages.end() ? "" : torch->version.substr(0, torch->version.find('+'));
@@ -41,14 +28,13 @@ std::optional<base::Version> cuda_of(const EnvChoice& env) {
                                                         : catalog::variant_cuda(*torch->variant);
 }
 
-bool is_built(const facts::Machine& machine, const std::string& path, const steps::BuildExtension& build) {
-  const auto env = std::ranges::find(machine.envs, path, &facts::PythonEnv::path);
-  if (env == machine.envs.end()) return false;
-  const auto built = std::ranges::find(env->built, build.module, &facts::BuiltExtension::module);
-  return built != env->built.end() && built->torch == build.torch &&
-         std::ranges::all_of(build.architectures, [&built](const std::string& one) {
-           return std::ranges::find(built->architectures, one) != built->architectures.end();
-         });
+// What is there is for another torch where that is replaced.
+bool is_there(const facts::Machine& machine, const EnvChoice& env, const std::string& module) {
+  const auto there = std::ranges::find(machine.envs, env.path, &facts::PythonEnv::path);
+  const auto torch = std::ranges::find(env.packages, "torch", &resolve::WheelChoice::name);
+  return there != machine.envs.end() && torch != env.packages.end() && there->torch &&
+         there->torch->substr(0, there->torch->find('+')) == torch_of(env) &&
+         there->variant == torch->variant && resolve::is_built(machine, *there, module);
 }
 
 // nvcc's directory without "/bin"; in /usr/bin it is on PATH and the choice names none.
@@ -56,35 +42,31 @@ std::string home_of(const resolve::ToolkitChoice& toolkit) {
   return toolkit.bin.ends_with("/bin") ? toolkit.bin.substr(0, toolkit.bin.size() - 4) : "/usr";
 }
 
+// The choice was made with a toolkit that compiles for this torch. One that is not is a fault of ours, and no
+// plan is better than one that stops after an hour.
 Result<> check_toolkit(const resolve::ToolkitChoice& toolkit, const EnvChoice& env) {
   const auto version = toolkit.version ? base::Version::parse(*toolkit.version) : std::nullopt;
-  if (toolkit.action == Action::none || !version)
-    return Error(Errc::failed,
-                 "no CUDA toolkit can be had here, and without nvcc it does not compile; install "
-                 "one, or let the goal's toolkit be \"auto\"");
   const auto cuda = cuda_of(env);
-  if (cuda && cuda->major() != version->major())
-    return Error(Errc::failed,
-                 fmt::format("torch {} is made with CUDA {}.{}, and the toolkit here is {}: PyTorch compiles "
-                             "only with one of the same major version",
-                             torch_of(env), cuda->major(), cuda->minor(), *toolkit.version));
-  return ok;
+  if (version && cuda && cuda->major() == version->major()) return ok;
+  return Error(
+      Errc::failed,
+      fmt::format("its extension was to be compiled for torch {} with the toolkit {}, which does not "
+                  "do that: this is a fault of bringup, please report it",
+                  torch_of(env), toolkit.version.value_or("none")));
 }
 
-// The first compiler that nvcc accepts; "" when there is none at all, and one is to be installed.
-Result<std::string> compiler_of(const facts::Machine& machine, const catalog::Catalog& catalog,
-                                const resolve::ToolkitChoice& toolkit) {
-  if (machine.compilers.empty()) return std::string();
+// The first compiler that nvcc accepts; "" when there is none at all, and one is to be installed. The
+// distribution's toolkit brings the newest that its nvcc accepts.
+std::string compiler_of(const facts::Machine& machine, const catalog::Catalog& catalog,
+                        const resolve::ToolkitChoice& toolkit) {
   const auto version = base::Version::parse(toolkit.version.value_or(""));
   const catalog::Toolkit* row = version ? catalog.toolkit(*version) : nullptr;
   const auto fits = std::ranges::find_if(machine.compilers, [row](const facts::HostCompiler& one) {
     return row == nullptr || one.major <= row->host_gcc_max;
   });
   if (fits != machine.compilers.end()) return fits->path;
-  return Error(Errc::failed,
-               fmt::format("nvcc {} accepts g++ up to {}, and here is {} ({}); install g++-{} beside it",
-                           *toolkit.version, row->host_gcc_max, machine.compilers.front().major,
-                           machine.compilers.front().path, row->host_gcc_max));
+  const bool brought = toolkit.action == Action::install && toolkit.source == "distro";
+  return brought && row != nullptr ? fmt::format("/usr/bin/g++-{}", row->host_gcc_max) : "";
 }
 
 // Python's headers, where its distribution has them in a package of its own.
@@ -115,7 +97,7 @@ Result<Extension> extension_of(const facts::Machine& machine, const catalog::Cat
   TRY(check_toolkit(choice.toolkit, env));
   Extension out{.env = env.name, .build = std::move(build), .packages = {}};
   out.build.cuda_home = home_of(choice.toolkit);
-  out.build.compiler = TRY(compiler_of(machine, catalog, choice.toolkit));
+  out.build.compiler = compiler_of(machine, catalog, choice.toolkit);
   out.build.jobs = jobs_of(machine);
   if (out.build.compiler.empty()) {
     out.build.compiler = "/usr/bin/g++";
@@ -142,8 +124,8 @@ Result<std::vector<Extension>> extensions_of(const facts::Machine& machine, cons
                                 .torch = torch_of(*env),
                                 .cuda_home = {},
                                 .compiler = {},
-                                .architectures = architectures_of(machine)};
-    if (is_built(machine, env->path, build)) continue;
+                                .architectures = resolve::architectures_of(machine)};
+    if (is_there(machine, *env, build.module)) continue;
     out.push_back(TRY(extension_of(machine, catalog, choice, *env, std::move(build)).within(wanted.name)));
   }
   return out;

@@ -106,7 +106,7 @@ Alternatives source_alternatives(const Problem& problem, const Solution& solutio
 
 Alternatives toolkit_alternatives(const Problem& problem, const Solution& solution) {
   const auto chosen = Version::parse(solution.toolkit.choice.version.value_or(""));
-  const auto aimed = chosen ? chosen : toolkit_aim(problem, solution.driver, cuda_of(solution));
+  const auto aimed = chosen ? chosen : toolkit_aim(problem, solution.driver, need_of(solution).cuda);
   if (!aimed || !problem.has_gpus()) return {};
   // By how far they are from what was chosen, the newer of two first.
   std::vector<const catalog::Toolkit*> rows;

@@ -96,15 +96,25 @@ std::string unknown_pin(const Problem& problem) {
   return "";
 }
 
+// Whether the environment is none of the trouble. Asked only where extensions narrow what fits: without them
+// it is the first environment that speaks.
+bool fits_alone(const Problem& problem, const DriverCandidate& driver, const WantedEnv& env) {
+  if (!problem.any_extension()) return false;
+  const auto pythons = python_candidates(problem);
+  return std::ranges::any_of(pythons, [&](const PythonCandidate& python) {
+    return best_wheels(problem, driver, python.choice.version, wishes_of(env)) != nullptr;
+  });
+}
+
 }  // namespace
 
 std::string why_no_wheels(const Problem& problem, const DriverCandidate& driver) {
   std::string best;
-  int least = 4;
+  int least = 5;
   const auto pythons = python_candidates(problem);
   for (const WantedEnv& env : problem.envs) {
     const Wishes wishes = wishes_of(env);
-    if (!wishes.torch) continue;
+    if (!wishes.torch || fits_alone(problem, driver, env)) continue;
     if (pythons.empty())
       return fmt::format("no Python{} that could make environment {} can be had here",
                          problem.python_version.empty() ? "" : " " + problem.python_version, env.name);
@@ -124,6 +134,19 @@ std::string why_no_wheels(const Problem& problem, const DriverCandidate& driver)
 
 namespace {
 
+// "driver 535.261.03 from the distribution's archive runs programs for CUDA 12 at most"; "" for one that runs
+// all.
+std::string runs_at_most(const Problem& problem, const DriverCandidate& driver) {
+  int most = 0;
+  bool all = true;
+  for (const catalog::CudaFloor& floor : problem.catalog->floors) {
+    const bool runs = driver.version.parts.empty() || driver.version >= floor.driver;
+    if (runs) most = std::max(most, floor.cuda_major);
+    all = all && runs;
+  }
+  return all ? "" : fmt::format("{} runs programs for CUDA {} at most", driver_text(driver), most);
+}
+
 // "Needs a driver" says little: either none can be had, or the wheels are what is missing.
 std::string why_not_with_gpus(const Problem& problem) {
   const auto pythons = python_candidates(problem);
@@ -131,9 +154,10 @@ std::string why_not_with_gpus(const Problem& problem) {
   for (const DriverCandidate& candidate : driver_candidates(problem)) {
     if (driver_rejection(problem, candidate)) continue;
     if (problem.toolkit != "auto" && problem.toolkit != "none" &&
-        !choose_toolkit(problem, candidate, std::nullopt, maker))
+        !choose_toolkit(problem, candidate, {}, maker))
       return toolkit_objection(problem);
-    return why_no_wheels(problem, candidate);
+    const std::string most = problem.any_extension() ? runs_at_most(problem, candidate) : "";
+    return (most.empty() ? "" : most + ", and ") + why_no_wheels(problem, candidate);
   }
   return why_no_driver(problem);
 }
@@ -208,6 +232,8 @@ std::string objection(const Problem& problem, const Solution& solution) {
   }
   if (std::string text = python_objection(problem, solution); !text.empty()) return text;
   if (problem.toolkit != "auto" && problem.toolkit != "none") return toolkit_objection(problem);
+  if (problem.any_extension())
+    return "what compiles extensions shares one toolkit, and no CUDA has wheels and a toolkit for all of it";
   return "nothing that fits the rest fits it too";
 }
 

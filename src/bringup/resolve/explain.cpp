@@ -189,12 +189,30 @@ Reason source_reason(const Problem& problem, const Solution& solution) {
   return out;
 }
 
+// The best set that would be taken if a toolkit compiled extensions for it: that says more than what newer
+// ones lack.
+std::string no_toolkit_for_better(const Problem& problem, const Solution& solution, std::size_t index) {
+  const EnvSolution& env = solution.envs[index];
+  const Wishes wishes = wishes_of(problem.envs[index]);
+  const std::string& python = solution.python.choice.version;
+  for (const catalog::WheelSet& wheels : problem.catalog->wheels) {
+    if (!preferred(problem, wishes, wheels, *env.wheels)) continue;
+    const auto rejection = wheel_rejection(problem, solution.driver, python, wishes, wheels);
+    if (rejection && rejection->rule == WheelRule::toolkit)
+      return "; " + say(problem, solution.driver, python, wishes, wheels, *rejection);
+  }
+  return "";
+}
+
 // Why no newer torch: the newest set that was passed over because it does not work, because of these GPUs or
 // this driver, or because nobody has seen that it works.
 std::string passed_over(const Problem& problem, const Solution& solution, std::size_t index) {
   const EnvSolution& env = solution.envs[index];
   const Wishes wishes = wishes_of(problem.envs[index]);
   const std::string& python = solution.python.choice.version;
+  if (wishes.extension) {
+    if (std::string text = no_toolkit_for_better(problem, solution, index); !text.empty()) return text;
+  }
   for (const catalog::WheelSet& wheels : problem.catalog->wheels) {
     if (!(env.wheels->torch < wheels.torch)) break;
     const auto rejection = wheel_rejection(problem, solution.driver, python, wishes, wheels);

@@ -37,7 +37,9 @@ struct WantedPackage {
 struct WantedEnv {
   std::string name;
   std::vector<WantedPackage> packages;
-  bool own = false;  // as of the goal
+  bool own = false;       // as of the goal
+  std::string extension;  // a module that one of the packages compiles: "exllamav2_ext"; "" for none
+  std::optional<Version> min_cuda;  // of the torch that it is compiled for
 };
 
 enum class Place { nvidia, distro, pypi, pytorch, conda, channel };
@@ -69,8 +71,9 @@ struct Problem {
   std::array<Reach, kPlaces.size()> reach;
   std::optional<Version> glibc;  // nullopt: not known, or not asked
   std::optional<int> gcc;
-  bool user_only = false;    // only what needs no root
-  bool driver_left = false;  // a driver that cannot be had is left to root, and is no demand
+  std::vector<int> compilers;  // the major versions of every g++ here, the default one first
+  bool user_only = false;      // only what needs no root
+  bool driver_left = false;    // a driver that cannot be had is left to root, and is no demand
   const facts::RepositoryFile* repository_file = nullptr;  // the goal takes the toolkit from it
   bool any_os = false;                                     // pretend that every system has rows
   bool any_arch = false;
@@ -78,6 +81,7 @@ struct Problem {
   bool answers(Place place) const { return reach[static_cast<std::size_t>(place)].answers; }
   const std::string& silence(Place place) const { return reach[static_cast<std::size_t>(place)].why; }
   bool has_gpus() const;
+  bool any_extension() const;
   // Whether packages of the system's own can be installed from there.
   bool as_root(Place place) const { return answers(place) && !user_only; }
   bool any_index() const { return answers(Place::pypi) || answers(Place::pytorch); }
@@ -96,6 +100,7 @@ struct Constraint {
     python_manager,
     package_pin,
     package,
+    extension,
     place,
     user_only,
     glibc,

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
+#include <bringup/resolve/extension.hpp>
 #include <bringup/resolve/search.hpp>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 // The search is exhaustive. There are about 20 branches x 2 flavours x 2 places of drivers, a handful of
@@ -12,13 +14,23 @@
 // and Python are fixed, they ask of a driver only which CUDA majors it runs, and a driver that breaks a rule
 // is dropped before anything below it is looked at. That is some thousand cheap comparisons at the worst, a
 // few hundred as a rule; a solver would save nothing and could not say why.
+// Where extensions are compiled, environments do depend on each other: there is one toolkit. They are then
+// chosen once for each CUDA major that a toolkit can be had of, and the best of these choices is taken.
 
 namespace bringup::resolve {
 namespace {
 
 bool asks_nothing(const WantedEnv& env) {
-  return std::ranges::none_of(env.packages, &WantedPackage::active);
+  return std::ranges::none_of(env.packages, &WantedPackage::active) && env.extension.empty();
 }
+
+// What environments are chosen for beside the driver.
+struct Around {
+  const std::vector<PythonCandidate>& pythons;
+  // The major of the toolkit that compiles extensions: nullopt where none is to be compiled, 0 where none can
+  // be.
+  std::optional<int> toolkit_major;
+};
 
 const facts::PythonEnv* env_at(const facts::Machine& machine, const std::string& path) {
   const auto at = std::ranges::find(machine.envs, path, &facts::PythonEnv::path);
@@ -39,10 +51,12 @@ EnvSolution place_for(const Problem& problem, const WantedEnv& env, const std::s
 }
 
 // nullopt: no set of wheels fits.
-std::optional<EnvSolution> fill(const Problem& problem, const DriverCandidate& driver, const WantedEnv& env,
-                                const std::string& python) {
+std::optional<EnvSolution> fill(const Problem& problem, const DriverCandidate& driver, const Around& around,
+                                const WantedEnv& env, const std::string& python) {
   EnvSolution out = place_for(problem, env, python);
-  const Wishes wishes = wishes_of(env);
+  Wishes wishes = wishes_of(env);
+  wishes.toolkit_major = around.toolkit_major;
+  out.compiles = wishes.extension;
   if (!wishes.torch)
     return wishes.others.empty() || problem.answers(Place::pypi) ? std::optional(out) : std::nullopt;
   out.wheels = best_wheels(problem, driver, python, wishes);
@@ -77,12 +91,24 @@ PythonCandidate python_without_work(const Problem& problem, const std::vector<En
   return out;
 }
 
+// Whether what is there does for an extension too: it is compiled, or the toolkit at hand compiles it.
+bool keeps_extension(const Problem& problem, const WantedEnv& env, const Around& around, EnvSolution& one) {
+  if (env.extension.empty()) return true;
+  const facts::PythonEnv& there = *one.kept->env;
+  if (is_built(*problem.machine, there, env.extension)) return true;
+  const auto cuda = there.variant ? catalog::variant_cuda(*there.variant) : std::nullopt;
+  one.compiles = cuda && cuda->major() == around.toolkit_major && (!env.min_cuda || *env.min_cuda <= *cuda);
+  return one.compiles;
+}
+
 // What is kept first; `whatever` accepts what is only better than nothing.
-std::vector<EnvSolution> kept_envs(const Problem& problem, const DriverCandidate& driver, bool whatever) {
+std::vector<EnvSolution> kept_envs(const Problem& problem, const DriverCandidate& driver,
+                                   const Around& around, bool whatever) {
   std::vector<EnvSolution> out;
   for (const WantedEnv& env : problem.envs) {
     EnvSolution one{.path = own_path(problem, env), .action = Action::none, .kept = std::nullopt};
     if (!asks_nothing(env)) one.kept = env_to_keep(problem, driver, env, whatever);
+    if (one.kept && !keeps_extension(problem, env, around, one)) one.kept.reset();
     if (one.kept) {
       one.path = one.kept->env->path;
       one.action = Action::keep;
@@ -100,20 +126,20 @@ bool open_wishes(const Problem& problem, const std::vector<EnvSolution>& envs) {
 }
 
 // Environments and Python for one driver.
-bool choose_envs(const Problem& problem, const std::vector<PythonCandidate>& pythons, Solution& solution) {
+bool choose_envs(const Problem& problem, const Around& around, Solution& solution) {
   for (const bool whatever : {false, true}) {
-    const std::vector<EnvSolution> kept = kept_envs(problem, solution.driver, whatever);
+    const std::vector<EnvSolution> kept = kept_envs(problem, solution.driver, around, whatever);
     if (!open_wishes(problem, kept)) {
       solution.envs = kept;
       solution.python = python_without_work(problem, kept);
       return true;
     }
-    for (const PythonCandidate& python : pythons) {
+    for (const PythonCandidate& python : around.pythons) {
       std::vector<EnvSolution> envs = kept;
       bool all = true;
       for (std::size_t i = 0; i < envs.size() && all; ++i) {
         if (envs[i].kept || asks_nothing(problem.envs[i])) continue;
-        const auto filled = fill(problem, solution.driver, problem.envs[i], python.choice.version);
+        const auto filled = fill(problem, solution.driver, around, problem.envs[i], python.choice.version);
         if (filled) envs[i] = *filled;
         all = filled.has_value();
       }
@@ -124,6 +150,47 @@ bool choose_envs(const Problem& problem, const std::vector<PythonCandidate>& pyt
     }
   }
   return false;
+}
+
+// Less is better: what is made anew, and how far down the list of Pythons it was found.
+std::pair<std::ptrdiff_t, std::ptrdiff_t> cost_of(const Solution& solution,
+                                                  const std::vector<PythonCandidate>& pythons) {
+  const auto python = std::ranges::find_if(
+      pythons, [&solution](const PythonCandidate& one) { return one.choice == solution.python.choice; });
+  return {std::ranges::count_if(solution.envs, [](const EnvSolution& env) { return !env.kept; }),
+          python - pythons.begin()};
+}
+
+// Of two choices of environments for one driver, each with the toolkit of another CUDA.
+bool better(const Problem& problem, const std::vector<PythonCandidate>& pythons, const Solution& a,
+            const Solution& b) {
+  if (cost_of(a, pythons) != cost_of(b, pythons)) return cost_of(a, pythons) < cost_of(b, pythons);
+  for (std::size_t i = 0; i < a.envs.size(); ++i) {
+    const catalog::WheelSet* ours = a.envs[i].wheels;
+    const catalog::WheelSet* theirs = b.envs[i].wheels;
+    if (ours != nullptr && theirs != nullptr && ours != theirs)
+      return preferred(problem, wishes_of(problem.envs[i]), *ours, *theirs);
+  }
+  return false;
+}
+
+// The same where extensions are compiled.
+bool choose_envs_to_compile(const Problem& problem, const std::vector<PythonCandidate>& pythons,
+                            Solution& solution) {
+  std::optional<Solution> best;
+  const auto choose = [&](int major) {
+    Solution one{.driver = solution.driver, .toolkit = {}, .python = {}, .envs = {}};
+    if (choose_envs(problem, {.pythons = pythons, .toolkit_major = major}, one) &&
+        (!best || better(problem, pythons, one, *best)))
+      best = std::move(one);
+  };
+  for (const catalog::CudaFloor& floor : problem.catalog->floors) {
+    if (compiles_for(problem, solution.driver, floor.cuda_major, !pythons.empty())) choose(floor.cuda_major);
+  }
+  if (!best) choose(0);
+  if (!best) return false;
+  solution = std::move(*best);
+  return true;
 }
 
 bool makes_envs(const Solution& solution) {
@@ -153,7 +220,10 @@ std::optional<Solution> search(const Problem& problem) {
     solution.driver = std::move(driver);
     std::vector<bool> runs = majors_run(problem, solution.driver);
     if (std::ranges::find(hopeless, runs) != hopeless.end()) continue;
-    if (!choose_envs(problem, pythons, solution)) {
+    const bool chosen = problem.any_extension()
+                            ? choose_envs_to_compile(problem, pythons, solution)
+                            : choose_envs(problem, {.pythons = pythons, .toolkit_major = {}}, solution);
+    if (!chosen) {
       hopeless.push_back(std::move(runs));
       continue;
     }
@@ -161,7 +231,7 @@ std::optional<Solution> search(const Problem& problem) {
     const bool makes = makes_envs(solution);
     const PythonCandidate* first = pythons.empty() ? nullptr : &pythons.front();
     const PythonCandidate* maker = makes ? &solution.python : first;
-    auto toolkit = choose_toolkit(problem, solution.driver, cuda_of(solution), maker);
+    auto toolkit = choose_toolkit(problem, solution.driver, need_of(solution), maker);
     if (!toolkit) continue;
     if (!toolkit->choice.env.empty() && !makes) solution.python = *maker;
     solution.toolkit = std::move(*toolkit);
@@ -170,14 +240,17 @@ std::optional<Solution> search(const Problem& problem) {
   return std::nullopt;
 }
 
-std::optional<Version> cuda_of(const Solution& solution) {
+ToolkitNeed need_of(const Solution& solution) {
+  ToolkitNeed out;
   for (const EnvSolution& env : solution.envs) {
     const std::string variant = env.wheels != nullptr ? env.wheels->variant
                                 : env.kept            ? env.kept->env->variant.value_or("")
                                                       : "";
-    if (auto cuda = catalog::variant_cuda(variant)) return cuda;
+    const auto cuda = catalog::variant_cuda(variant);
+    if (cuda && (!out.cuda || env.compiles)) out = {.cuda = cuda, .compiles = env.compiles};
+    if (out.compiles) break;
   }
-  return std::nullopt;
+  return out;
 }
 
 bool tells_of_torch(const Problem& problem, const Solution& solution, std::size_t env) {

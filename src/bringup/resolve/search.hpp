@@ -14,6 +14,7 @@ struct EnvSolution {
   Action action = Action::install;
   std::optional<Kept> kept;
   const catalog::WheelSet* wheels = nullptr;  // null: kept, or nothing of torch is asked
+  bool compiles = false;                      // its extension is still to be compiled
 };
 
 struct Solution {
@@ -29,8 +30,8 @@ std::optional<Solution> search(const Problem& problem);
 // Why a solution of an easier problem is none of this one.
 std::string objection(const Problem& problem, const Solution& solution);
 
-// The CUDA of the first environment that has one.
-std::optional<Version> cuda_of(const Solution& solution);
+// What the toolkit is for: the first environment whose extension it compiles, else the first with a CUDA.
+ToolkitNeed need_of(const Solution& solution);
 // How many of the choice's reasons about torch stand before that of this environment.
 std::size_t reasons_before(const Problem& problem, const Solution& solution, std::size_t env);
 // Whether a reason about torch is one of this environment.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
 #include <bringup/resolve/toolkit.hpp>
+#include <bringup/resolve/wheels.hpp>
 
 #include <fmt/format.h>
 
@@ -14,21 +15,15 @@ using catalog::Known;
 enum class Misfit { unknown, gcc, gpu };
 
 // What keeps a toolkit's compiler from making programs for these GPUs here.
-std::optional<Misfit> misfit(const Problem& problem, const catalog::Toolkit* toolkit, bool own_compiler) {
+std::optional<Misfit> misfit(const Problem& problem, const catalog::Toolkit* toolkit, Host host) {
   if (toolkit == nullptr) return Misfit::unknown;
-  if (!own_compiler && problem.gcc && *problem.gcc > toolkit->host_gcc_max) return Misfit::gcc;
+  if (!accepts(problem, *toolkit, host)) return Misfit::gcc;
   for (const Wanted& gpu : problem.gpus) {
     if (!gpu.active || gpu.row == nullptr || !gpu.row->compute) continue;
     if (*gpu.row->compute < toolkit->min_compute || *gpu.row->compute > toolkit->max_compute)
       return Misfit::gpu;
   }
   return std::nullopt;
-}
-
-bool driver_runs(const Problem& problem, const DriverCandidate& driver, const Version& version) {
-  if (!problem.has_gpus() || driver.version.parts.empty()) return true;
-  const catalog::CudaFloor* floor = problem.catalog->floor(version.major());
-  return floor != nullptr && driver.version >= floor->driver;
 }
 
 bool same_release(const Version& a, const Version& b) {
@@ -38,7 +33,7 @@ bool same_release(const Version& a, const Version& b) {
 // The nearest version of one major that fits, of those that PyPI has or of all: the one aimed at, then newer
 // ones, then older ones.
 const catalog::Toolkit* nearest_fit(const Problem& problem, const DriverCandidate& driver,
-                                    const Version& aimed, bool on_pypi) {
+                                    const Version& aimed, Host host, bool on_pypi) {
   const bool pinned = problem.toolkit != "auto";
   const catalog::Toolkit* best = nullptr;
   const auto distance = [&aimed](const catalog::Toolkit& one) {
@@ -47,7 +42,7 @@ const catalog::Toolkit* nearest_fit(const Problem& problem, const DriverCandidat
   };
   for (const catalog::Toolkit& one : problem.catalog->toolkits) {
     if (one.version.major() != aimed.major() || (pinned && !same_release(one.version, aimed))) continue;
-    if (misfit(problem, &one, false) || !driver_runs(problem, driver, one.version)) continue;
+    if (misfit(problem, &one, host) || !floor_ok(problem, driver, one.version)) continue;
     if (on_pypi && problem.catalog->pypi_toolkit(one.version) == nullptr) continue;
     if (best == nullptr || distance(one) < distance(*best)) best = &one;
   }
@@ -75,8 +70,9 @@ bool ours(const Problem& problem, const facts::Toolkit& toolkit) {
   });
 }
 
-// A toolkit that is there and does: of the version aimed at, or at least of its major.
-const facts::Toolkit* present(const Problem& problem, const Version& aimed, bool exact) {
+// A toolkit that is there and does: of the version aimed at, or at least of its major. What compiles an
+// extension is given a g++, and takes that of the distribution's toolkit by its own name.
+const facts::Toolkit* present(const Problem& problem, const Version& aimed, bool exact, bool compiles) {
   const facts::Toolkit* best = nullptr;
   for (const facts::Toolkit& one : problem.machine->toolkits) {
     const auto version = Version::parse(one.version);
@@ -84,7 +80,8 @@ const facts::Toolkit* present(const Problem& problem, const Version& aimed, bool
     if (one.origin == "pypi" && !ours(problem, one)) continue;
     if (exact && !same_release(*version, aimed)) continue;
     const catalog::Toolkit* row = problem.catalog->toolkit(*version);
-    const auto why = misfit(problem, row, one.origin == "distro");
+    const Host host = compiles ? Host::any : one.origin == "distro" ? Host::own : Host::usual;
+    const auto why = misfit(problem, row, host);
     if (why && !(why == Misfit::unknown && exact)) continue;
     const auto best_version = best == nullptr ? std::nullopt : Version::parse(best->version);
     if (!best_version || (same_release(*version, aimed) && !same_release(*best_version, aimed)) ||
@@ -118,8 +115,13 @@ std::string other_major(const Version& toolkit, const std::optional<Version>& cu
 std::string why_this(const Problem& problem, const catalog::Toolkit& toolkit,
                      const std::optional<Version>& cuda) {
   const std::string version = major_minor(toolkit.version);
+  // Only what compiles an extension takes another than the default one.
+  std::optional<int> gcc = problem.gcc;
+  for (const int major : problem.compilers) {
+    if (gcc && *gcc > toolkit.host_gcc_max) gcc = major;
+  }
   const std::string serves =
-      fmt::format("compiles for every GPU{}", problem.gcc ? fmt::format(" with gcc {}", *problem.gcc) : "");
+      fmt::format("compiles for every GPU{}", gcc ? fmt::format(" with gcc {}", *gcc) : "");
   if (problem.toolkit != "auto")
     return fmt::format("the goal asks for CUDA toolkit {}, and it {}", version, serves);
   if (cuda && same_release(*cuda, toolkit.version))
@@ -147,19 +149,13 @@ ToolkitSolution from_vendor(const Problem& problem, const catalog::Toolkit& tool
   return out;
 }
 
-// Debian's and NVIDIA's names for one system and one architecture.
-bool is_for(const facts::RepositoryFile& file, const facts::Machine& machine) {
-  std::string system = machine.os.id + machine.os.version;
-  std::erase(system, '.');
-  return file.system == system && file.arch == (machine.arch == "aarch64" ? "arm64" : "amd64");
-}
-
 std::optional<ToolkitSolution> from_file(const Problem& problem, const DriverCandidate& driver,
-                                         const std::optional<Version>& cuda) {
+                                         const ToolkitNeed& need) {
   const facts::RepositoryFile& file = *problem.repository_file;
   const catalog::Toolkit* row = problem.catalog->toolkit(*Version::parse(file.toolkit));
   if (problem.user_only || !is_for(file, *problem.machine)) return std::nullopt;
-  if (misfit(problem, row, false) || !driver_runs(problem, driver, row->version)) return std::nullopt;
+  const Host host = need.compiles ? Host::any : Host::usual;
+  if (misfit(problem, row, host) || !floor_ok(problem, driver, row->version)) return std::nullopt;
   return ToolkitSolution{
       .choice = {.action = Action::install,
                  .version = file.toolkit,
@@ -170,7 +166,7 @@ std::optional<ToolkitSolution> from_file(const Problem& problem, const DriverCan
       .reason = fmt::format("the goal asks for the CUDA toolkit {} in {}", file.toolkit, file.path),
       .evidence = "goal: toolkit",
       .known = row->from.known,
-      .caveat = other_major(row->version, cuda)};
+      .caveat = other_major(row->version, need.cuda)};
 }
 
 // "nvcc, cudart and cccl" of "cuda-toolkit[nvcc,cudart,cccl]==13.0.2".
@@ -188,8 +184,24 @@ std::string parts_of(const catalog::PypiToolkit& row) {
   return parts.empty() ? last : base::join(parts, ", ") + " and " + last;
 }
 
-ToolkitSolution from_pypi(const Problem& problem, const catalog::Toolkit& toolkit,
-                          const std::optional<Version>& cuda, const PythonCandidate& maker) {
+std::string pypi_caveat(const Problem& problem, const catalog::PypiToolkit& row, const ToolkitNeed& need) {
+  const std::string_view headers =
+      need.compiles
+          ? "are taken from the environment that is compiled for, and which extensions of your own may "
+            "miss"
+          : "extensions of PyTorch may ask for";
+  std::string out = fmt::format(
+      "PyPI's CUDA toolkit is {} alone: no profiler, no debugger, no headers of cuBLAS and the like, which "
+      "{}; "
+      "it calls the gcc and g++ that are here",
+      parts_of(row), headers);
+  if (!problem.gcc) out += ", and no gcc was seen";
+  const std::string other = other_major(row.version, need.cuda);
+  return other.empty() ? out : out + "; " + other;
+}
+
+ToolkitSolution from_pypi(const Problem& problem, const catalog::Toolkit& toolkit, const ToolkitNeed& need,
+                          const PythonCandidate& maker) {
   const catalog::PypiToolkit& row = *problem.catalog->pypi_toolkit(toolkit.version);
   const std::string version = major_minor(toolkit.version);
   const std::string env = fmt::format("{}/cuda-{}", toolkits_path(problem), version);
@@ -197,15 +209,11 @@ ToolkitSolution from_pypi(const Problem& problem, const catalog::Toolkit& toolki
   const auto there = std::ranges::find(problem.machine->envs, env, &facts::PythonEnv::path);
   const std::string python =
       there == problem.machine->envs.end() ? maker.choice.version : major_minor(there->version);
-  const std::string reason = why_this(problem, toolkit, cuda);
+  const std::string reason = why_this(problem, toolkit, need.cuda);
   const std::string alone =
-      problem.user_only ? "PyPI's needs no root" : "no other place that answers has one";
-  std::string caveat = fmt::format(
-      "PyPI's CUDA toolkit is {} alone: no profiler, no debugger, no headers of cuBLAS and the like, which "
-      "extensions of PyTorch may ask for; it calls the gcc and g++ that are here",
-      parts_of(row));
-  if (!problem.gcc) caveat += ", and no gcc was seen";
-  if (const std::string other = other_major(toolkit.version, cuda); !other.empty()) caveat += "; " + other;
+      problem.user_only ? "PyPI's needs no root"
+      : need.compiles ? fmt::format("no other place that answers has one of CUDA {}", toolkit.version.major())
+                      : "no other place that answers has one";
   return {.choice = {.action = Action::install,
                      .version = version,
                      .source = "pypi",
@@ -216,7 +224,7 @@ ToolkitSolution from_pypi(const Problem& problem, const catalog::Toolkit& toolki
           .reason = fmt::format("{}; {}", reason, alone),
           .evidence = row.from.source,
           .known = row.from.known,
-          .caveat = std::move(caveat)};
+          .caveat = pypi_caveat(problem, row, need)};
 }
 
 ToolkitSolution none(std::string reason, std::string evidence, std::string caveat) {
@@ -228,17 +236,18 @@ ToolkitSolution none(std::string reason, std::string evidence, std::string cavea
 }
 
 std::optional<ToolkitSolution> from_distribution(const Problem& problem, const DriverCandidate& driver,
-                                                 const std::optional<Version>& cuda) {
+                                                 const ToolkitNeed& need) {
   const catalog::Archive* archive = problem.archive;
   if (archive == nullptr || !archive->toolkit) return std::nullopt;
   const Version& version = *archive->toolkit;
   const auto pinned = problem.toolkit == "auto" ? std::nullopt : Version::parse(problem.toolkit);
   if (pinned && !same_release(version, *pinned)) return std::nullopt;
+  if (need.compiles && need.cuda->major() != version.major()) return std::nullopt;
   // The archive's package depends on a compiler that its nvcc accepts, so the default gcc does not matter.
-  if (misfit(problem, problem.catalog->toolkit(version), true) || !driver_runs(problem, driver, version))
+  if (misfit(problem, problem.catalog->toolkit(version), Host::own) || !floor_ok(problem, driver, version))
     return std::nullopt;
-  if (const facts::Toolkit* here = present(problem, version, true))
-    return keep(*here, other_major(version, cuda));
+  if (const facts::Toolkit* here = present(problem, version, true, need.compiles))
+    return keep(*here, other_major(version, need.cuda));
   if (!problem.as_root(Place::distro)) return std::nullopt;
   return ToolkitSolution{
       .choice = {.action = Action::install,
@@ -249,7 +258,7 @@ std::optional<ToolkitSolution> from_distribution(const Problem& problem, const D
       .reason = fmt::format("CUDA toolkit {} is the one in the distribution's archive", major_minor(version)),
       .evidence = archive->from.source,
       .known = catalog::known_of(*archive, "toolkit"),
-      .caveat = other_major(version, cuda)};
+      .caveat = other_major(version, need.cuda)};
 }
 
 }  // namespace
@@ -266,101 +275,49 @@ std::string toolkits_path(const Problem& problem) {
   return problem.prefix + "/toolkits";
 }
 
-std::optional<ToolkitSolution> choose_toolkit(const Problem& problem, const DriverCandidate& driver,
-                                              const std::optional<Version>& cuda,
-                                              const PythonCandidate* maker) {
-  const bool pinned = problem.toolkit != "auto";
-  if (problem.toolkit == "none") return none("the goal asks for no CUDA toolkit", "goal: toolkit", "");
-  if (!pinned && !problem.has_gpus())
-    return none("without an NVIDIA GPU there is nothing to compile for", "this machine: the PCI bus", "");
-  const auto aimed = toolkit_aim(problem, driver, cuda);
-  if (aimed) {
-    if (const facts::Toolkit* here = present(problem, *aimed, pinned))
-      return keep(*here, other_major(*aimed, cuda));
-    if (problem.repository_file != nullptr) return from_file(problem, driver, cuda);
-    const bool vendor = problem.repo != nullptr && problem.as_root(Place::nvidia);
-    if (const catalog::Toolkit* fit = vendor ? nearest_fit(problem, driver, *aimed, false) : nullptr)
-      return from_vendor(problem, *fit, cuda);
-  }
-  if (auto own = from_distribution(problem, driver, cuda)) return own;
-  const bool pypi = aimed && maker != nullptr && problem.answers(Place::pypi);
-  if (const catalog::Toolkit* fit = pypi ? nearest_fit(problem, driver, *aimed, true) : nullptr)
-    return from_pypi(problem, *fit, cuda, *maker);
-  if (pinned) return std::nullopt;
-  return none(
-      "no CUDA toolkit that compiles for these GPUs can be had here; torch needs none to run",
-      "catalog: toolkits, archives and repositories",
-      "no CUDA toolkit is installed: torch brings what it needs to run, and nvcc is missing for extensions");
-}
-
 namespace {
 
-// What PyPI has of toolkits that work: "13.0 to 13.4".
-std::string on_pypi(const catalog::Catalog& catalog) {
-  std::vector<std::string> versions;
-  for (const catalog::PypiToolkit& one : catalog.pypi_toolkits) {
-    if (one.works) versions.push_back(major_minor(one.version));
-  }
-  if (versions.empty()) return "none";
-  return versions.size() == 1 ? versions[0] : fmt::format("{} to {}", versions.back(), versions.front());
+// Where nothing is to be chosen.
+std::optional<ToolkitSolution> no_choice(const Problem& problem) {
+  if (problem.toolkit == "none") return none("the goal asks for no CUDA toolkit", "goal: toolkit", "");
+  if (problem.toolkit == "auto" && !problem.has_gpus())
+    return none("without an NVIDIA GPU there is nothing to compile for", "this machine: the PCI bus", "");
+  return std::nullopt;
 }
 
-std::string file_objection(const Problem& problem) {
-  const facts::RepositoryFile& file = *problem.repository_file;
-  if (problem.user_only) return "the packages of a repository file need root";
-  if (is_for(file, *problem.machine)) return "";
-  return fmt::format("{} holds packages for {} on {}, and this is {} on {}", file.path, file.system,
-                     file.arch, problem.os.empty() ? "another system" : problem.os, problem.machine->arch);
-}
-
-// Why a toolkit can be had from no place; "" when it can.
-std::string place_objection(const Problem& problem, const catalog::Toolkit& row) {
-  const std::string version = major_minor(row.version);
-  const bool vendor = problem.repo != nullptr && problem.as_root(Place::nvidia);
-  const bool has = problem.catalog->pypi_toolkit(row.version) != nullptr;
-  if (vendor || (has && problem.answers(Place::pypi))) return "";
-  std::string text;
-  if (problem.user_only)
-    text = fmt::format("CUDA toolkit {} of NVIDIA's repository or the distribution needs root", version);
-  else if (problem.repo == nullptr)
-    text = fmt::format("NVIDIA's repository has no row for {} in the catalog", problem.os);
-  else
-    text = fmt::format("CUDA toolkit {} is in NVIDIA's repository, which does not answer: {}", version,
-                       problem.silence(Place::nvidia));
-  return has ? fmt::format("{}; PyPI has it, and does not answer: {}", text, problem.silence(Place::pypi))
-             : fmt::format("{}; PyPI has {}", text, on_pypi(*problem.catalog));
+// What the goal's own words say against what is to be compiled.
+bool goal_excludes(const Problem& problem, const ToolkitNeed& need) {
+  if (!need.compiles || problem.toolkit == "auto") return false;
+  const auto pinned = Version::parse(problem.toolkit);
+  return !pinned || pinned->major() != need.cuda->major();
 }
 
 }  // namespace
 
-std::string toolkit_objection(const Problem& problem, const DriverCandidate& driver,
-                              const catalog::Toolkit& row) {
-  const std::string version = major_minor(row.version);
-  for (const Wanted& gpu : problem.gpus) {
-    if (!gpu.active || gpu.row == nullptr || !gpu.row->compute) continue;
-    if (*gpu.row->compute < row.min_compute || *gpu.row->compute > row.max_compute)
-      return fmt::format("{}: CUDA toolkit {} compiles for {} to {}", gpu_text(gpu), version,
-                         row.min_compute.text(), row.max_compute.text());
+std::optional<ToolkitSolution> choose_toolkit(const Problem& problem, const DriverCandidate& driver,
+                                              const ToolkitNeed& need, const PythonCandidate* maker) {
+  if (goal_excludes(problem, need)) return std::nullopt;
+  if (auto without = no_choice(problem); without && !need.compiles) return without;
+  const bool pinned = problem.toolkit != "auto";
+  const Host host = need.compiles ? Host::any : Host::usual;
+  const auto aimed = toolkit_aim(problem, driver, need.cuda);
+  if (aimed) {
+    if (const facts::Toolkit* here = present(problem, *aimed, pinned, need.compiles))
+      return keep(*here, other_major(*aimed, need.cuda));
+    if (problem.repository_file != nullptr) return from_file(problem, driver, need);
+    const bool vendor = problem.repo != nullptr && problem.as_root(Place::nvidia);
+    if (const catalog::Toolkit* fit = vendor ? nearest_fit(problem, driver, *aimed, host, false) : nullptr)
+      return from_vendor(problem, *fit, need.cuda);
   }
-  if (problem.gcc && *problem.gcc > row.host_gcc_max)
-    return fmt::format("nvcc {} accepts gcc up to {}, and here is gcc {}", version, row.host_gcc_max,
-                       *problem.gcc);
-  std::string text =
-      problem.repository_file != nullptr ? file_objection(problem) : place_objection(problem, row);
-  if (!text.empty()) return text;
-  return driver_runs(problem, driver, row.version)
-             ? ""
-             : fmt::format("CUDA toolkit {} does not run on the driver that can be had", version);
-}
-
-std::string toolkit_objection(const Problem& problem) {
-  const auto wanted = Version::parse(problem.toolkit);
-  const catalog::Toolkit* row = wanted ? problem.catalog->toolkit(*wanted) : nullptr;
-  if (row == nullptr) return fmt::format("the catalog does not know CUDA toolkit {}", problem.toolkit);
-  std::string text = toolkit_objection(problem, DriverCandidate{}, *row);
-  return text.empty()
-             ? fmt::format("CUDA toolkit {} does not run on the driver that can be had", problem.toolkit)
-             : text;
+  if (auto own = from_distribution(problem, driver, need)) return own;
+  const bool pypi = aimed && maker != nullptr && problem.answers(Place::pypi);
+  if (const catalog::Toolkit* fit = pypi ? nearest_fit(problem, driver, *aimed, host, true) : nullptr)
+    return from_pypi(problem, *fit, need, *maker);
+  if (pinned || need.compiles) return std::nullopt;
+  return none(
+      "no CUDA toolkit that compiles for these GPUs can be had here; torch needs none to run",
+      "catalog: toolkits, archives and repositories",
+      "no CUDA toolkit is installed: torch brings what it needs to run, and nvcc is missing for extensions");
 }
 
 }  // namespace bringup::resolve

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <bringup/base/text.hpp>
+#include <bringup/resolve/toolkit.hpp>
 #include <bringup/resolve/wheels.hpp>
 
 #include <fmt/format.h>
@@ -72,24 +73,35 @@ bool broken(const Wishes& wishes, const WheelSet& wheels) {
   return !wheels.works && (wishes.torchaudio || !wheels.torchaudio);
 }
 
+// Whether what an extension of the environment takes can be had for this torch.
+bool compiles(const Problem& problem, const DriverCandidate& driver, const Wishes& wishes,
+              const WheelSet& wheels) {
+  if (!wishes.extension) return true;
+  if (wishes.min_cuda && *wheels.cuda < *wishes.min_cuda) return false;
+  return wishes.toolkit_major ? wheels.cuda->major() == *wishes.toolkit_major
+                              : compiles_for(problem, driver, wheels.cuda->major(), true);
+}
+
 }  // namespace
 
 int weight(WheelRule rule) {
   switch (rule) {
-    case WheelRule::gpu:
+    case WheelRule::toolkit:
       return 0;
+    case WheelRule::gpu:
+      return 1;
     case WheelRule::driver_floor:
     case WheelRule::glibc:
     case WheelRule::arch:
-      return 1;
-    case WheelRule::python:
       return 2;
+    case WheelRule::python:
+      return 3;
     case WheelRule::broken:
     case WheelRule::no_audio:
     case WheelRule::companion:
-      return 3;
-    default:
       return 4;
+    default:
+      return 5;
   }
 }
 
@@ -111,6 +123,9 @@ Wishes wishes_of(const WantedEnv& env) {
     out.torchvision = out.torchvision || package.name == "torchvision";
     out.torchaudio = out.torchaudio || package.name == "torchaudio";
   }
+  out.extension = !env.extension.empty();
+  if (out.extension) out.min_cuda = env.min_cuda;
+  out.torch = out.torch || out.extension;
   return out;
 }
 
@@ -154,7 +169,8 @@ std::optional<WheelRejection> wheel_rejection(const Problem& problem, const Driv
   if (!wishes.others.empty() && !problem.answers(Place::pypi))
     return WheelRejection{.rule = WheelRule::others_silent};
   if (!problem.any_arch && problem.machine->arch != "x86_64") return WheelRejection{.rule = WheelRule::arch};
-  if (problem.has_gpus() && !wheels.cuda) return WheelRejection{.rule = WheelRule::cpu_only};
+  if ((problem.has_gpus() || wishes.extension) && !wheels.cuda)
+    return WheelRejection{.rule = WheelRule::cpu_only};
   if (std::ranges::find(wheels.pythons, python) == wheels.pythons.end())
     return WheelRejection{.rule = WheelRule::python};
   if (problem.glibc && *problem.glibc < wheels.glibc) return WheelRejection{.rule = WheelRule::glibc};
@@ -166,6 +182,7 @@ std::optional<WheelRejection> wheel_rejection(const Problem& problem, const Driv
       return WheelRejection{.rule = WheelRule::gpu, .gpu = i};
   }
   if (!companions_ok(problem, wishes, wheels)) return WheelRejection{.rule = WheelRule::companion};
+  if (!compiles(problem, driver, wishes, wheels)) return WheelRejection{.rule = WheelRule::toolkit};
   return std::nullopt;
 }
 
@@ -227,25 +244,36 @@ std::string say(const Problem& problem, const DriverCandidate& driver, std::stri
         if (std::string text = beside(problem, wishes, *package, wheels).breaks; !text.empty()) return text;
       }
       return "";
+    case WheelRule::toolkit:
+      if (wishes.min_cuda && *wheels.cuda < *wishes.min_cuda)
+        return fmt::format("its extension is for CUDA {} and later, and this is {}",
+                           major_minor(*wishes.min_cuda), set);
+      return fmt::format("{} compiles extensions with a toolkit of CUDA {} alone: {}", set,
+                         wheels.cuda->major(), no_toolkit_for(problem, wheels.cuda->major()));
     case WheelRule::gpu:
       return gpu_say(problem.gpus[rejection.gpu], set);
   }
   return "";
 }
 
-const WheelSet* best_wheels(const Problem& problem, const DriverCandidate& driver, std::string_view python,
-                            const Wishes& wishes) {
-  const WheelSet* best = nullptr;
+bool preferred(const Problem& problem, const Wishes& wishes, const WheelSet& a, const WheelSet& b) {
   const auto rank = [&](const WheelSet& set) {
     return std::pair(!problem.has_gpus() && set.variant != "cpu",
                      set.from.known == Known::inferred || companions_unseen(problem, wishes, set));
   };
-  const auto better = [&](const WheelSet& set) {
-    if (best == nullptr || rank(set) != rank(*best)) return best == nullptr || rank(set) < rank(*best);
-    return set.torch == best->torch && set.from.known == Known::tried && best->from.known != Known::tried;
-  };
-  for (const WheelSet& set : problem.catalog->wheels) {  // in the order of preference within one rank
-    if (better(set) && !wheel_rejection(problem, driver, python, wishes, set)) best = &set;
+  if (rank(a) != rank(b)) return rank(a) < rank(b);
+  const bool tried = a.from.known == Known::tried;
+  if (a.torch == b.torch && tried != (b.from.known == Known::tried)) return tried;
+  return &a < &b;  // the catalog's order is the order of preference within one rank
+}
+
+const WheelSet* best_wheels(const Problem& problem, const DriverCandidate& driver, std::string_view python,
+                            const Wishes& wishes) {
+  const WheelSet* best = nullptr;
+  for (const WheelSet& set : problem.catalog->wheels) {
+    if ((best == nullptr || preferred(problem, wishes, set, *best)) &&
+        !wheel_rejection(problem, driver, python, wishes, set))
+      best = &set;
   }
   return best;
 }

@@ -20,11 +20,12 @@ enum class WheelRule {
   glibc,
   driver_floor,
   gpu,
-  companion
+  companion,
+  toolkit
 };
 
-// How little a rule tells about why a set was not taken: code for the GPUs before what is here, that before
-// what does not work at all, and pins last.
+// How little a rule tells about why a set was not taken: a toolkit for extensions and code for the GPUs
+// before what is here, that before what does not work at all, and pins last.
 int weight(WheelRule rule);
 
 struct WheelRejection {
@@ -39,6 +40,9 @@ struct Wishes {
   bool torchaudio = false;
   std::string torch_pin, torchvision_pin, torchaudio_pin;
   std::vector<const WantedPackage*> others;
+  bool extension = false;            // one of them compiles an extension, and that wants torch too
+  std::optional<Version> min_cuda;   // of the torch that it is compiled for
+  std::optional<int> toolkit_major;  // of the toolkit that compiles it, once that is settled
 };
 Wishes wishes_of(const WantedEnv& env);
 
@@ -52,8 +56,9 @@ std::string wheels_text(const catalog::WheelSet& wheels);
 
 // The best set for these wishes: without GPUs one for the CPU, one that was tried or read before one that was
 // inferred, then the newest torch, of one torch what was tried before what was read, then the catalog's order
-// (PyPI before the PyTorch index). Null when none
-// fits.
+// (PyPI before the PyTorch index). Null when none fits.
+bool preferred(const Problem& problem, const Wishes& wishes, const catalog::WheelSet& a,
+               const catalog::WheelSet& b);
 const catalog::WheelSet* best_wheels(const Problem& problem, const DriverCandidate& driver,
                                      std::string_view python, const Wishes& wishes);
 

@@ -88,7 +88,8 @@ std::string env_name(const catalog::Stack& stack) {
 goal::EnvGoal env_goal_of(const catalog::Stack& stack, std::string_view torch) {
   goal::EnvGoal env{.name = env_name(stack), .packages = stack.packages, .own = true};
   if (!stack.extension.empty())
-    env.extension = goal::ExtensionGoal{.module = stack.extension, .imports = stack.imports};
+    env.extension =
+        goal::ExtensionGoal{.module = stack.extension, .imports = stack.imports, .min_cuda = stack.min_cuda};
   if (!torch.empty()) {
     for (std::string& package : env.packages) {
       if (package == "torch") package += fmt::format("=={}", torch);

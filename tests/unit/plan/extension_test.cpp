@@ -64,10 +64,17 @@ const steps::Step* step(const steps::Plan& plan, std::string_view id) {
   return at == plan.steps.end() ? nullptr : &*at;
 }
 
-std::string refusal(const facts::Machine& machine, const std::string& goal = kGoal) {
-  const Planned made = planned(machine, goal);
+const std::string kBookworm = "kernel = \"6.1.0-25-amd64\"\nglibc = \"2.36\"\ngcc = \"12\"\n";
+
+std::string why_not(const facts::Machine& machine, const Planned& made) {
   const auto extensions = extensions_of(machine, made.goal, catalog::built_in(), made.choice);
   return extensions ? "" : extensions.error().message();
+}
+
+const steps::BuildExtension& build_of(const Planned& made) {
+  const steps::Step* one = step(made.plan, "extension-stack-exllamav2");
+  if (one == nullptr) throw std::runtime_error("nothing is compiled");
+  return std::get<steps::BuildExtension>(one->kind);
 }
 
 TEST(Extension, IsCompiledForTheGpusHereWithTheToolkitOfThePlan) {
@@ -104,23 +111,59 @@ TEST(Extension, TakesACompilerThatNvccAccepts) {
   facts::Machine machine = machine_of("2x RTX 3090");
   machine.toolkits = {{.path = "/usr/local/cuda-13.0", .version = "13.0", .origin = "nvidia"}};
   machine.compilers = {{.path = "/usr/bin/g++", .major = 99}, {.path = "/usr/bin/g++-12", .major = 12}};
-  const Planned made = planned(machine, kGoal);
-  EXPECT_EQ(std::get<steps::BuildExtension>(step(made.plan, "extension-stack-exllamav2")->kind).compiler,
-            "/usr/bin/g++-12");
-  machine.compilers.pop_back();
-  EXPECT_THAT(refusal(machine), HasSubstr("stack-exllamav2: nvcc 13.0 accepts g++ up to"));
+  EXPECT_EQ(build_of(planned(machine, kGoal)).compiler, "/usr/bin/g++-12");
 }
 
-TEST(Extension, IsRefusedWithoutAToolkitAndWithOneOfAnotherCuda) {
-  const std::string alone =
-      kUbuntu + "reachable = [\"pypi\"]\ndriver = { version = \"580.159.04\", flavour = \"open\" }\n";
-  facts::Machine machine = machine_of("2x RTX 3090", alone);
-  for (facts::PythonInterpreter& python : machine.pythons) python.venv = true;
-  EXPECT_THAT(refusal(machine, "toolkit = \"none\"\n" + kGoal),
-              HasSubstr("stack-exllamav2: no CUDA toolkit can be had here"));
-  machine.toolkits = {{.path = "/usr/local/cuda-12.8", .version = "12.8", .origin = "nvidia"}};
-  EXPECT_THAT(refusal(machine, "toolkit = \"12.8\"\n" + kGoal),
-              HasSubstr("torch 2.11.0 is made with CUDA 13.0, and the toolkit here is 12.8"));
+// The distribution's toolkit is of no use for this torch: PyPI's is made by root, too, and lies with the
+// user.
+TEST(Extension, IsCompiledWithPypisToolkitWhereTheSystemHasNoneOfItsCuda) {
+  const facts::Machine machine = machine_of("2x RTX 3090",
+                                            kBookworm +
+                                                "reachable = [\"distro\", \"pypi\"]\n"
+                                                "driver = { version = \"580.159.04\", flavour = \"open\" }\n",
+                                            "debian-12");
+  const Planned made = planned(machine, kGoal);
+  const steps::Step* wheels = step(made.plan, "toolkit-wheels");
+  ASSERT_NE(wheels, nullptr);
+  EXPECT_TRUE(wheels->as_user);
+  EXPECT_EQ(step(made.plan, "toolkit-packages"), nullptr);
+  EXPECT_THAT(step(made.plan, "extension-stack-exllamav2")->needs, Contains("toolkit-wheels"));
+  const steps::BuildExtension& build = build_of(made);
+  EXPECT_EQ(build.cuda_home,
+            "/home/ada/.local/share/bringup/toolkits/cuda-13.0/lib/python3.11/site-packages/nvidia/cu13");
+  EXPECT_EQ(build.compiler, "/usr/bin/g++");
+}
+
+// Debian's nvcc refuses Debian's own g++ and comes with one that it accepts.
+TEST(Extension, TakesTheCompilerThatComesWithTheDistributionsToolkit) {
+  facts::Machine machine =
+      machine_of("2x RTX 3090", kBookworm + "reachable = [\"distro\", \"pypi\", \"pytorch\"]\n", "debian-12");
+  Planned made = planned(machine, kGoal);
+  EXPECT_EQ(made.choice.toolkit.version, "11.8");
+  EXPECT_EQ(build_of(made).compiler, "/usr/bin/g++-11");
+  EXPECT_EQ(build_of(made).cuda_home, "/usr");
+  machine.compilers.clear();
+  made = planned(machine, kGoal);
+  EXPECT_EQ(build_of(made).compiler, "/usr/bin/g++-11");
+  machine.compilers = {{.path = "/usr/bin/g++", .major = 12}, {.path = "/usr/bin/g++-10", .major = 10}};
+  EXPECT_EQ(build_of(planned(machine, kGoal)).compiler, "/usr/bin/g++-10");
+}
+
+// No choice is such; were one, it would be told before anything is changed.
+TEST(Extension, OfAChoiceThatCannotBeIsAFault) {
+  const facts::Machine machine = machine_of("2x RTX 3090");
+  Planned made = planned(machine, kGoal);
+  EXPECT_EQ(why_not(machine, made), "");
+  made.choice.toolkit.version = "12.8";
+  EXPECT_THAT(why_not(machine, made),
+              HasSubstr("stack-exllamav2: its extension was to be compiled for torch 2.11.0 with the toolkit "
+                        "12.8, which does not do that: this is a fault of bringup"));
+  made.choice.toolkit = {};
+  EXPECT_THAT(why_not(machine, made), HasSubstr("with the toolkit none"));
+  made = planned(machine_of("2x RTX 3090"), kGoal);
+  facts::Machine bare = machine;
+  bare.pci.clear();
+  EXPECT_THAT(why_not(bare, made), HasSubstr("its extension runs on NVIDIA GPUs alone"));
 }
 
 TEST(Extension, ThatIsThereIsNotCompiledAgain) {
@@ -145,6 +188,15 @@ TEST(Extension, ThatIsThereIsNotCompiledAgain) {
   machine.envs[0].built[0].torch = "2.10.0";
   EXPECT_NE(step(planned(machine, kGoal).plan, "extension-stack-exllamav2"), nullptr)
       << "torch is another now";
+  // The same release for another CUDA: the note beside the library tells them not apart, the environment
+  // does.
+  machine.envs[0].built[0].torch = "2.11.0";
+  Planned other = planned(machine, kGoal);
+  other.choice.envs[0].packages[0].variant = "cu128";
+  other.choice.toolkit.version = "12.8";
+  const auto again = extensions_of(machine, other.goal, catalog::built_in(), other.choice);
+  ASSERT_TRUE(again) << again.error().message();
+  EXPECT_EQ(again->size(), 1U);
 }
 
 TEST(Stack, DoesNotStandInForAnEnvironmentNorOneForIt) {

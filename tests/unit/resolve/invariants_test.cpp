@@ -76,6 +76,9 @@ std::string description() {
 
 std::string goal_text() {
   std::string text = seldom(5) ? "--user-only\n" : "";
+  for (const char* env : {"dl", "other"}) {
+    if (seldom(5)) text += fmt::format("--compiles {}\n", env);
+  }
   if (seldom(4))
     text +=
         fmt::format("driver = \"{}\"\n",

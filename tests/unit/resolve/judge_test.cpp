@@ -154,8 +154,10 @@ bool set_fits(const Asked& asked, const goal::EnvGoal& env, const catalog::Wheel
   if (std::ranges::find(wheels.pythons, python) == wheels.pythons.end()) return false;
   if (asked.machine.glibc && *Version::parse(*asked.machine.glibc) < wheels.glibc) return false;
   const auto gpus = gpus_of(asked);
+  if (env.extension && env.extension->min_cuda && wheels.cuda && *wheels.cuda < *env.extension->min_cuda)
+    return false;
+  if ((env.extension || !gpus.empty()) && wheels.variant == "cpu") return false;
   if (gpus.empty()) return true;
-  if (wheels.variant == "cpu") return false;
   const int cuda = catalog::variant_cuda(wheels.variant)->major();
   if (driver && *driver < asked.catalog.floor(cuda)->driver) return false;
   return std::ranges::all_of(gpus, [&](const Gpu* gpu) { return code_for(wheels, *gpu); });
@@ -176,8 +178,9 @@ std::optional<Version> driver_version(const Asked& asked, const resolve::DriverC
 }
 
 bool asks_torch(const goal::EnvGoal& env) {
-  return std::ranges::any_of(env.packages,
-                             [](const std::string& package) { return package.starts_with("torch"); });
+  return env.extension.has_value() || std::ranges::any_of(env.packages, [](const std::string& package) {
+           return package.starts_with("torch");
+         });
 }
 
 const resolve::WheelChoice* wheel_of(const resolve::EnvChoice& env, std::string_view name) {
@@ -200,13 +203,49 @@ const catalog::WheelSet* row_of(const Asked& asked, const resolve::EnvChoice& en
   return nullptr;
 }
 
-// Whether every environment of the goal has a set with this driver.
-bool envs_fit(const Asked& asked, const std::string& python, const std::optional<Version>& driver) {
-  return std::ranges::all_of(asked.goal.envs, [&](const goal::EnvGoal& env) {
+int cuda_of(const catalog::WheelSet& wheels) {
+  const auto cuda = catalog::variant_cuda(wheels.variant);
+  return cuda ? cuda->major() : 0;
+}
+
+bool compiles_for_gpus(const Asked& asked, const catalog::Toolkit& row) {
+  return std::ranges::all_of(gpus_of(asked), [&row](const Gpu* gpu) {
+    return !gpu->compute || (row.min_compute <= *gpu->compute && *gpu->compute <= row.max_compute);
+  });
+}
+
+// Whether a toolkit of this CUDA can be had that compiles here; none is here yet.
+bool toolkit_of(const Asked& asked, int cuda, const std::optional<Version>& driver) {
+  const bool floor = !driver || gpus_of(asked).empty() || *driver >= asked.catalog.floor(cuda)->driver;
+  const auto gcc = asked.machine.gcc ? Version::parse(*asked.machine.gcc) : std::nullopt;
+  const catalog::Archive* archive = asked.catalog.archive(os_of(asked));
+  const bool root = !asked.goal.user_only;
+  return std::ranges::any_of(asked.catalog.toolkits, [&](const catalog::Toolkit& row) {
+    const bool wanted = asked.goal.toolkit == "auto" || asked.goal.toolkit == row.version.text;
+    if (row.version.major() != cuda || !wanted || !floor || !compiles_for_gpus(asked, row)) return false;
+    if (root && archive != nullptr && archive->toolkit == row.version && answers(asked, "distro"))
+      return true;
+    if (gcc && gcc->major() > row.host_gcc_max) return false;
+    if (root && asked.catalog.repo(os_of(asked)) != nullptr && answers(asked, "nvidia")) return true;
+    return asked.catalog.pypi_toolkit(row.version) != nullptr && answers(asked, "pypi");
+  });
+}
+
+// Whether every environment of the goal has a set with this driver, those that compile with one toolkit.
+bool envs_fit(const Asked& asked, const std::string& python, const std::optional<Version>& driver,
+              const std::vector<int>& majors = {11, 12, 13}) {
+  const auto fits = [&](const goal::EnvGoal& env, int cuda) {
     return !asks_torch(env) ||
            std::ranges::any_of(asked.catalog.wheels, [&](const catalog::WheelSet& wheels) {
-             return set_fits(asked, env, wheels, python, driver);
+             return (!env.extension || cuda_of(wheels) == cuda) &&
+                    set_fits(asked, env, wheels, python, driver);
            });
+  };
+  const bool compiles = std::ranges::any_of(
+      asked.goal.envs, [](const goal::EnvGoal& env) { return env.extension.has_value(); });
+  return std::ranges::any_of(compiles ? majors : std::vector{0}, [&](int cuda) {
+    return (!compiles || toolkit_of(asked, cuda, driver)) &&
+           std::ranges::all_of(asked.goal.envs, [&](const goal::EnvGoal& env) { return fits(env, cuda); });
   });
 }
 
@@ -265,6 +304,7 @@ class Judge {
   void toolkit() {
     const resolve::ToolkitChoice& toolkit = choice_.toolkit;
     const std::string& goal = asked_.goal.toolkit;
+    compiled();
     if (goal == "none") return need(toolkit.action == resolve::Action::none, "a toolkit that was not wanted");
     if (goal != "auto") need(toolkit.version == goal, "toolkit {} is pinned", goal);
     if (toolkit.action == resolve::Action::none) return;
@@ -289,6 +329,20 @@ class Judge {
     if (toolkit.source == "distro") need(answers(asked_, "distro"), "a toolkit from a silent archive");
   }
 
+  // PyTorch compiles with a toolkit of its own CUDA's major alone.
+  void compiled() {
+    const auto version = Version::parse(choice_.toolkit.version.value_or(""));
+    for (std::size_t i = 0; i < asked_.goal.envs.size(); ++i) {
+      if (!asked_.goal.envs[i].extension) continue;
+      const resolve::WheelChoice* torch = wheel_of(choice_.envs.at(i), "torch");
+      if (torch == nullptr || !version) return need(false, "no torch or no toolkit to compile with");
+      const auto cuda = catalog::variant_cuda(torch->variant.value_or(""));
+      need(cuda && cuda->major() == version->major(), "torch of {} is compiled for with toolkit {}",
+           torch->variant.value_or("?"), version->text);
+      compiled_for_ = version->major();
+    }
+  }
+
   // One that the goal allows, that compiles for the GPUs, and that runs on the driver.
   bool distribution_has_one() const {
     const catalog::Archive* archive = asked_.catalog.archive(os_of(asked_));
@@ -296,12 +350,11 @@ class Judge {
     const catalog::Toolkit* row = asked_.catalog.toolkit(*archive->toolkit);
     if (row == nullptr || (asked_.goal.toolkit != "auto" && asked_.goal.toolkit != row->version.text))
       return false;
+    if (compiled_for_ && *compiled_for_ != row->version.major()) return false;
     const auto driver = driver_version(asked_, choice_.driver);
     if (driver && !gpus_of(asked_).empty() && *driver < asked_.catalog.floor(row->version.major())->driver)
       return false;
-    return std::ranges::all_of(gpus_of(asked_), [row](const Gpu* gpu) {
-      return !gpu->compute || (row->min_compute <= *gpu->compute && *gpu->compute <= row->max_compute);
-    });
+    return compiles_for_gpus(asked_, *row);
   }
 
   // nvcc, nvvm and crt of one release, in an environment that the chosen Python makes; the other places had
@@ -356,6 +409,7 @@ class Judge {
 
   const Asked& asked_;
   const resolve::Choice& choice_;
+  std::optional<int> compiled_for_;  // the CUDA of what is compiled
   std::vector<std::string> out_;
 };
 
@@ -375,6 +429,12 @@ void better_driver(const Asked& asked, const resolve::Choice& choice, std::vecto
   }
 }
 
+// The first environment that compiles decides with which CUDA all do.
+bool compiles_before(const Asked& asked, std::size_t index) {
+  return std::any_of(asked.goal.envs.begin(), asked.goal.envs.begin() + static_cast<std::ptrdiff_t>(index),
+                     [](const goal::EnvGoal& env) { return env.extension.has_value(); });
+}
+
 void better_wheels(const Asked& asked, const resolve::Choice& choice, std::size_t index,
                    std::vector<std::string>& out) {
   const goal::EnvGoal& wanted = asked.goal.envs[index];
@@ -387,9 +447,14 @@ void better_wheels(const Asked& asked, const resolve::Choice& choice, std::size_
         wheels.from.known == catalog::Known::inferred || unseen(asked, wanted, wheels.torch.text),
         -wheels.torch.major(), -wheels.torch.minor(), wheels.index != "pypi");
   };
+  const auto driver = driver_version(asked, choice.driver);
+  const std::string& python = choice.python.version;
   for (const catalog::WheelSet& wheels : asked.catalog.wheels) {
-    if (place(wheels) < place(*chosen) &&
-        set_fits(asked, wanted, wheels, choice.python.version, driver_version(asked, choice.driver)))
+    const bool other = wanted.extension && cuda_of(wheels) != cuda_of(*chosen);
+    if (other && (cuda_of(wheels) == 0 || compiles_before(asked, index) ||
+                  !envs_fit(asked, python, driver, {cuda_of(wheels)})))
+      continue;
+    if (place(wheels) < place(*chosen) && set_fits(asked, wanted, wheels, python, driver))
       out.push_back(fmt::format("torch {} {} is better than {} {}", wheels.torch.text, wheels.variant,
                                 chosen->torch.text, chosen->variant));
   }

@@ -38,6 +38,8 @@ void leave_out_packages(Asked& asked, const resolve::Conflict& conflict, const r
         left.push_back(name_part(package));
     }
     env.packages = left;
+    const std::string compiled = fmt::format("environment {}: its extension ", env.name);
+    if (!member(conflict, compiled, but)) env.extension.reset();
   }
 }
 
@@ -50,12 +52,15 @@ Asked only_members(const Asked& asked, const resolve::Conflict& conflict,
     return !member(conflict, "GPU " + function.address, but);
   });
   if (!member(conflict, "goal: driver", but) && out.goal.driver != "none") out.goal.driver = "auto";
-  if (!member(conflict, "goal: toolkit", but) && out.goal.toolkit != "none") out.goal.toolkit = "auto";
+  if (!member(conflict, "goal: toolkit", but)) out.goal.toolkit = "auto";
   if (!member(conflict, "goal: python.version", but)) out.goal.python_version.clear();
   if (!member(conflict, "goal: python.manager", but)) out.goal.python_manager = "auto";
   if (!member(conflict, "--user-only", but)) out.goal.user_only = false;
   if (!member(conflict, "glibc ", but)) out.machine.glibc = Error(Errc::absent, "left out");
-  if (!member(conflict, "gcc ", but)) out.machine.gcc = Error(Errc::absent, "left out");
+  if (!member(conflict, "gcc ", but)) {
+    out.machine.gcc = Error(Errc::absent, "left out");
+    out.machine.compilers.clear();
+  }
   if (!member(conflict, "architecture ", but)) out.machine.arch = "x86_64";
   const std::map<std::string, std::string> titles{{"nvidia", "NVIDIA's repository ("},
                                                   {"distro", "the distribution's archive ("},

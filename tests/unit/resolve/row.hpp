@@ -22,7 +22,9 @@ struct Row {
   std::string os;         // "debian-12"
   std::string reachable;  // "nvidia distro pypi pytorch"; "all"
   std::string more;       // further lines of the description: "gcc = \"12\"", the driver that is loaded
-  std::string goal;       // the goal file; "--user-only" as its first line stands for that option
+  std::string goal;       // the goal file; "--user-only" as its first line stands for that option, and then
+                          // "--compiles dl" for an environment with an extension; that of "other"
+                          // takes CUDA from 12.4 on
   // "driver install 535 proprietary distro | toolkit none | python uv 3.11 | torch 2.10.0+cu128 pypi", each
   // part as far as it is written, and "without notice secure-boot" for what must not be there; "conflict:
   // word | word": each word must stand in the members of the smallest set, and there are as many members as

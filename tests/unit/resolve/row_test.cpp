@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <variant>
 
@@ -59,9 +60,22 @@ facts::Machine machine_of(const Row& row) {
 goal::Goal goal_of(const std::string& text) {
   const std::string option = "--user-only\n";
   const bool user_only = text.starts_with(option);
-  auto goal = goal::parse_goal(user_only ? text.substr(option.size()) : text, "goal");
+  std::string_view rest = std::string_view(text).substr(user_only ? option.size() : 0);
+  std::vector<std::string_view> compiling;
+  const std::string_view compiles = "--compiles ";
+  while (rest.starts_with(compiles)) {
+    const std::size_t end = rest.find('\n');
+    compiling.push_back(rest.substr(compiles.size(), end - compiles.size()));
+    rest.remove_prefix(end + 1);
+  }
+  auto goal = goal::parse_goal(rest, "goal");
   if (!goal) throw std::runtime_error(goal.error().message());
   goal->user_only = user_only;
+  for (goal::EnvGoal& env : goal->envs) {
+    if (std::ranges::find(compiling, env.name) != compiling.end())
+      env.extension = goal::ExtensionGoal{.module = env.name + "_ext", .imports = env.name + ".ext"};
+    if (env.extension && env.name == "other") env.extension->min_cuda = base::Version::parse("12.4");
+  }
   return std::move(goal).take();
 }
 
