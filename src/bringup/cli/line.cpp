@@ -8,6 +8,7 @@
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/measure/measure.hpp>
 #include <bringup/plan/extension.hpp>
+#include <bringup/plan/hub.hpp>
 #include <bringup/plan/sources.hpp>
 #include <bringup/resolve/conda.hpp>
 #include <bringup/resolve/mirrors.hpp>
@@ -207,6 +208,7 @@ Result<Decided> decide(const Options& options, const Doors& doors) {
             .within(stack.where));
   Decided decided = TRY(decide(options, doors, std::move(looked), goals));
   TRY(follow_locks(locked.locks, options, decided));
+  if (TRY(needs_curl(options, doors, decided))) plan::add_hub_packages(decided.looked.machine, decided.plan);
   if (const auto file = TRY(goal_file(options, view))) decided.plan.goal_file = absolute(file->name);
   return decided;
 }
