@@ -117,11 +117,11 @@ given_back "undo after a refused token left something"
 refused "a licence that is not accepted, without curl" hf_other0canary 77 "open http://127.0.0.1:$hub_port/meta-llama/Meta-Llama-3-8B"
 chroot "$root" dpkg-query -W >"$root.packages"
 refused "the same with curl" hf_other0canary 77 "nothing was changed"
-inside install -d -o user -g user "${prefix#"$root"}/models"
+as_user mkdir -p "${prefix#"$root"}/models"
 inside mount -t tmpfs -o size=256k none "${prefix#"$root"}/models"
 refused "a disk that is too small for the model" hf_good0canary 74 "are needed for the goal's models and"
 inside umount "${prefix#"$root"}/models"
-inside rmdir "${prefix#"$root"}/models"
+as_user env -C /home/user rmdir -p .local/share/bringup/models
 chroot "$root" dpkg-query -W | diff "$root.packages" - || fail "a refusal changed packages"
 
 # children of PROCESS: all below it.

@@ -133,4 +133,52 @@ TEST_F(GoalModel, ThatTheHubDoesNotGiveSaysWhy) {
   EXPECT_EQ(up(kGood).code, 0);
 }
 
+// The licence is asked for before anything is changed, and not when gigabytes of packages are there.
+TEST_F(GoalModel, IsAskedForBeforeAnEnvironmentIsMade) {
+  goal("gated/model");
+  fs::remove_all(at("prefix/envs/own"));
+  std::ofstream(at("bringup.toml"), std::ios::app)
+      << "[mirrors]\npypi = \"" << endpoint_ << "/api/models/ok/model\"\n";  // which answers, and is no index
+  const std::vector<std::string> online{"up", "--yes", "--goal", at("bringup.toml"), "--state", at("state")};
+  const Ran ran = bringup_program(online, surroundings(kOther));
+  EXPECT_EQ(ran.code, 77) << ran.out << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("wheels-own"));
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("bringup.toml:"), HasSubstr("gated/model"), HasSubstr("accept"),
+                             HasSubstr("nothing was changed")));
+  EXPECT_FALSE(fs::exists(at("prefix/envs/own")));
+  EXPECT_FALSE(fs::exists(at("prefix/uv")));
+  EXPECT_FALSE(fs::exists(at("state/runs")));
+}
+
+TEST_F(GoalModel, ThatNoDiskHoldsIsRefusedBefore) {
+  goal("vast/model");
+  const Ran ran = up();
+  EXPECT_EQ(ran.code, 74) << ran.out << ran.err;
+  EXPECT_THAT(ran.err,
+              AllOf(HasSubstr("vast/model: 100 TB to come"), HasSubstr("are needed for the goal's models"),
+                    HasSubstr("nothing was changed")));
+  EXPECT_FALSE(fs::exists(at("prefix/models")));
+}
+
+// Two layouts that come to one place are asked for once, and counted once.
+TEST_F(GoalModel, WithBothLayoutsIsCountedOnce) {
+  goal("ok/model");
+  std::ofstream(at("bringup.toml"), std::ios::app) << "[[model]]\nname = \"ok/model\"\n";
+  const Ran ran = up();
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_EQ(ran.err.find(" to come, "), ran.err.rfind(" to come, ")) << ran.err;
+  EXPECT_TRUE(fs::exists(model(kFirst)));
+  EXPECT_TRUE(fs::exists(model("original/params.json")));
+}
+
+// A hub that is away is told of; it is asked again at the end, and then it is an error.
+TEST_F(GoalModel, OfAHubThatIsAwayIsAskedForAgainAtTheEnd) {
+  goal("ok/model");
+  auto nowhere = surroundings();
+  nowhere.front().second = "http://127.0.0.1:1";
+  const Ran ran = bringup_program(words(), nowhere);
+  EXPECT_EQ(ran.code, 69) << ran.out << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("the hub is asked again when all else is there"));
+}
+
 }  // namespace

@@ -165,7 +165,7 @@ Result<> ask_for_models(const Options& options, const Doors& doors, const goal::
         std::ranges::any_of(asked, [&wanted](const WantedModel& one) { return covers(one, wanted); });
     if (known || TRY(is_whole(options, doors, wanted))) continue;
     asked.push_back(wanted);
-    auto one = ask_for(options, doors, wanted).within(fmt::format("{}: {}", wanted.where, wanted.repo));
+    auto one = ask_for(options, doors, wanted).within(wanted.where);
     if (one) {
       all.push_back(std::move(*one));
       continue;

@@ -62,6 +62,15 @@ Result<int> fetch_its_models(const Options& options, const Doors& doors, const D
   return fetch_models(options, doors, decided.goal, arming ? &*arming : nullptr);
 }
 
+// What the hub would refuse at the end is refused at the beginning, where something is here to ask it.
+Result<> ask_before(const Options& options, const Doors& doors, const Decided& decided,
+                    const steps::Plan& plan) {
+  if (!plan::around_the_hub(plan).before.steps.empty()) return ok;
+  auto told = ask_for_models(options, doors, decided.goal);
+  if (!told) say(options, "nothing was changed");
+  return told;
+}
+
 // Where nothing is here that asks a hub, what brings it is a run of its own, and the hub is asked between the
 // two: before the driver and gigabytes of wheels.
 Result<int> perform_around_the_hub(const Options& options, const Doors& doors, const Decided& decided,
@@ -106,7 +115,7 @@ Result<int> carry_out(const Options& options, const Doors& doors, const Decided&
   const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
   if (choice == nullptr) return no_choice(machine);
   if (options.dry_run) return exit_ok;
-  if (plan::around_the_hub(plan).before.steps.empty()) TRY(ask_for_models(options, doors, decided.goal));
+  TRY(ask_before(options, doors, decided, plan));
   if (plan.steps.empty()) {
     // Nothing to change: what was proven when it was made is not run again; `verify` does that.
     if (decided.plan.steps.empty()) TRY(keep_locks(options, doors, decided));
