@@ -10,6 +10,7 @@ Each request is a line of JSON in LOG. Owners: `ok`; `gated` (licence: hf_good h
 `wrong` (other bytes), `wronged` (once); `page` (HTML instead of JSON); `paged` (HTML instead of weights); `norange`;
 `slow`; `moved` (to ok); `circle`; `evil` (names ../x); `echo` (its refusal shows the token); `vast` (too large for any disk);
 `strange` (an unknown family); `expired` (the store refuses its first address); `late` (HEAD takes two seconds and a half).
+BRINGUP_HUB_MODEL="OWNER DIR" in the environment: OWNER's files are those in DIR, behind a licence like `gated`'s.
 """
 import hashlib
 import json
@@ -54,10 +55,20 @@ FILES = {
 }
 LARGE = (".safetensors", ".pth", ".bin", ".onnx", ".model")
 SEEN, LOCK = {}, threading.Lock()
+GATED, OWN = {"gated"}, {}
+
+
+def take_own(owner, directory):
+    GATED.add(owner)
+    OWN[owner] = {}
+    for place, _, names in os.walk(directory):
+        for name in names:
+            with open(os.path.join(place, name), "rb") as file:
+                OWN[owner][os.path.relpath(os.path.join(place, name), directory)] = file.read()
 
 
 def files_of(owner):
-    files = dict(FILES)
+    files = dict(OWN.get(owner, FILES))
     if owner == "strange":
         files["config.json"] = json.dumps(CONFIG | {"model_type": "mamba9"}).encode()
     return files
@@ -147,10 +158,11 @@ class Hub(Handler):
             self.refuse(404 if token else 401, "RepoNotFound", "Repository not found")
         elif owner == "echo":
             self.refuse(403, "", f"no entry for {token}")
-        elif owner == "gated" and reads and not token:
-            self.refuse(401, "GatedRepo", "Access to model gated/model is restricted.")
-        elif owner == "gated" and reads and token == OTHER:
-            self.refuse(403, "GatedRepo", "Access to model gated/model is restricted and you are not in the list.")
+        elif owner in GATED and reads and not token:
+            self.refuse(401, "GatedRepo", f"Access to model {owner}/model is restricted.")
+        elif owner in GATED and reads and token == OTHER:
+            self.refuse(403, "GatedRepo",
+                        f"Access to model {owner}/model is restricted and you are not in the list.")
         else:
             return True
         return False
@@ -181,7 +193,7 @@ class Hub(Handler):
         if owner == "evil":
             siblings.append({"rfilename": "../x", "size": 1, "blobId": blob(b"x")})
         about = {"id": f"{owner}/{name}", "modelId": f"{owner}/{name}", "sha": COMMIT, "private": False, "tags": [],
-                 "gated": "manual" if owner == "gated" else False, "cardData": {"license": "llama3"},
+                 "gated": "manual" if owner in GATED else False, "cardData": {"license": "llama3"},
                  "siblings": siblings, "lastModified": "2026-01-01T00:00:00.000Z"}
         return self.answer(200, json.dumps(about).encode())
 
@@ -254,6 +266,8 @@ class Store(Handler):
 
 def main():
     Handler.log = open(sys.argv[1], "a", encoding="utf-8")
+    if os.environ.get("BRINGUP_HUB_MODEL"):
+        take_own(*os.environ["BRINGUP_HUB_MODEL"].split(" ", 1))
     store = Server(("127.0.0.1", 0), Store)
     Handler.store = store.server_address[1]
     hub = Server(("127.0.0.1", 0), Hub)

@@ -133,4 +133,66 @@ TEST_F(GoalModel, ThatTheHubDoesNotGiveSaysWhy) {
   EXPECT_EQ(up(kGood).code, 0);
 }
 
+class GoalModelBehindTls : public GoalModel {
+ protected:
+  void SetUp() override {
+    certificate_ = "good.pem";
+    GoalModel::SetUp();
+  }
+};
+
+// The licence is asked for before anything is changed, and not when gigabytes of packages are there.
+TEST_F(GoalModelBehindTls, IsAskedForBeforeAnEnvironmentIsMade) {
+  goal("gated/model");
+  fs::remove_all(at("prefix/envs/own"));
+  std::ofstream(at("bringup.toml"), std::ios::app)
+      << "[mirrors]\nprofile = { pypi = \"" << endpoint_
+      << "/api/models/ok/model\" }\n";  // which answers, and is no index
+  auto variables = surroundings(kOther);
+  for (const char* name : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
+    variables.emplace_back(name, BRINGUP_SOURCE_DIR "/tests/support/certificates/ca.pem");
+  const Ran ran =
+      bringup_program({"up", "--yes", "--goal", at("bringup.toml"), "--state", at("state")}, variables);
+  if (ran.out.find("install wheels") == std::string::npos)
+    GTEST_SKIP() << "no environment can be planned here: " << ran.out << ran.err;
+  EXPECT_EQ(ran.code, 77) << ran.out << ran.err;
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("bringup.toml:"), HasSubstr("gated/model"), HasSubstr("accept"),
+                             HasSubstr("nothing was changed")));
+  EXPECT_FALSE(fs::exists(at("prefix/envs/own")));
+  EXPECT_FALSE(fs::exists(at("prefix/uv")));
+  EXPECT_THAT(bringup_program({"history", "--json", "--state", at("state")}, {}).out,
+              HasSubstr("\"runs\": []"));
+}
+
+TEST_F(GoalModel, ThatNoDiskHoldsIsRefusedBefore) {
+  goal("vast/model");
+  const Ran ran = up();
+  EXPECT_EQ(ran.code, 74) << ran.out << ran.err;
+  EXPECT_THAT(ran.err,
+              AllOf(HasSubstr("vast/model: 90.9 TiB to come"), HasSubstr("are needed for the goal's models"),
+                    HasSubstr("nothing was changed")));
+  EXPECT_FALSE(fs::exists(at("prefix/models")));
+}
+
+// Two layouts that come to one place are asked for once, and counted once.
+TEST_F(GoalModel, WithBothLayoutsIsCountedOnce) {
+  goal("ok/model");
+  std::ofstream(at("bringup.toml"), std::ios::app) << "[[model]]\nname = \"ok/model\"\n";
+  const Ran ran = up();
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_EQ(ran.err.find(" to come, "), ran.err.rfind(" to come, ")) << ran.err;
+  EXPECT_TRUE(fs::exists(model(kFirst)));
+  EXPECT_TRUE(fs::exists(model("original/params.json")));
+}
+
+// A hub that is away is told of; it is asked again at the end, and then it is an error.
+TEST_F(GoalModel, OfAHubThatIsAwayIsAskedForAgainAtTheEnd) {
+  goal("ok/model");
+  auto nowhere = surroundings();
+  nowhere.front().second = "http://127.0.0.1:1";
+  const Ran ran = bringup_program(words(), nowhere);
+  EXPECT_EQ(ran.code, 69) << ran.out << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("the hub is asked again when all else is there"));
+}
+
 }  // namespace

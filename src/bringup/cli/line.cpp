@@ -8,6 +8,7 @@
 #include <bringup/diagnose/diagnose.hpp>
 #include <bringup/measure/measure.hpp>
 #include <bringup/plan/extension.hpp>
+#include <bringup/plan/hub.hpp>
 #include <bringup/plan/sources.hpp>
 #include <bringup/resolve/conda.hpp>
 #include <bringup/resolve/mirrors.hpp>
@@ -282,6 +283,7 @@ Result<Decided> decide(const Options& options, const Doors& doors) {
   const bool to_be_done = doors.control != nullptr && !options.dry_run && locked.locks.empty();
   Decided decided = TRY(decide(options, doors, std::move(looked), goals, to_be_done));
   TRY(follow_locks(locked.locks, options, decided));
+  if (TRY(needs_curl(options, doors, decided))) plan::add_hub_packages(decided.looked.machine, decided.plan);
   if (const auto file = TRY(goal_file(options, view))) decided.plan.goal_file = absolute(file->name);
   return decided;
 }

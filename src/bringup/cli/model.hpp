@@ -68,6 +68,8 @@ steps::Plan plan_of(const ModelFetch& fetch, const facts::User& user, const host
 // Only what is not there yet is fetched, so that only that is taken back. Errc::refused where other files
 // stand.
 Result<> leave_to_do(steps::Plan& plan, const host::View& view);
+// What is still to come of the plan's files.
+std::uint64_t bytes_to_come(const steps::Plan& plan, const host::View& view);
 // Does what is left of the plan, after it has said how much that is, and asked.
 Result<int> bring(const Options& options, const Doors& doors, const facts::User& user,
                   const ModelFetch& fetch, const steps::Plan& plan, const apply::Arming* arming);

@@ -16,14 +16,14 @@ namespace {
 
 constexpr std::size_t kMostNamed = 8;
 
-std::uint64_t left_of(const steps::Plan& plan, const host::View& view) {
+}  // namespace
+
+std::uint64_t bytes_to_come(const steps::Plan& plan, const host::View& view) {
   std::uint64_t bytes = 0;
   for (const steps::Step& step : plan.steps)
     bytes += apply::bytes_left(std::get<steps::FetchModelFile>(step.kind), view);
   return bytes;
 }
-
-}  // namespace
 
 ModelFetch fetch_of(const HubModel& model) {
   ModelFetch fetch{
@@ -74,7 +74,7 @@ Result<> leave_to_do(steps::Plan& plan, const host::View& view) {
 Result<int> bring(const Options& options, const Doors& doors, const facts::User& user,
                   const ModelFetch& fetch, const steps::Plan& plan, const apply::Arming* arming) {
   const std::string& target = fetch.files.front().directory;
-  const std::uint64_t bytes = left_of(plan, doors.view);
+  const std::uint64_t bytes = bytes_to_come(plan, doors.view);
   say(options, fmt::format("{} of {} files are there; {} are to come", fetch.files.size() - plan.steps.size(),
                            fetch.files.size(), base::human_bytes(bytes)));
   if (bytes > fetch.free_bytes)

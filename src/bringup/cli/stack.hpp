@@ -3,6 +3,7 @@
 // What the words of the verb stack share.
 
 #include <bringup/apply/at_boot.hpp>
+#include <bringup/cli/line.hpp>
 #include <bringup/cli/options.hpp>
 #include <bringup/cli/verbs.hpp>
 #include <bringup/facts/machine.hpp>
@@ -40,6 +41,13 @@ std::vector<WantedModel> wanted_models(const goal::Goal& goal);
 // Where there is none to fetch, no hub is asked.
 Result<int> fetch_models(const Options& options, const Doors& doors, const goal::Goal& goal,
                          const apply::Arming* arming = nullptr);
+
+// Before anything is changed: whether the hub gives the models that are not here to this user, and whether
+// there is room for them; each is told in a line. A hub that cannot be reached now is told of and no error.
+Result<> ask_for_models(const Options& options, const Doors& doors, const goal::Goal& goal);
+
+// Whether the models of a goal are to come from a hub, and what asks it is not on this machine.
+Result<bool> needs_curl(const Options& options, const Doors& doors, const Decided& decided);
 
 // Says which verb goes on when models of the goal are not here, or not whole.
 void tell_missing_models(const Options& options, const Doors& doors);

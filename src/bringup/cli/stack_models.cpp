@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The models that the goal's stacks are to have: which are not here, and their fetching.
+#include <bringup/base/text.hpp>
 #include <bringup/cli/bundle.hpp>
 #include <bringup/cli/change.hpp>
 #include <bringup/cli/console.hpp>
@@ -12,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 namespace bringup::cli {
 namespace {
@@ -58,6 +60,58 @@ Result<int> fetch_model(const Options& options, const Doors& doors, const Wanted
   return run_model_get(get, doors, arming).within(fmt::format("{}: {}", wanted.where, wanted.repo));
 }
 
+// What is to come of one model, and the disk that it comes to.
+struct ToCome {
+  std::string name;
+  std::uint64_t bytes = 0;
+  std::string token_from;
+  std::string directory;
+};
+
+// What the hub says of it; nothing is to come where all files are here.
+Result<ToCome> ask_for(const Options& options, const Doors& doors, const WantedModel& wanted) {
+  Options get = options;
+  get.words = {"get", wanted.repo};
+  get.to = wanted.directory;
+  get.only = wanted.layout;
+  const facts::User user = current_user();
+  const HubModel model = TRY(ask_model(get, doors, user));
+  steps::Plan plan = plan_of(fetch_of(model), user, doors.clock);
+  TRY(leave_to_do(plan, doors.view));
+  if (!plan.steps.empty()) TRY(check_gate(model));
+  return ToCome{.name = wanted.repo,
+                .bytes = bytes_to_come(plan, doors.view),
+                .token_from = model.hub.token ? model.hub.token->from : "",
+                .directory = model.target};
+}
+
+// Several models may go to one disk.
+Result<> check_room(const Options& options, const Doors& doors, const std::vector<ToCome>& all) {
+  std::map<std::uint64_t, std::uint64_t> on_disk;  // by its whole size
+  for (const ToCome& one : all) {
+    if (one.bytes == 0) continue;
+    const host::DiskSpace disk = TRY(doors.view.space(one.directory));
+    std::uint64_t& sum = on_disk[disk.total_bytes];
+    sum += one.bytes;
+    say(options, fmt::format("{}: {} to come, {} free on the disk of {}{}", one.name,
+                             base::human_bytes(one.bytes), base::human_bytes(disk.free_bytes), one.directory,
+                             one.token_from.empty() ? "" : "; the hub takes the token of " + one.token_from));
+    if (sum > disk.free_bytes)
+      return Error(Errc::io,
+                   fmt::format("{}: {} are needed for the goal's models and {} are free on its disk: "
+                               "make room, or name another place with [python] prefix or a "
+                               "[[model]]'s directory",
+                               one.directory, base::human_bytes(sum), base::human_bytes(disk.free_bytes)));
+  }
+  return ok;
+}
+
+// A stack's layout of a model that comes whole anyway.
+bool covers(const WantedModel& one, const WantedModel& other) {
+  return one.repo == other.repo && one.directory == other.directory &&
+         (one.layout.empty() || one.layout == other.layout);
+}
+
 void tell_how_to_run(const Options& options, const catalog::Stack& stack, const std::string& directory) {
   const bool trains = stack.use == "train";
   say(options, fmt::format("'bringup stack run {} {}{}{}' runs it", stack.name, trains ? "full|lora " : "",
@@ -100,6 +154,36 @@ Result<int> fetch_models(const Options& options, const Doors& doors, const goal:
     tell_how_to_run(options, *TRY(stacks::find_stack(wanted.name, catalog::built_in())),
                     directory_of(goal, wanted));
   return exit_ok;
+}
+
+Result<> ask_for_models(const Options& options, const Doors& doors, const goal::Goal& goal) {
+  if (!options.bundle.empty()) return ok;
+  std::vector<ToCome> all;
+  std::vector<WantedModel> asked;
+  for (const WantedModel& wanted : wanted_models(goal)) {
+    const bool known =
+        std::ranges::any_of(asked, [&wanted](const WantedModel& one) { return covers(one, wanted); });
+    if (known || TRY(is_whole(options, doors, wanted))) continue;
+    asked.push_back(wanted);
+    auto one = ask_for(options, doors, wanted).within(wanted.where);
+    if (one) {
+      all.push_back(std::move(*one));
+      continue;
+    }
+    if (one.error().code() != Errc::unreachable) return one.error();
+    say(options,
+        fmt::format("note: {}; the hub is asked again when all else is there", one.error().message()));
+  }
+  return check_room(options, doors, all);
+}
+
+Result<bool> needs_curl(const Options& options, const Doors& doors, const Decided& decided) {
+  const bool chosen = std::holds_alternative<resolve::Choice>(decided.resolution);
+  if (!chosen || !decided.looked.here || doors.view.exists("/usr/bin/curl")) return false;
+  for (const WantedModel& wanted : wanted_models(decided.goal)) {
+    if (!TRY(is_whole(options, doors, wanted))) return true;
+  }
+  return false;
 }
 
 void tell_missing_models(const Options& options, const Doors& doors) {

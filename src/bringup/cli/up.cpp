@@ -10,6 +10,7 @@
 #include <bringup/cli/locks.hpp>
 #include <bringup/cli/stack.hpp>
 #include <bringup/diagnose/diagnose.hpp>
+#include <bringup/plan/hub.hpp>
 #include <bringup/resolve/present.hpp>
 
 #include <fmt/format.h>
@@ -61,6 +62,35 @@ Result<int> fetch_its_models(const Options& options, const Doors& doors, const D
   return fetch_models(options, doors, decided.goal, arming ? &*arming : nullptr);
 }
 
+// What the hub would refuse at the end is refused at the beginning, where something is here to ask it.
+Result<> ask_before(const Options& options, const Doors& doors, const Decided& decided,
+                    const steps::Plan& plan) {
+  if (!plan::around_the_hub(plan).before.steps.empty()) return ok;
+  auto told = ask_for_models(options, doors, decided.goal);
+  if (!told) say(options, "nothing was changed");
+  return told;
+}
+
+// Where nothing is here that asks a hub, what brings it is a run of its own, and the hub is asked between the
+// two: before the driver and gigabytes of wheels.
+Result<int> perform_around_the_hub(const Options& options, const Doors& doors, const Decided& decided,
+                                   const steps::Plan& plan, const apply::Arming* arming) {
+  const auto [before, after] = plan::around_the_hub(plan);
+  if (before.steps.empty())
+    return perform(options, doors, current_user(), plan, "", arming, decided.resolved);
+  const int brought = TRY(
+      perform(options, doors, current_user(), before, fmt::format("Do these {} steps?", plan.steps.size())));
+  if (brought != exit_ok) return brought;
+  if (auto told = ask_for_models(options, doors, decided.goal); !told) {
+    say(options, "curl is here now, and nothing else was changed; 'bringup undo' takes it back");
+    return told.error();
+  }
+  Options agreed = options;
+  agreed.yes = true;
+  return after.steps.empty() ? exit_ok
+                             : perform(agreed, doors, current_user(), after, "", arming, decided.resolved);
+}
+
 }  // namespace
 
 Result<int> run_up(const Options& options, const Doors& doors) {
@@ -87,6 +117,7 @@ Result<int> carry_out(const Options& options, const Doors& doors, const Decided&
   const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
   if (choice == nullptr) return no_choice(machine);
   if (options.dry_run) return exit_ok;
+  TRY(ask_before(options, doors, decided, plan));
   if (plan.steps.empty()) {
     // Nothing to change: what was proven when it was made is not run again; `verify` does that.
     if (decided.plan.steps.empty()) TRY(keep_locks(options, doors, decided));
@@ -96,7 +127,7 @@ Result<int> carry_out(const Options& options, const Doors& doors, const Decided&
   const bool waits = awaits_driver(options, machine, *choice);
   const auto arming = TRY(arming_for(options, doors, decided, waits));
   const int performed =
-      TRY(perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr, decided.resolved));
+      TRY(perform_around_the_hub(options, doors, decided, plan, arming ? &*arming : nullptr));
   if (performed != exit_ok) return performed;
   TRY(keep_locks(options, doors, decided));
   if (waits && !driver_runs(TRY(look(options, doors, {})).machine))
