@@ -127,10 +127,15 @@ context.load_cert_chain(sys.argv[2], sys.argv[3])
 server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 server.serve_forever()
 PY
-python3 "$standin/server.py" "$standin" "$standin/server.crt" "$standin/server.key" "$name" "$address" 2>"$standin/server.log" &
-server=$!
-sleep 1
-kill -0 "$server" 2>/dev/null || skip "port 443 of $address cannot be had: $(tail -n 1 "$standin/server.log")"
+begin() {
+  python3 "$standin/server.py" "$standin" "$standin/server.crt" "$standin/server.key" "$name" "$address" 2>"$standin/server.log" &
+  server=$!
+  until (: </dev/tcp/"$address"/443) 2>/dev/null; do
+    kill -0 "$server" 2>/dev/null || skip "port 443 of $address cannot be had: $(tail -n 1 "$standin/server.log")"
+    sleep 0.2
+  done
+}
+begin
 
 fresh_machine bare-bookworm-mirrors bare-bookworm
 printf '%s %s\n127.0.77.9 mirrors.ustc.edu.cn mirrors.tuna.tsinghua.edu.cn developer.download.nvidia.com developer.download.nvidia.cn hf-mirror.com\n' \
@@ -183,9 +188,7 @@ PY
 again() {
   kill "$server"
   wait "$server" 2>/dev/null || true
-  python3 "$standin/server.py" "$standin" "$standin/server.crt" "$standin/server.key" "$name" "$address" 2>"$standin/server.log" &
-  server=$!
-  sleep 1
+  begin
 }
 again
 goal "$driverless" aliyun idna

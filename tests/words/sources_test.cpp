@@ -47,6 +47,7 @@ TEST_F(Sources, OneThatAnsweredIsNotAskedAgainBecauseAnotherIsSilent) {
   const Ran ran = plan_with("ok");
   if (ran.code != 0) GTEST_SKIP() << "no Python here to plan an environment for: " << ran.out << ran.err;
   EXPECT_EQ(asked({"/api/models/ok/model"}), 1) << log();
+  EXPECT_THAT(ran.out, HasSubstr("the mirror of the goal for pytorch does not answer"));
 }
 
 TEST_F(Sources, OneThatIsOnlyLateIsAskedOnceMoreBeforeThereIsNoChoice) {

@@ -92,21 +92,29 @@ std::vector<facts::Source> mirrors_for(const facts::Machine& machine, const goal
   return mirrors;
 }
 
-// Of wheels by a mirror the place itself says what they are: where it is only late it is waited for, before
-// the mirror alone is believed.
-void wait_for_hashes(std::vector<facts::Source>& places, const std::vector<facts::Source>& mirrors) {
-  facts::Machine late;
-  for (const facts::Source& place : places) {
-    const bool mirrored = std::ranges::any_of(mirrors, [&place](const facts::Source& one) {
-      return one.name == place.name && one.answered_seconds && !one.links;
-    });
-    if (mirrored && (place.name == "pypi" || place.name == "pytorch") && measure::is_late(place))
-      late.sources.push_back(place);
+// Of wheels by a mirror the place itself says what they are, before the mirror alone is believed.
+bool says_hashes(const facts::Source& place, const std::vector<facts::Source>& mirrors) {
+  return (place.name == "pypi" || place.name == "pytorch") &&
+         std::ranges::any_of(mirrors, [&place](const facts::Source& one) {
+           return one.name == place.name && one.answered_seconds && !one.links;
+         });
+}
+
+// What is only late is waited for where it matters: a place whose hashes count, and a mirror that was asked
+// for by name.
+void wait_for_late(std::vector<facts::Source>& places, std::vector<facts::Source>& mirrors, bool fastest) {
+  std::vector<facts::Source*> late;
+  for (facts::Source& place : places) {
+    if (measure::is_late(place) && says_hashes(place, mirrors)) late.push_back(&place);
   }
-  if (late.sources.empty()) return;
-  ask_sources(late, kLongPatience);
-  for (const facts::Source& one : late.sources)
-    *std::ranges::find(places, one.name, &facts::Source::name) = one;
+  for (facts::Source& mirror : mirrors) {
+    if (measure::is_late(mirror) && !fastest) late.push_back(&mirror);
+  }
+  if (late.empty()) return;
+  facts::Machine asked;
+  for (const facts::Source* one : late) asked.sources.push_back(*one);
+  ask_sources(asked, kLongPatience);
+  for (std::size_t i = 0; i < late.size(); ++i) *late[i] = asked.sources[i];
 }
 
 // Asks the places that software comes from, and the mirrors that the goal allows, at once; each place is then
@@ -121,13 +129,15 @@ std::vector<std::string> ask_with_mirrors(facts::Machine& machine, const goal::G
   ask_sources(machine, patience, allowed.empty() ? meanwhile : nullptr);
   const auto first = machine.sources.begin() + static_cast<std::ptrdiff_t>(count);
   std::vector<facts::Source> places(machine.sources.begin(), first);
-  const std::vector<facts::Source> mirrors(first, machine.sources.end());
+  std::vector<facts::Source> mirrors(first, machine.sources.end());
   std::vector<std::string> late;
   for (const facts::Source& source : machine.sources) {
     if (measure::is_late(source)) late.push_back(source.name);
   }
-  wait_for_hashes(places, mirrors);
+  wait_for_late(places, mirrors, goal.mirrors == "auto");
   machine.sources = resolve::settled(std::move(places), mirrors, goal);
+  const auto silent = resolve::silent_mirrors(machine.sources, mirrors, goal);
+  machine.sources.insert(machine.sources.end(), silent.begin(), silent.end());
   return late;
 }
 

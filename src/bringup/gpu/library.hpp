@@ -25,8 +25,7 @@ class Library {
   template <typename F>
   Result<> bind(F*& slot, const char* name) const {
     slot = reinterpret_cast<F*>(::dlsym(handle_.get(), name));
-    if (slot == nullptr) return Error(Errc::unsupported, std::string("the library has no function ") + name);
-    return ok;
+    return bound(slot != nullptr, name);
   }
   // The same for one that older libraries lack; the slot stays null then.
   template <typename F>
@@ -43,6 +42,11 @@ class Library {
   struct Close {
     void operator()(void* handle) const { ::dlclose(handle); }
   };
+  // Out of line: it is called for each of hundreds of functions.
+  [[gnu::noinline]] static Result<> bound(bool found, const char* name) {
+    if (!found) return Error(Errc::unsupported, std::string("the library has no function ") + name);
+    return ok;
+  }
   explicit Library(void* handle) : handle_(handle) {}
   std::unique_ptr<void, Close> handle_;
 };

@@ -83,7 +83,7 @@ void add_other_ways(const facts::Machine& machine, std::string_view place, const
                     steps::InstallWheels& wheels) {
   bool first = true;
   for (const facts::Source& source : machine.sources) {
-    if (source.name != place || std::exchange(first, false)) continue;
+    if (source.name != place || std::exchange(first, false) || !source.answered_seconds) continue;
     std::string url = source.url + (below.empty() || source.url.ends_with('/') ? "" : "/") + below;
     if (source.mirror.empty()) wheels.asks = url;
     wheels.others.push_back(std::move(url));

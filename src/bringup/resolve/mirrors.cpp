@@ -119,4 +119,15 @@ std::vector<facts::Source> settled(std::vector<facts::Source> places,
   return places;
 }
 
+std::vector<facts::Source> silent_mirrors(const std::vector<facts::Source>& taken,
+                                          const std::vector<facts::Source>& mirrors, const goal::Goal& goal) {
+  std::vector<facts::Source> out;
+  for (const facts::Source& mirror : mirrors) {
+    const auto way = std::ranges::find(taken, mirror.name, &facts::Source::name);
+    if (goal.mirrors != "auto" && !mirror.answered_seconds && way != taken.end() && way->mirror.empty())
+      out.push_back(mirror);
+  }
+  return out;
+}
+
 }  // namespace bringup::resolve

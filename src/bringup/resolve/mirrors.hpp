@@ -24,5 +24,9 @@ std::string security_mirror(const facts::Source& distro, const goal::Goal& goal,
 // answered: the place itself first, then the fastest.
 std::vector<facts::Source> settled(std::vector<facts::Source> places,
                                    const std::vector<facts::Source>& mirrors, const goal::Goal& goal);
+// Of a goal that names its mirrors: those that did not answer, where no other stands in for their place. They
+// are no way to it, and are kept to be told.
+std::vector<facts::Source> silent_mirrors(const std::vector<facts::Source>& taken,
+                                          const std::vector<facts::Source>& mirrors, const goal::Goal& goal);
 
 }  // namespace bringup::resolve

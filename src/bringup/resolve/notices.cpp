@@ -246,7 +246,13 @@ bool is_taken(const facts::Machine& machine, const facts::Source& source) {
 // What comes from somewhere else than one would think.
 void about_mirrors(const Problem& problem, Notices& out) {
   for (const facts::Source& source : problem.machine->sources) {
-    if (source.mirror.empty() || !source.answered_seconds || !is_taken(*problem.machine, source)) continue;
+    const bool taken = is_taken(*problem.machine, source);
+    if (!source.mirror.empty() && !source.answered_seconds && !taken)
+      out.push_back(
+          {.id = "mirror-silent-" + source.name,
+           .text = fmt::format("the mirror {} for {} does not answer ({}); it is left out", source.mirror,
+                               title_of(source.name), source.answered_seconds.error().message())});
+    if (source.mirror.empty() || !source.answered_seconds || !taken) continue;
     out.push_back({.id = "mirror-" + source.name,
                    .text = fmt::format("what comes from {} comes by way of the mirror {} ({}); {}",
                                        title_of(source.name), source.mirror, source.url,

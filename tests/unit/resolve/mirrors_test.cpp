@@ -137,6 +137,10 @@ TEST(Mirrors, ThatDoNotAnswerLeaveThePlaceItself) {
   const auto mirrors = mirrors_of(kPlaces, wishing("tuna"), catalog::built_in());
   const auto taken = settled(answering(kPlaces, {1, 1, 0.1, 1}), answering(mirrors, {0}), wishing("tuna"));
   EXPECT_THAT(names(taken), ElementsAre("nvidia", "distro", "pypi", "pytorch"));
+  EXPECT_THAT(names(silent_mirrors(taken, mirrors, wishing("tuna"))), ElementsAre("pypi by tuna"));
+  EXPECT_THAT(silent_mirrors(taken, mirrors, wishing("auto")), IsEmpty()) << "others were asked as well";
+  const auto heard = settled(answering(kPlaces, {1, 1, 1, 1}), answering(mirrors, {2}), wishing("tuna"));
+  EXPECT_THAT(silent_mirrors(heard, answering(mirrors, {2}), wishing("tuna")), IsEmpty());
 }
 
 TEST(Mirrors, ByMeasurementAreTakenWhenTheyAreFaster) {
