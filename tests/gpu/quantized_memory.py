@@ -4,9 +4,10 @@
 allocates, within 5 %.
 
 Usage: tests/gpu/quantized_memory.py [--cpu] [--tell FILE] [SHAPE..]
-model_memory.py's four Llama-like models and families.py's dense ones, with random weights: each is written to a file and loaded by transformers in bitsandbytes' int8, and in its nf4 without double quantization, as trl's configuration has it. Prefill of a
-whole context and one more token; of nf4 also a LoRA step with checkpointing (QLoRA: peft on every linear layer, adapters in bf16, transformers'
-own loss, AdamW). torch.cuda.max_memory_allocated() is held against the "allocated_bytes" of `bringup model plan DIR --json`.
+model_memory.py's four Llama-like models and families.py's dense ones, with random weights: each is written to a file and loaded by transformers
+in bitsandbytes' int8, and in its nf4 without double quantization, as trl's configuration has it. Prefill of a whole context and one more token;
+of nf4 also a LoRA step with checkpointing (QLoRA: peft on every linear layer, adapters in bf16, transformers' own loss, AdamW).
+torch.cuda.max_memory_allocated() is held against the "allocated_bytes" of `bringup model plan DIR --json`.
 --tell writes what was measured as JSON. --cpu only runs it all on very small models, and measures nothing.
 BRINGUP_GPU_PROGRAM names the program (build/bringup).
 """

@@ -77,8 +77,9 @@ void add_estimates(Page& page, const ModelPlan& plan) {
         fmt::format("Estimates: on each of {} GPUs, run by layers, trained fully sharded", plan.gpus));
     for (const stacks::MemoryNeed& need : plan.estimates) add_need(page, plan, need);
     page.paragraph(
-        {"Estimates follow the same formulas and were not measured on several GPUs: a batch on each "
-         "GPU; FSDP gathers a block and the next."});
+        {"Estimates: no several GPUs were measured. What one rank of FSDP allocates was, with collectives "
+         "that "
+         "move nothing: a batch on each GPU, a block and the next gathered."});
   }
   if (plan.gpu_bytes) page.paragraph({fewest_of_all(plan)});
 }
