@@ -169,16 +169,18 @@ Result<const std::vector<base::Toml>*> tables_of(const Table& top, std::string_v
                    fmt::format("expected tables that begin with [[{}]], found {}", key, described(*value)));
 }
 
-Result<> read_envs(const Table& top, std::string_view file, Goal& goal) {
-  const auto* tables = TRY(tables_of(top, "env"));
+// All of one kind, each name once.
+template <typename T>
+Result<> read_each(const Table& top, std::string_view key, std::string_view file, std::vector<T>& out,
+                   Result<T> (*parse)(const base::Toml&, std::string_view)) {
+  const auto* tables = TRY(tables_of(top, key));
   if (tables == nullptr) return ok;
-  goal.envs.clear();
+  out.clear();
   for (const base::Toml& element : *tables) {
-    EnvGoal env = TRY(parse_env(element, file));
-    if (std::ranges::find(goal.envs, env.name, &EnvGoal::name) != goal.envs.end())
-      return complaint(file, element.line,
-                       fmt::format("env.name: '{}' is the name of an earlier environment too", env.name));
-    goal.envs.push_back(std::move(env));
+    T one = TRY(parse(element, file));
+    if (std::ranges::find(out, one.name, &T::name) != out.end())
+      return complaint(file, element.line, fmt::format("{}.name: '{}' stands there twice", key, one.name));
+    out.push_back(std::move(one));
   }
   return ok;
 }
@@ -206,18 +208,6 @@ Result<StackGoal> parse_stack(const base::Toml& value, std::string_view file) {
   return stack;
 }
 
-Result<> read_stacks(const Table& top, std::string_view file, Goal& goal) {
-  const auto* tables = TRY(tables_of(top, "stack"));
-  if (tables == nullptr) return ok;
-  for (const base::Toml& element : *tables) {
-    StackGoal stack = TRY(parse_stack(element, file));
-    if (std::ranges::find(goal.stacks, stack.name, &StackGoal::name) != goal.stacks.end())
-      return complaint(file, element.line, fmt::format("stack.name: '{}' stands there twice", stack.name));
-    goal.stacks.push_back(std::move(stack));
-  }
-  return ok;
-}
-
 Result<ModelGoal> parse_model(const base::Toml& value, std::string_view file) {
   const Table table = TRY(Table::open(value, file, "model."));
   TRY(table.only(kModel));
@@ -233,18 +223,6 @@ Result<ModelGoal> parse_model(const base::Toml& value, std::string_view file) {
     model.directory = std::move(*directory);
   }
   return model;
-}
-
-Result<> read_models(const Table& top, std::string_view file, Goal& goal) {
-  const auto* tables = TRY(tables_of(top, "model"));
-  if (tables == nullptr) return ok;
-  for (const base::Toml& element : *tables) {
-    ModelGoal model = TRY(parse_model(element, file));
-    if (std::ranges::find(goal.models, model.name, &ModelGoal::name) != goal.models.end())
-      return complaint(file, element.line, fmt::format("model.name: '{}' stands there twice", model.name));
-    goal.models.push_back(std::move(model));
-  }
-  return ok;
 }
 
 // toolkit = { local = "cuda-repo-....deb" }
@@ -355,9 +333,9 @@ Result<Goal> parse_goal(std::string_view text, std::string_view name) {
   Goal goal;
   TRY(read_top(top, name, goal));
   if (const base::Toml* python = top.find("python")) TRY(read_python(*python, name, goal));
-  TRY(read_envs(top, name, goal));
-  TRY(read_stacks(top, name, goal));
-  TRY(read_models(top, name, goal));
+  TRY(read_each(top, "env", name, goal.envs, parse_env));
+  TRY(read_each(top, "stack", name, goal.stacks, parse_stack));
+  TRY(read_each(top, "model", name, goal.models, parse_model));
   if (const base::Toml* mirrors = top.find("mirrors")) TRY(read_mirrors(*mirrors, name, goal));
   if (const base::Toml* policy = top.find("policy")) TRY(read_policy(*policy, name, goal));
   if (const base::Toml* shell = top.find("shell")) {

@@ -106,7 +106,8 @@ Alternatives source_alternatives(const Problem& problem, const Solution& solutio
 
 Alternatives toolkit_alternatives(const Problem& problem, const Solution& solution) {
   const auto chosen = Version::parse(solution.toolkit.choice.version.value_or(""));
-  const auto aimed = chosen ? chosen : toolkit_aim(problem, solution.driver, need_of(solution).cuda);
+  const ToolkitNeed need = need_of(solution);
+  const auto aimed = chosen ? chosen : toolkit_aim(problem, solution.driver, need.cuda);
   if (!aimed || !problem.has_gpus()) return {};
   // By how far they are from what was chosen, the newer of two first.
   std::vector<const catalog::Toolkit*> rows;
@@ -122,6 +123,9 @@ Alternatives toolkit_alternatives(const Problem& problem, const Solution& soluti
   for (const catalog::Toolkit* row : rows) {
     if (out.size() >= kMost) break;
     std::string text = toolkit_objection(problem, solution.driver, *row);
+    if (text.empty() && need.compiles && need.cuda->major() != row->version.major())
+      text = fmt::format("PyTorch compiles extensions of a torch for CUDA {} with none of CUDA {}",
+                         need.cuda->major(), row->version.major());
     if (text.empty())
       text = problem.toolkit != "auto"
                  ? fmt::format("it would do, and the goal asks for {}", problem.toolkit)

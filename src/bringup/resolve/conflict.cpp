@@ -98,12 +98,11 @@ std::string unknown_pin(const Problem& problem) {
 
 // Whether the environment is none of the trouble. Asked only where extensions narrow what fits: without them
 // it is the first environment that speaks.
-bool fits_alone(const Problem& problem, const DriverCandidate& driver, const WantedEnv& env) {
-  if (!problem.any_extension()) return false;
-  const auto pythons = python_candidates(problem);
-  return std::ranges::any_of(pythons, [&](const PythonCandidate& python) {
-    return best_wheels(problem, driver, python.choice.version, wishes_of(env)) != nullptr;
-  });
+bool fits_alone(const Problem& problem, const DriverCandidate& driver,
+                const std::vector<PythonCandidate>& pythons, const WantedEnv& env) {
+  return problem.any_extension() && std::ranges::any_of(pythons, [&](const PythonCandidate& python) {
+           return best_wheels(problem, driver, python.choice.version, wishes_of(env)) != nullptr;
+         });
 }
 
 }  // namespace
@@ -114,7 +113,7 @@ std::string why_no_wheels(const Problem& problem, const DriverCandidate& driver)
   const auto pythons = python_candidates(problem);
   for (const WantedEnv& env : problem.envs) {
     const Wishes wishes = wishes_of(env);
-    if (!wishes.torch || fits_alone(problem, driver, env)) continue;
+    if (!wishes.torch || fits_alone(problem, driver, pythons, env)) continue;
     if (pythons.empty())
       return fmt::format("no Python{} that could make environment {} can be had here",
                          problem.python_version.empty() ? "" : " " + problem.python_version, env.name);
@@ -162,6 +161,19 @@ std::string why_not_with_gpus(const Problem& problem) {
   return why_no_driver(problem);
 }
 
+// Of an environment that is there and does without its extension.
+std::string kept_objection(const Problem& problem, const Solution& solution, std::size_t index) {
+  const WantedEnv& wanted = problem.envs[index];
+  const facts::PythonEnv& there = *solution.envs[index].kept->env;
+  const auto cuda = there.variant ? catalog::variant_cuda(*there.variant) : std::nullopt;
+  if (!wanted.extension.empty() && cuda && !compiles_for(problem, solution.driver, cuda->major(), true))
+    return fmt::format("torch {} in {} compiles extensions with a toolkit of CUDA {} alone: {}",
+                       there.torch.value_or("?"), there.path, cuda->major(),
+                       no_toolkit_for(problem, cuda->major()));
+  return fmt::format("the environment {} that is there does not do for environment {}", there.path,
+                     wanted.name);
+}
+
 std::string env_objection(const Problem& problem, const Solution& solution, std::size_t index) {
   const EnvSolution& env = solution.envs[index];
   const WantedEnv& wanted = problem.envs[index];
@@ -177,9 +189,7 @@ std::string env_objection(const Problem& problem, const Solution& solution, std:
                    : say(problem, solution.driver, python, wishes, *env.wheels, *rejection);
     }
   }
-  if (env.kept)
-    return fmt::format("the environment {} that is there does not do for environment {}", env.path,
-                       wanted.name);
+  if (env.kept) return kept_objection(problem, solution, index);
   if (env.action == Action::none && wishes.torch) return why_no_wheels(problem, solution.driver);
   if (!wishes.others.empty() && !problem.answers(Place::pypi))
     return fmt::format("PyPI does not answer: {}", problem.silence(Place::pypi));

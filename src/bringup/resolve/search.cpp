@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 // The search is exhaustive. There are about 20 branches x 2 flavours x 2 places of drivers, a handful of

@@ -23,7 +23,6 @@ struct ToolkitNeed {
   // An extension is compiled with it: PyTorch does that with one of its own CUDA's major alone, and a g++
   // that is not the default one does too.
   bool compiles = false;
-  bool operator==(const ToolkitNeed&) const = default;
 };
 
 // `maker` makes the environment of PyPI's toolkit; null: none can be made here. nullopt: the goal pins a

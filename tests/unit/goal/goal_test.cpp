@@ -102,6 +102,7 @@ TEST(GoalStacks, RefuseWhatTheyCannotBe) {
         {"[[stack]]\nname = 3\n", "stack.name"},
         {"[[stack]]\nnam = \"trl\"\n", "unknown key 'stack.nam' (did you mean 'name'?)"},
         {"[[stack]]\nname = \"a\"\n[[stack]]\nname = \"a\"\n", "stands there twice"},
+        {"[[env]]\nname = \"a\"\n[[env]]\nname = \"a\"\n", ":3: env.name: 'a' stands there twice"},
         {"[[stack]]\nname = \"a\"\nmodel = \"m\"\n", "\"org/name\" or an absolute path"},
         {"[[stack]]\nname = \"a\"\nmodel = \"/a/../b\"\n", "without '..'"},
         {"[[stack]]\nname = \"a\"\nmodel = \"../b\"\n", "without '..'"}}) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Environments that compile an extension: the toolkit and the torch that are chosen for it, and the smallest
 // set where there are none.
+#include <bringup/resolve/why.hpp>
+
 #include <gmock/gmock.h>
 
 #include "unit/resolve/row.hpp"
@@ -150,6 +152,18 @@ TEST(Extension, SaysWhyNoNewerTorchIsTaken) {
   EXPECT_THAT(torch->text, HasSubstr("compiles extensions with a toolkit of CUDA 12 alone: NVIDIA's"));
 }
 
+TEST(Extension, SaysWhyNoToolkitOfAnotherCudaIsTaken) {
+  goal::Goal goal = kGoal;
+  goal.toolkit = "11.8";
+  const auto why =
+      resolve::why(machine("all", "gcc = \"11\"\n"), goal, catalog::built_in(), kToday, "toolkit");
+  ASSERT_TRUE(why);
+  ASSERT_FALSE(why->alternatives.empty());
+  EXPECT_EQ(why->alternatives[0].what, "CUDA toolkit 12.0");
+  EXPECT_EQ(why->alternatives[0].ruled_out,
+            "PyTorch compiles extensions of a torch for CUDA 11 with none of CUDA 12");
+}
+
 // The environment of a goal, as a probe sees it.
 facts::PythonEnv env(const std::string& variant) {
   const std::string path = "/home/user/.local/share/bringup/envs/dl";
@@ -167,7 +181,9 @@ TEST(Extension, ThatIsCompiledWantsNoToolkit) {
   goal.toolkit = "none";
   facts::Machine there = machine();
   there.envs = {env("cu130")};
-  EXPECT_THAT(conflict_text(answer(there, goal)), HasSubstr("the goal asks for no toolkit"));
+  EXPECT_THAT(conflict_text(answer(there, goal)),
+              HasSubstr("torch 2.11.0+cu130 in /home/user/.local/share/bringup/envs/dl compiles extensions "
+                        "with a toolkit of CUDA 13 alone: the goal asks for no toolkit"));
   there.envs[0].built = {{.module = "dl_ext", .torch = "2.11.0", .architectures = {"8.6"}}};
   EXPECT_THAT(told(answer(there, goal)), Contains(StartsWith("env dl keep ")));
   there.envs[0].built[0].architectures = {"9.0"};
