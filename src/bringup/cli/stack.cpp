@@ -86,7 +86,8 @@ Result<Decided> decide_stack(const Options& options, const Doors& doors, const c
   std::vector<goal::Goal> goals;
   for (const std::string& torch : stack.torches) goals.push_back(stacks::goal_of(goal, stack, torch));
   goals.push_back(stacks::goal_of(goal, stack, ""));
-  Decided decided = TRY(decide(options, doors, std::move(looked), goals));
+  const bool to_be_done = doors.control != nullptr && !options.dry_run;
+  Decided decided = TRY(decide(options, doors, std::move(looked), goals, to_be_done));
   // What compiles is told where nvcc is: the user's PATH is none of a stack's business.
   std::erase_if(decided.plan.steps, [](const steps::Step& step) { return step.id.starts_with("path-"); });
   return decided;
@@ -139,9 +140,11 @@ Result<int> install(const Options& options, const Doors& doors, const catalog::S
   }
   Options agreed = options;
   agreed.yes = true;
-  for (const steps::Plan& one : parts_of(plan, stack)) {
+  const auto parts = parts_of(plan, stack);
+  for (const steps::Plan& one : parts) {
     if (one.steps.empty()) continue;
-    const int performed = TRY(perform(agreed, doors, decided.looked.machine.user, one));
+    const int performed = TRY(perform(agreed, doors, decided.looked.machine.user, one, "", nullptr,
+                                      &one == &parts.back() ? decided.resolved : nullptr));
     if (performed != exit_ok) return performed;
   }
   say(options, fmt::format("'bringup stack run {} {}--smoke' tries it", stack.name,
