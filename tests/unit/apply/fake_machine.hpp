@@ -32,7 +32,7 @@ class MachineView final : public host::View {
   }
   Result<host::Outcome> ask(const host::Command& question) const override {
     const std::lock_guard guard(world_.mutex);
-    world_.input = question.input;
+    if (!question.input.empty()) world_.input = question.input;
     world_.asked.push_back(base::join(question.argv, " "));
     return run_program(world_, question.argv);
   }
