@@ -24,16 +24,6 @@ bool stays_inside(std::string_view path) {
          });
 }
 
-bool is_hash(std::string_view text, std::size_t digits) {
-  return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-bool is_sha256(std::string_view text) {
-  return is_hash(text, 64);
-}
-bool is_sha1(std::string_view text) {
-  return is_hash(text, 40);
-}
-
 // Every text of the manifest that ends in a file of apt's or in an argument.
 bool is_plain(std::string_view text) {
   return text.size() <= 200 &&
@@ -72,10 +62,11 @@ class Reader {
                    .size = one["size"].get<std::uint64_t>(),
                    .sha256 = one["sha256"].get<std::string>()};
     if (!stays_inside(out.path)) return wrong(fmt::format("{}: leads out of the bundle", out.path));
-    if (!is_sha256(out.sha256)) return wrong(fmt::format("{}: no sha256", out.path));
+    if (!base::is_sha256(out.sha256)) return wrong(fmt::format("{}: no sha256", out.path));
     if (one.contains("git_sha") && one["git_sha"].is_string())
       out.git_sha = one["git_sha"].get<std::string>();
-    if (!out.git_sha.empty() && !is_sha1(out.git_sha)) return wrong(fmt::format("{}: no git_sha", out.path));
+    if (!out.git_sha.empty() && !base::is_sha1(out.git_sha))
+      return wrong(fmt::format("{}: no git_sha", out.path));
     return out;
   }
   // A bundle of an earlier version has none.

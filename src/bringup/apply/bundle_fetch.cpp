@@ -116,11 +116,6 @@ Result<> fetch_one(const std::string& path, const BundleFile& file, host::Contro
   }
 }
 
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 &&
-         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 // Stays below the directory that it is joined to, and steers no terminal.
 bool stays_below(std::string_view path) {
   return std::ranges::none_of(base::split(path, '/'), [](std::string_view part) { return part == ".."; }) &&
@@ -156,8 +151,8 @@ Result<std::vector<BundleFile>> parse_print_uris(std::string_view output,
     const auto words = base::words(line);
     constexpr std::string_view kHash = "SHA256:";
     const auto size = words.size() == 4 ? base::to_integer(words[2]) : std::nullopt;
-    if (!size || *size < 0 || !words[3].starts_with(kHash) || !is_sha256(words[3].substr(kHash.size())) ||
-        words[0].size() < 3 || !words[0].ends_with('\''))
+    if (!size || *size < 0 || !words[3].starts_with(kHash) ||
+        !base::is_sha256(words[3].substr(kHash.size())) || words[0].size() < 3 || !words[0].ends_with('\''))
       return Error(Errc::malformed,
                    fmt::format("apt says something unexpected: {}", base::harmless(line.substr(0, 200))));
     const std::string_view url = words[0].substr(1, words[0].size() - 2);
@@ -179,7 +174,7 @@ std::vector<BundleFile> parse_release(std::string_view text, std::string_view ar
     if (!inside) continue;
     const auto words = base::words(line);
     const auto size = words.size() == 3 ? base::to_integer(words[1]) : std::nullopt;
-    if (!size || *size < 0 || !is_sha256(words[0])) continue;
+    if (!size || *size < 0 || !base::is_sha256(words[0])) continue;
     BundleFile file{.path = std::string(words[2]),
                     .size = static_cast<std::uint64_t>(*size),
                     .sha256 = std::string(words[0])};

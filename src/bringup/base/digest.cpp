@@ -118,6 +118,19 @@ std::string sha1_hex(std::string_view bytes) {
   return hex_of(Digest::Kind::sha1, bytes);
 }
 
+namespace {
+bool is_hex(std::string_view text, std::size_t digits) {
+  return text.size() == digits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+}  // namespace
+
+bool is_sha256(std::string_view text) {
+  return is_hex(text, 64);
+}
+bool is_sha1(std::string_view text) {
+  return is_hex(text, 40);
+}
+
 std::uint32_t crc32c(std::string_view bytes) {
   std::uint32_t crc = 0xFFFFFFFFU;
   for (const char c : bytes) {

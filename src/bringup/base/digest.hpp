@@ -32,6 +32,9 @@ class Digest {
 
 std::string sha256_hex(std::string_view bytes);
 std::string sha1_hex(std::string_view bytes);
+// As such a function writes it: small hexadecimal digits, all of them.
+bool is_sha256(std::string_view text);
+bool is_sha1(std::string_view text);
 std::uint32_t crc32c(std::string_view bytes);
 
 }  // namespace bringup::base

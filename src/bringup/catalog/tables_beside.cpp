@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tables beside the chain itself: companions of torch, stacks, the toolkit on PyPI, services of NVLink
 // fabrics, installers of conda, keys and mirrors.
+#include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/catalog/row.hpp>
 
@@ -204,9 +205,7 @@ Result<> read_installers(std::string_view text, Catalog& catalog) {
                   .terms = TRY(row.text_or("terms", "")),
                   .from = TRY(row.provenance())};
     if (row.has("size")) one.size = TRY(row.number("size", 10'000'000, kLargest));
-    const bool hex = std::ranges::all_of(
-        one.sha256, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-    if (one.sha256.size() != 64 || !hex) return row.bad("sha256 is not 64 lower-case hexadecimal digits");
+    if (!base::is_sha256(one.sha256)) return row.bad("sha256 is not 64 lower-case hexadecimal digits");
     if (catalog.source(one.name) == nullptr)
       return row.bad(fmt::format("{} is no source of sources.toml", one.name));
     if (!one.file.ends_with(".sh")) return row.bad(fmt::format("file {} does not end in .sh", one.file));

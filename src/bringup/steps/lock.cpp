@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/base/toml.hpp>
 #include <bringup/steps/lock.hpp>
@@ -26,9 +27,6 @@ bool is_name(std::string_view text) {
 bool is_version(std::string_view text) {
   return is_word(text, ".+!_-") && text.front() != '-';
 }
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 bool is_url(std::string_view text) {
   return text.size() <= 2048 &&
          std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\'; });
@@ -54,7 +52,7 @@ class Reader {
     if (const Toml* size = table.find("size"); size != nullptr && size->integer() != nullptr)
       out.size = static_cast<std::uint64_t>(std::max<std::int64_t>(*size->integer(), 0));
     const Toml* hashes = table.find("hashes");
-    if (hashes != nullptr) out.sha256 = TRY(text(*hashes, "sha256", is_sha256));
+    if (hashes != nullptr) out.sha256 = TRY(text(*hashes, "sha256", base::is_sha256));
     if (out.sha256.empty()) return wrong(table, "a file without a sha256: nothing could be checked");
     return out;
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bringup/base/digest.hpp>
 #include <bringup/base/overloaded.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/steps/step.hpp>
@@ -161,8 +162,8 @@ bool checkable(const Kind& kind) {
   const auto* model = std::get_if<FetchModelFile>(&kind);
   const auto* repository = std::get_if<InstallFromRepositoryFile>(&kind);
   const auto* conda = std::get_if<InstallConda>(&kind);
-  if (conda != nullptr) return conda->sha256.size() == 64;
-  if (repository != nullptr) return repository->sha256.size() == 64;
+  if (conda != nullptr) return base::is_sha256(conda->sha256);
+  if (repository != nullptr) return base::is_sha256(repository->sha256);
   return (fetch == nullptr || !fetch->sha256.empty() || !fetch->fingerprint.empty()) &&
          (model == nullptr || !model->sha256.empty() || !model->git_sha.empty());
 }

@@ -96,6 +96,20 @@ TEST(Version, ComparesNumbersAsNumbers) {
   EXPECT_TRUE(base::compare_releases("6.10.0", "6.9.0") > 0);
 }
 
+TEST(Digest, IsToldFromOtherTexts) {
+  const std::string hash = base::sha256_hex("");
+  EXPECT_TRUE(base::is_sha256(hash));
+  EXPECT_TRUE(base::is_sha1(base::sha1_hex("")));
+  EXPECT_FALSE(base::is_sha1(hash));
+  EXPECT_FALSE(base::is_sha256(""));
+  EXPECT_FALSE(base::is_sha256(hash + "0"));
+  EXPECT_FALSE(base::is_sha256(hash.substr(1)));
+  EXPECT_FALSE(base::is_sha256(std::string(64, 'A')));
+  EXPECT_FALSE(base::is_sha256(std::string(63, 'a') + "\n"));
+  EXPECT_FALSE(base::is_sha256(std::string(64, '\0')));
+  EXPECT_FALSE(base::is_sha256(" " + hash.substr(1)));
+}
+
 TEST(Digest, MatchesThePublishedVectors) {
   EXPECT_EQ(base::sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_EQ(base::sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

@@ -19,7 +19,6 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::Not;
 
 const std::string kUbuntu = "kernel = \"6.8.0-45-generic\"\nglibc = \"2.39\"\ngcc = \"13\"\n";
