@@ -181,7 +181,7 @@ as_user "${prefix#"$root"}/envs/stack-trl/bin/python" -c "import torch; print(le
 inside bringup status
 
 told "the fetched model is trained"
-python3 - "$root/tmp/mine.jsonl" <<'PY'
+python3 - "$root/srv/goal/mine.jsonl" <<'PY'
 import json, sys
 with open(sys.argv[1], "w") as file:
     for name in ("cat", "dog", "owl", "fox", "hen", "bee", "ant", "elk"):
@@ -189,7 +189,7 @@ with open(sys.argv[1], "w") as file:
             file.write(json.dumps({"instruction": f"Say what the {name} does {n} times.", "input": "", "output": " ".join([f"the {name} runs"] * n)}) + "\n")
 PY
 for stack in torchtune trl; do
-  as_user bringup stack run $stack lora "$model" --data /tmp/mine.jsonl --steps 10 --batch 4 --learning-rate 0.005 --output "/tmp/out-$stack" \
+  as_user bringup stack run $stack lora "$model" --data /srv/goal/mine.jsonl --steps 10 --batch 4 --learning-rate 0.005 --output "/tmp/out-$stack" \
     --goal /srv/goal/bringup.toml 2>"$root.$stack-err" | tee "$root.$stack" || { tail -n 5 "$root.$stack-err"; fail "$stack does not train"; }
   awk '$1 == "loss" { fell = $4 < $2 } END { exit !fell }' "$root.$stack" || fail "$stack: the loss did not fall"
 done
@@ -211,7 +211,7 @@ told "no token anywhere"
   "$root/home/user/.local/state" "$root/srv" 2>/dev/null || fail "a token was written"
 
 told "undo"
-rm -rf "$root"/tmp/out-* "$root/tmp/mine.jsonl"
+rm "$root/srv/goal/mine.jsonl"
 undo_all
 given_back "undo did not give back the tree"
 passed=yes
