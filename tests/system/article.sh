@@ -207,8 +207,9 @@ grep -qi 'nothing to do' "$root.again" || fail "the second up had something to d
 [ "$(wc -l <"$standin/hub.log")" = "$asked" ] || fail "the second up asked the hub"
 
 told "no token anywhere"
-! grep -rlE 'hf_(good|other|wrong)0canary' "$root".{killed,resume,up,again,refused,torchtune,trl}* "$root/var/lib/bringup" "$root/var/log" "$root/etc" "$root/root" "$root$model" \
-  "$root/home/user/.local/state" "$root/srv" 2>/dev/null || fail "a token was written"
+found=$(grep -rlE 'hf_(good|other|wrong)0canary' "$root".{killed,resume,up,again,refused,torchtune,trl}* "$root/var/lib/bringup" "$root/var/log" "$root/etc" "$root/root" \
+  "$root$model" "$root/home/user/.local" "$root/srv" 2>/dev/null || true)
+[ -z "$found" ] || fail "a token was written: $found"
 
 told "undo"
 rm "$root/srv/goal/mine.jsonl"
