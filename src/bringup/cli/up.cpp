@@ -82,7 +82,7 @@ Result<int> perform_around_the_hub(const Options& options, const Doors& doors, c
       perform(options, doors, current_user(), before, fmt::format("Do these {} steps?", plan.steps.size())));
   if (brought != exit_ok) return brought;
   if (auto told = ask_for_models(options, doors, decided.goal); !told) {
-    say(options, "curl is here now, and nothing else was changed; 'bringup undo' takes it back");
+    say(options, "what asks the hub (curl) is here now; 'bringup undo' takes it back");
     return told.error();
   }
   Options agreed = options;
