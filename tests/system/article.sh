@@ -133,7 +133,7 @@ began=$SECONDS
 (up >"$root.killed" 2>&1) &
 first=$!
 if [ "$quick" = quick ]; then
-  reached() { grep -q '^wheels-stack-trl: ' "$root.killed" && sleep 5; }
+  reached() { grep -q 'wheels-stack-trl: ' "$root.killed" && sleep 5; }
 else
   reached() { [ "$(find "$prefix/envs/stack-exllamav2/.bringup-extensions" -name '*.o' -size +0 2>/dev/null | wc -l)" -ge 4 ]; }
 fi
