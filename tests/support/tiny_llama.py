@@ -103,11 +103,11 @@ def write_pth(path, all_tensors):
     Pickler(text, 2).dump({original: Tensor(str(key), shape, len(data) // 2)
                            for key, (_, original, shape, data) in enumerate(all_tensors)})
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("consolidated.00/data.pkl", text.getvalue())
-        archive.writestr("consolidated.00/byteorder", "little")
+        archive.writestr(zipfile.ZipInfo("consolidated.00/data.pkl"), text.getvalue())
+        archive.writestr(zipfile.ZipInfo("consolidated.00/byteorder"), "little")
         for key, (*_, data) in enumerate(all_tensors):
-            archive.writestr(f"consolidated.00/data/{key}", data)
-        archive.writestr("consolidated.00/version", "3\n")
+            archive.writestr(zipfile.ZipInfo(f"consolidated.00/data/{key}"), data)
+        archive.writestr(zipfile.ZipInfo("consolidated.00/version"), "3\n")
 
 
 def letters():
