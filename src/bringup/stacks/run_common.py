@@ -103,9 +103,9 @@ def dealt_out(torch, parts):
     """Parts in a row go to one GPU, as many as its share of the free memory; a smoke's in equal shares."""
     gpus = range(torch.cuda.device_count())
     free = [1 if ASK["smoke"] else 1 + torch.cuda.mem_get_info(gpu)[0] for gpu in gpus]
-    ends = [sum(free[:gpu + 1]) * len(parts) for gpu in gpus]
+    ends = [2 * len(parts) * sum(free[:gpu + 1]) for gpu in gpus]
     total = sum(free)
-    return [(part, next(gpu for gpu in gpus if index * total < ends[gpu])) for index, part in enumerate(parts)]
+    return [(part, next(gpu for gpu in gpus if (2 * index + 1) * total < ends[gpu])) for index, part in enumerate(parts)]
 
 
 def tell_generated(generator, job):
