@@ -6,9 +6,10 @@ Usage: tests/gpu/real_size.py DIR [--python PYTHON] [STEP..]
 Makes DIR/model (16 GB; kept when it is there) and runs the steps, all of them when none is named:
   plan                        what `model plan` says
   transformers                a text by transformers' generate, for comparison
-  exllamav2 exllamav3         `stack run NAME DIR/model --prompt ...`
+  exllamav2 exllamav3         `stack run NAME DIR/model --prompt ...`; of several GPUs each must have a part of the model
   trl-lora torchtune-lora torchtune-full trl-full   `stack run trl lora DIR/model --data ...`: a few steps; the loss must fall, and
-                              what PyTorch allocated is held against the plan's figure for the same use, context and batch
+                              what PyTorch allocated is held against the plan's figure for the same use, context and batch;
+                              on several GPUs the fullest one's, and LoRA is then gone on with from its checkpoint
 A checkpoint of the whole model is 48 GB with its optimizer; it is removed after its step. PYTHON (this one) is given to `stack run`.
 Generation is held against the time in which the GPU reads the weights once, measured by a copy of 4 GB (bytes read and written).
 BRINGUP_GPU_PROGRAM names the program (build/bringup).
@@ -142,16 +143,27 @@ def show_plan(model):
                                                             gib(one["needed_bytes"]), ", an estimate" if one["estimate"] else ""))
 
 
+def plan_for(step, model, gpus):
+    """On several GPUs trl's LoRA is whole on each; what else is trained is sharded."""
+    memory = plan_of(model, CONTEXT)["memory"]
+    use = step if gpus == 1 or step == "trl-lora" else TRAINING[step][1] + "-checkpointed"
+    return [one for one in memory if one["use"] == use and one["gpus"] == (1 if use == step else gpus)][-1]
+
+
 def generate(stack, model, python):
     told, talk = program("stack", "run", stack, model, "--prompt", "the cat runs and the cat", "--tokens", str(TOKENS), "--context",
                          str(CONTEXT), "--python", python, "--json")
     if not told["ok"]:
         raise RuntimeError(told["error"] or talk)
     plan = {one["use"]: one for one in plan_of(model, CONTEXT)["memory"]}["inference-bf16"]
-    peak = told["peak_memory"][0]
+    peaks = told["peak_memory"]
     print("  %s: %d tokens, %.1f tokens/s, first after %.3f s; %s in tensors (plan %s), %s taken" % (
-        stack, told["tokens"], told["tokens_per_second"], told["prompt_seconds"], gib(peak["allocated_bytes"]),
-        gib(plan["allocated_bytes"]), gib(peak["bytes"])), flush=True)
+        stack, told["tokens"], told["tokens_per_second"], told["prompt_seconds"],
+        " + ".join(gib(peak["allocated_bytes"]) for peak in peaks), gib(plan["allocated_bytes"]),
+        " + ".join(gib(peak["bytes"]) for peak in peaks)), flush=True)
+    least = 0.5 * plan["allocated_bytes"] / len(peaks)
+    if any(peak["allocated_bytes"] < least for peak in peaks):
+        raise RuntimeError("a GPU has less than %s of the model" % gib(least))
 
 
 def generate_transformers(model):
@@ -170,25 +182,38 @@ def generate_transformers(model):
         made, made / seconds, gib(torch.cuda.max_memory_allocated())), flush=True)
 
 
+def goes_on(before, run):
+    told, talk = run
+    if not told["ok"]:
+        raise RuntimeError("resumed: " + (told["error"] or "") + talk[-1500:])
+    print("  resumed: step %d, loss %.3f -> %.3f" % (told["steps"], told["first_loss"], told["last_loss"]), flush=True)
+    return told["first_loss"] < 0.5 * (before["first_loss"] + before["last_loss"])
+
+
 def train(step, model, directory, python):
     stack, method, rate, steps = TRAINING[step]
     data, output = os.path.join(directory, "rows.jsonl"), os.path.join(directory, "out")
     with open(data, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(row) + "\n" for row in rows())
     shutil.rmtree(output, ignore_errors=True)
-    told, talk = program("stack", "run", stack, method, model, "--data", data, "--output", output, "--steps", str(steps), "--context",
-                         str(CONTEXT), "--learning-rate", str(rate), "--python", python, "--json")
-    shutil.rmtree(output, ignore_errors=True)
-    if not told["ok"]:
-        raise RuntimeError((told["error"] or "") + talk[-1500:])
-    plan = {one["use"]: one for one in plan_of(model, CONTEXT)["memory"]}[step]
-    peak = told["peak_memory"][0]
+    words = ("stack", "run", stack, method, model, "--data", data, "--output", output, "--context", str(CONTEXT), "--learning-rate",
+             str(rate), "--python", python, "--json")
+    try:
+        told, talk = program(*words, "--steps", str(steps))
+        if not told["ok"]:
+            raise RuntimeError((told["error"] or "") + talk[-1500:])
+        gpus = len(told["peak_memory"])
+        again = gpus == 1 or method != "lora" or goes_on(told, program(*words, "--steps", "2", "--resume"))
+    finally:
+        shutil.rmtree(output, ignore_errors=True)
+    plan = plan_for(step, model, gpus)
+    peak = max(told["peak_memory"], key=lambda one: one["allocated_bytes"])
     off = plan["allocated_bytes"] / peak["allocated_bytes"] - 1
-    fell = told["last_loss"] < 0.9 * told["first_loss"]
-    print("  %s %s: loss %.3f -> %.3f in %d steps, %s tokens/s; %s in tensors, plan %s (%s): %+.1f %%; %s taken" % (
+    fell = told["last_loss"] < 0.9 * told["first_loss"] and again
+    print("  %s %s: loss %.3f -> %.3f in %d steps, %s tokens/s; %s in tensors, plan %s (%s): %+.1f %%; %s taken; %d GPU(s)" % (
         "ok  " if fell else "FAIL", step, told["first_loss"], told["last_loss"], told["steps"],
         told["tokens_per_second"] and round(told["tokens_per_second"]), gib(peak["allocated_bytes"]), gib(plan["allocated_bytes"]),
-        plan["moment"], off * 100, gib(peak["bytes"])), flush=True)
+        plan["moment"], off * 100, gib(peak["bytes"]), gpus), flush=True)
     return fell
 
 

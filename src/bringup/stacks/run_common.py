@@ -94,9 +94,18 @@ def tokens_of(prompt, length):
     return min(ASK["tokens"], length - prompt - 1)
 
 
+def spreads(torch):
+    """Whether the model is dealt out over the GPUs; libraries would fill the first, and leave the others idle."""
+    return ASK["smoke"] or torch.cuda.device_count() > 1
+
+
 def dealt_out(torch, parts):
-    """A smoke's model fits on one GPU many times over: its parts are dealt out, so that every GPU has some."""
-    return [(part, index * torch.cuda.device_count() // len(parts)) for index, part in enumerate(parts)]
+    """Parts in a row go to one GPU, as many as its share of the free memory; a smoke's in equal shares."""
+    gpus = range(torch.cuda.device_count())
+    free = [1 if ASK["smoke"] else 1 + torch.cuda.mem_get_info(gpu)[0] for gpu in gpus]
+    ends = [2 * len(parts) * sum(free[:gpu + 1]) for gpu in gpus]
+    total = sum(free)
+    return [(part, next(gpu for gpu in gpus if (2 * index + 1) * total < ends[gpu])) for index, part in enumerate(parts)]
 
 
 def tell_generated(generator, job):
@@ -124,7 +133,7 @@ def tell_generated(generator, job):
 
 
 def check_spread(torch, devices):
-    """`devices`: the GPU that each part of a smoke's model is on; all must have one, and memory for it."""
+    """`devices`: the GPU that each part of the model is on; of a smoke's all must have one, and memory for it."""
     gpus = range(torch.cuda.device_count())
     idle = [str(gpu) for gpu in gpus if gpu not in devices or torch.cuda.memory_allocated(gpu) == 0]
     if ASK["smoke"] and idle:

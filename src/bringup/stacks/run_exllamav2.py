@@ -23,7 +23,7 @@ def generate_exllamav2(torch):
     length = min(ASK["context"], config.max_seq_len)
     config.max_seq_len = length
     model = ExLlamaV2(config)
-    if ASK["smoke"]:
+    if spreads(torch):
         deal_out_exllamav2(torch, model)
         cache = ExLlamaV2Cache(model, max_seq_len=length)
     else:

@@ -19,7 +19,7 @@ def generate_exllamav3(torch):
     config = Config.from_directory(ASK["model"])
     model = Model.from_config(config)
     cache = Cache(model, max_num_tokens=length)
-    if ASK["smoke"]:
+    if spreads(torch):
         deal_out_exllamav3(torch, model)
     else:
         model.load(max_chunk_size=chunk)
