@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <compare>
 
 using namespace bringup;
 
@@ -92,8 +93,8 @@ TEST(Version, ComparesNumbersAsNumbers) {
   EXPECT_LT(version("535.261.03"), version("580.65.06"));
   EXPECT_EQ(version("580.159.04+x").parts.size(), 3U);
   EXPECT_FALSE(base::Version::parse("x1"));
-  EXPECT_TRUE(base::compare_releases("6.1.0-9-amd64", "6.1.0-25-amd64") < 0);
-  EXPECT_TRUE(base::compare_releases("6.10.0", "6.9.0") > 0);
+  EXPECT_TRUE(std::is_lt(base::compare_releases("6.1.0-9-amd64", "6.1.0-25-amd64")));
+  EXPECT_TRUE(std::is_gt(base::compare_releases("6.10.0", "6.9.0")));
 }
 
 TEST(Digest, IsToldFromOtherTexts) {

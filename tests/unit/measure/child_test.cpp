@@ -77,8 +77,8 @@ TEST(Children, RunSideBySide) {
 
 TEST(Children, ThatDieAreAnErrorWithTheSignalsName) {
   const auto results = in_children({[] {
-                                      std::signal(SIGSEGV, SIG_DFL);
-                                      ::raise(SIGSEGV);
+                                      (void)std::signal(SIGSEGV, SIG_DFL);
+                                      (void)::raise(SIGSEGV);
                                       return std::string("never");
                                     },
                                     []() -> std::string { ::_exit(3); }},
