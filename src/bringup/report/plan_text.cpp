@@ -167,7 +167,7 @@ void choice_table(Page& page, const resolve::Choice& choice) {
     for (const std::string_view line : base::lines(part.chosen))
       widths[1] = std::max(widths[1], base::display_width(line));
   }
-  widths[0] = std::min<std::size_t>(widths[0], 20);
+  widths[0] = std::min<std::size_t>(widths[0], 26);
   widths[1] = std::min(widths[1], page.columns() / 2);
   page.row({{"what", Tone::dim}, {"chosen", Tone::dim}, {"from", Tone::dim}}, 2, widths);
   for (const Part& part : parts) {
