@@ -133,7 +133,7 @@ began=$SECONDS
 (up >"$root.killed" 2>&1) &
 first=$!
 if [ "$quick" = quick ]; then
-  reached() { grep -q 'wheels-stack-trl: ' "$root.killed" && sleep 5; }
+  reached() { grep -q 'wheels-stack-torchtune: ' "$root.killed"; }
 else
   reached() { [ "$(find "$prefix/envs/stack-exllamav2/.bringup-extensions" -name '*.o' -size +0 2>/dev/null | wc -l)" -ge 4 ]; }
 fi
@@ -149,7 +149,7 @@ wait $first 2>/dev/null || true
 sed 's/\r/\n/g' "$root.killed" | tail -n 5
 for _ in $(seq 1 20); do [ "$(compilers)" != 0 ] || break; sleep 0.5; done
 [ "$(compilers)" = 0 ] || fail "compilers run on after bringup was killed"
-objects=$(find "$prefix"/envs/stack-exllamav2/.bringup-extensions -name '*.o' -size +0 2>/dev/null | wc -l)
+objects=$({ find "$prefix"/envs/stack-exllamav2/.bringup-extensions -name '*.o' -size +0 2>/dev/null || true; } | wc -l)
 told "resume ($objects objects were compiled)"
 as_sudo hf_good0canary bringup resume --yes 2>&1 | tee "$root.resume"
 told "up goes on to the models"
