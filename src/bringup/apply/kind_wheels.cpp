@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 namespace bringup::apply {
 namespace {
@@ -91,7 +92,7 @@ Result<> install_by_pip(const steps::InstallWheels& step, std::vector<std::strin
 // uv's own is two minutes with an index that takes the connection and says nothing: too long where another
 // one is to be asked after it.
 std::vector<std::pair<std::string, std::string>> patience(const steps::InstallWheels& step) {
-  if (step.others.empty()) return {};
+  if (step.others.empty() || std::getenv("UV_HTTP_TIMEOUT") != nullptr) return {};  // the user's own counts
   return {{"UV_HTTP_TIMEOUT", "15"}, {"UV_HTTP_RETRIES", "1"}};
 }
 

@@ -210,7 +210,9 @@ Result<Decided> decide(const Options& options, const Doors& doors) {
   for (const goal::StackGoal& stack : goal.stacks)
     TRY(stacks::check_gpus(*TRY(stacks::find_stack(stack.name, catalog::built_in())), looked.machine)
             .within(stack.where));
-  const bool to_be_done = doors.control != nullptr && !options.dry_run && locked.locks.empty();
+  // Before models are fetched, their hub's places are asked as well: nothing may be resolved beside that.
+  const bool to_be_done = doors.control != nullptr && !options.dry_run && locked.locks.empty() &&
+                          goal.stacks.empty() && goal.models.empty();
   Decided decided = TRY(decide(options, doors, std::move(looked), goals, to_be_done));
   TRY(follow_locks(locked.locks, options, decided));
   if (TRY(needs_curl(options, doors, decided))) plan::add_hub_packages(decided.looked.machine, decided.plan);

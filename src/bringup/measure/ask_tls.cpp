@@ -123,7 +123,9 @@ Result<> Tls::greet(const std::string& host) const {
 }
 
 Result<Tls> Tls::over(int socket, const std::string& host, const Deadline& deadline) {
-  static const OpenSsl ssl = TRY(open());
+  static const Result<OpenSsl> opened = open();
+  if (!opened) return opened.error();
+  const OpenSsl& ssl = *opened;
   void* context = ssl.make_context(ssl.method());
   if (context == nullptr) return Error(Errc::failed, "OpenSSL could not be started");
   ssl.default_paths(context);

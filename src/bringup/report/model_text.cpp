@@ -79,8 +79,7 @@ void add_estimates(Page& page, const ModelPlan& plan) {
     page.paragraph(
         {"Estimates: on two GPUs one model of Llama's kind was measured; where it trained the plan was right "
          "within 3 %, where it generated the GPU with its head took 7 % more. Of others one rank of FSDP "
-         "was, "
-         "with collectives that move nothing: a batch on each GPU, a block and the next gathered."});
+         "was, with collectives that move nothing: a batch on each GPU, a block and the next gathered."});
   }
   if (plan.gpu_bytes) page.paragraph({fewest_of_all(plan)});
 }

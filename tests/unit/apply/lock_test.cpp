@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 
 #include "fake_machine.hpp"
+#include <support/environment.hpp>
 
 namespace bringup::apply {
 namespace {
@@ -182,6 +183,7 @@ TEST_F(LockTest, AMirrorThatGivesAnotherFileIsLeftForTheNext) {
   step.asks = "https://pypi.example/simple/";
   step.others = {"https://second.example/simple/", "https://pypi.example/simple/"};
   std::vector<std::string> told;
+  const testing_support::Variable usual("UV_HTTP_TIMEOUT", std::nullopt);
   const auto performed = [&] {
     told.clear();
     machine.world.ran.clear();
@@ -208,6 +210,11 @@ TEST_F(LockTest, AMirrorThatGivesAnotherFileIsLeftForTheNext) {
                                       HasSubstr("second.example is asked instead")));
   EXPECT_THAT(machine.world.ran.back(), HasSubstr("https://second.example/simple/"));
   EXPECT_TRUE(machine.world.environment.contains("UV_HTTP_TIMEOUT")) << "another one is to be asked after it";
+  {
+    const testing_support::Variable own("UV_HTTP_TIMEOUT", "300");
+    ASSERT_TRUE(performed());
+    EXPECT_FALSE(machine.world.environment.contains("UV_HTTP_TIMEOUT")) << "the user's own counts";
+  }
   machine.world.liars[step.others[0]] = "error: Because there is no version of numpy==2.3";
   ASSERT_TRUE(performed());
   EXPECT_EQ(told.size(), 2U);
