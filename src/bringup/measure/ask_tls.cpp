@@ -20,7 +20,9 @@ struct OpenSsl {
   void* (*make_context)(void*) = nullptr;
   int (*default_paths)(void*) = nullptr;
   int (*more_paths)(void*, const char*, const char*) = nullptr;
+  void (*free_context)(void*) = nullptr;
   void* (*make)(void*) = nullptr;
+  void (*free)(void*) = nullptr;
   int (*set_socket)(void*, int) = nullptr;
   long (*control)(void*, int, long, void*) = nullptr;
   int (*set_host)(void*, const char*) = nullptr;
@@ -46,7 +48,9 @@ Result<OpenSsl> bind(const gpu::Library& library) {
   TRY(library.bind(ssl.make_context, "SSL_CTX_new"));
   TRY(library.bind(ssl.default_paths, "SSL_CTX_set_default_verify_paths"));
   TRY(library.bind(ssl.more_paths, "SSL_CTX_load_verify_locations"));
+  TRY(library.bind(ssl.free_context, "SSL_CTX_free"));
   TRY(library.bind(ssl.make, "SSL_new"));
+  TRY(library.bind(ssl.free, "SSL_free"));
   TRY(library.bind(ssl.set_socket, "SSL_set_fd"));
   TRY(library.bind(ssl.control, "SSL_ctrl"));
   TRY(library.bind(ssl.set_host, "SSL_set1_host"));
@@ -106,18 +110,19 @@ Result<> wait_for(int socket, bool to_write, const Deadline& deadline) {
 
 // OpenSSL says what it waits for; all else is the end of it.
 Result<> Tls::wait(int code) const {
-  const int why = ssl_->error(session_, code);
+  const int why = ssl_->error(session_.get(), code);
   if (why == want_read || why == want_write) return wait_for(socket_, why == want_write, deadline_);
   return Error(Errc::unreachable, "the connection was closed, or what answers there speaks no TLS");
 }
 
 Result<> Tls::greet(const std::string& host) const {
   std::string name = host;
-  ssl_->control(session_, set_host_name, 0, name.data());
-  if (ssl_->set_host(session_, name.c_str()) != 1 || ssl_->set_socket(session_, socket_) != 1)
+  ssl_->control(session_.get(), set_host_name, 0, name.data());
+  if (ssl_->set_host(session_.get(), name.c_str()) != 1 || ssl_->set_socket(session_.get(), socket_) != 1)
     return Error(Errc::failed, "OpenSSL could not be started");
-  for (int code = ssl_->connect(session_); code != 1; code = ssl_->connect(session_)) TRY(wait(code));
-  const long verified = ssl_->verified(session_);
+  for (int code = ssl_->connect(session_.get()); code != 1; code = ssl_->connect(session_.get()))
+    TRY(wait(code));
+  const long verified = ssl_->verified(session_.get());
   if (verified == kTrusted || !has_certificates(*ssl_)) return ok;
   return Error(Errc::unreachable, fmt::format("the certificate is not trusted: {}", ssl_->words(verified)));
 }
@@ -126,21 +131,22 @@ Result<Tls> Tls::over(int socket, const std::string& host, const Deadline& deadl
   static const Result<OpenSsl> opened = open();
   if (!opened) return opened.error();
   const OpenSsl& ssl = *opened;
-  void* context = ssl.make_context(ssl.method());
+  // A session holds on to the context that it came from.
+  const OwnedByOpenSsl context(ssl.make_context(ssl.method()), {ssl.free_context});
   if (context == nullptr) return Error(Errc::failed, "OpenSSL could not be started");
-  ssl.default_paths(context);
+  ssl.default_paths(context.get());
   if (const char* file = std::getenv("CURL_CA_BUNDLE"); file != nullptr && *file != '\0')
-    ssl.more_paths(context, file, nullptr);
-  void* session = ssl.make(context);
+    ssl.more_paths(context.get(), file, nullptr);
+  OwnedByOpenSsl session(ssl.make(context.get()), {ssl.free});
   if (session == nullptr) return Error(Errc::failed, "OpenSSL could not be started");
-  const Tls tls(ssl, socket, session, deadline);
+  Tls tls(ssl, socket, std::move(session), deadline);
   TRY(tls.greet(host));
   return tls;
 }
 
 Result<> Tls::send(std::string_view text) const {
   for (;;) {
-    const int wrote = ssl_->write(session_, text.data(), static_cast<int>(text.size()));
+    const int wrote = ssl_->write(session_.get(), text.data(), static_cast<int>(text.size()));
     if (wrote > 0) return ok;
     TRY(wait(wrote));
   }
@@ -148,9 +154,9 @@ Result<> Tls::send(std::string_view text) const {
 
 Result<std::string> Tls::receive() const {
   for (std::array<char, 1024> buffer{};;) {
-    const int got = ssl_->read(session_, buffer.data(), static_cast<int>(buffer.size()));
+    const int got = ssl_->read(session_.get(), buffer.data(), static_cast<int>(buffer.size()));
     if (got > 0) return std::string(buffer.data(), static_cast<std::size_t>(got));
-    if (ssl_->error(session_, got) == zero_return) return std::string();
+    if (ssl_->error(session_.get(), got) == zero_return) return std::string();
     TRY(wait(got));
   }
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // TLS over a connection of our own, by the OpenSSL that nearly every system has: without libcurl it tells a
-// place that answers from one that only takes connections. For a process that ends soon: nothing is cleaned
-// up.
+// place that answers from one that only takes connections.
 
 #include <bringup/base/result.hpp>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace bringup::measure {
 
@@ -30,6 +31,13 @@ Result<> wait_for(int socket, bool to_write, const Deadline& deadline);
 
 struct OpenSsl;
 
+// What OpenSSL made is given back by a function of the library, which is known only at run time.
+struct FreedByOpenSsl {
+  void (*free)(void*);
+  void operator()(void* made) const { free(made); }
+};
+using OwnedByOpenSsl = std::unique_ptr<void, FreedByOpenSsl>;
+
 class Tls {
  public:
   // Greets `host` over a connected socket that does not block, which outlives this. Errc::absent: no OpenSSL
@@ -42,14 +50,14 @@ class Tls {
   Result<std::string> receive() const;
 
  private:
-  Tls(const OpenSsl& ssl, int socket, void* session, const Deadline& deadline)
-      : ssl_(&ssl), socket_(socket), session_(session), deadline_(deadline) {}
+  Tls(const OpenSsl& ssl, int socket, OwnedByOpenSsl session, const Deadline& deadline)
+      : ssl_(&ssl), socket_(socket), session_(std::move(session)), deadline_(deadline) {}
   Result<> greet(const std::string& host) const;
   Result<> wait(int code) const;
 
   const OpenSsl* ssl_;
   int socket_;
-  void* session_;
+  OwnedByOpenSsl session_;
   Deadline deadline_;
 };
 
