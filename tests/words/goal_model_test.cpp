@@ -3,6 +3,7 @@
 // killed, and asks no hub when it is whole.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <support/hub.hpp>
@@ -14,6 +15,7 @@ namespace fs = std::filesystem;
 using namespace bringup::testing_support;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr const char* kFirst = "model-00001-of-00002.safetensors";
 
@@ -78,12 +80,29 @@ TEST_F(GoalModel, IsFetchedOnceAndTheHubIsAskedNoMore) {
   Ran ran = up();
   EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
   EXPECT_TRUE(fs::exists(model(kFirst)));
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("\n1 model, each as a run of its own\n"),
+                             HasSubstr("  ok/model, its safetensors files\n    " + at("prefix/models/model")),
+                             Not(HasSubstr("Nothing to do"))));
   EXPECT_THAT(ran.err,
               HasSubstr("'bringup stack run trl full|lora " + at("prefix/models/model") + " --data FILE'"));
   const std::string before = log();
   ran = up();
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(log(), before);
+  EXPECT_THAT(ran.out, HasSubstr("\nNothing to do\n"));
+}
+
+// `plan` tells them, too, and that is a change.
+TEST_F(GoalModel, StandsInThePlan) {
+  goal("ok/model");
+  const Ran ran = bringup_program(
+      {"plan", "--json", "--detailed-exitcode", "--offline", "--goal", at("bringup.toml")}, surroundings());
+  EXPECT_EQ(ran.code, 2) << ran.out << ran.err;
+  const auto document = nlohmann::json::parse(ran.out);
+  EXPECT_TRUE(document["steps"].empty()) << ran.out;
+  EXPECT_EQ(document["models"], nlohmann::json::array({{{"repository", "ok/model"},
+                                                        {"layout", "safetensors"},
+                                                        {"directory", at("prefix/models/model")}}}));
 }
 
 // One that no stack wants, in the layout that nothing here can weigh.

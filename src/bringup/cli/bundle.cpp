@@ -64,6 +64,7 @@ Result<int> use(const Options& options, const Doors& doors, const std::string& d
   const std::vector<goal::Goal> goals = TRY(goals_of(locked.goal, looked.machine));
   Decided decided = TRY(decide(mine, doors, std::move(looked), goals));
   TRY(follow_locks(locked.locks, mine, decided));
+  decided.models = TRY(missing_models(mine, doors, locked.goal));
   const std::string state = state_directory_of(options, decided.looked.machine.user);
   decided.plan = TRY(apply::from_bundle(std::move(decided.plan), bundle, directory, state));
   return carry_out(mine, doors, decided);

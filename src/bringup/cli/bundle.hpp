@@ -34,7 +34,7 @@ void forget_vendor_sources(facts::Machine& machine);
 Result<std::vector<ModelFetch>> models_for_bundle(const Options& options, const Doors& doors,
                                                   const goal::Goal& goal, const std::string& directory);
 // Copies one out of the bundle in use. Errc::refused when it is not in it.
-Result<int> model_from_bundle(const Options& options, const Doors& doors, const WantedModel& wanted,
+Result<int> model_from_bundle(const Options& options, const Doors& doors, const goal::ModelGoal& wanted,
                               const apply::Arming* arming);
 
 }  // namespace bringup::cli

@@ -13,12 +13,12 @@ namespace bringup::cli {
 Result<std::vector<ModelFetch>> models_for_bundle(const Options& options, const Doors& doors,
                                                   const goal::Goal& goal, const std::string& directory) {
   std::vector<ModelFetch> out;
-  for (const WantedModel& wanted : wanted_models(goal)) {
-    const std::string about = fmt::format("{}: {}", wanted.where, wanted.repo);
+  for (const goal::ModelGoal& wanted : wanted_models(goal)) {
+    const std::string about = fmt::format("{}: {}", wanted.where, wanted.name);
     Options ask = options;
-    ask.words = {"get", wanted.repo};
+    ask.words = {"get", wanted.name};
     ask.only = wanted.layout;
-    ask.to = fmt::format("{}/models/{}", directory, wanted.repo);
+    ask.to = fmt::format("{}/models/{}", directory, wanted.name);
     const HubModel model = TRY(ask_model(ask, doors, current_user()).within(about));
     TRY(check_gate(model).within(about));
     ModelFetch fetch = fetch_of(model);
@@ -35,15 +35,15 @@ Result<std::vector<ModelFetch>> models_for_bundle(const Options& options, const 
   return out;
 }
 
-Result<int> model_from_bundle(const Options& options, const Doors& doors, const WantedModel& wanted,
+Result<int> model_from_bundle(const Options& options, const Doors& doors, const goal::ModelGoal& wanted,
                               const apply::Arming* arming) {
   const std::string name = options.bundle + "/" + std::string(apply::kManifest);
   const apply::Bundle bundle = TRY(apply::parse_bundle(TRY(doors.view.read(name)), name));
-  const auto model = std::ranges::find(bundle.models, wanted.repo, &apply::BundleModel::name);
+  const auto model = std::ranges::find(bundle.models, wanted.name, &apply::BundleModel::name);
   if (model == bundle.models.end())
     return Error(Errc::refused,
                  fmt::format("{}: {} is not in the bundle; make it anew with 'bringup bundle create'",
-                             wanted.where, wanted.repo));
+                             wanted.where, wanted.name));
   const facts::User user = current_user();
   ModelFetch fetch{.name = model->name,
                    .commit = model->commit,
@@ -53,7 +53,7 @@ Result<int> model_from_bundle(const Options& options, const Doors& doors, const 
   steps::Plan plan = plan_of(fetch, user, doors.clock);
   TRY(leave_to_do(plan, doors.view));
   if (!plan.steps.empty()) return bring(options, doors, user, fetch, plan, arming);
-  say(options, fmt::format("{}: all {} files are there", wanted.repo, fetch.files.size()));
+  say(options, fmt::format("{}: all {} files are there", wanted.name, fetch.files.size()));
   return exit_ok;
 }
 

@@ -172,7 +172,9 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
   const auto arming = TRY(arming_for(options, doors, decided, false));
   const int code =
       TRY(perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr, decided.resolved));
-  if (code == exit_ok) TRY(keep_locks(options, doors, decided));
+  if (code != exit_ok) return code;
+  TRY(keep_locks(options, doors, decided));
+  tell_missing_models(options, doors);
   return code;
 }
 

@@ -22,7 +22,8 @@ struct Decided {
   Looked looked;
   goal::Goal goal;
   resolve::Resolution resolution;
-  steps::Plan plan;                                     // without steps when the resolution is a conflict
+  steps::Plan plan;                          // without steps when the resolution is a conflict
+  std::vector<goal::ModelGoal> models = {};  // of the goal, that are not here and come after the plan
   std::shared_ptr<apply::ResolvedAhead> resolved = {};  // what its environments take; null: not begun
 };
 

@@ -32,9 +32,10 @@ Result<int> run_plan(const Options& options, const Doors& doors) {
     return exit_ok;
   }
   const Part part = part_to_do(options, decided.plan);
-  const bool changes = !part.plan.steps.empty();
-  TRY(print(options.json ? report::plan_json(decided.resolution, part.plan)
-                         : report::plan_text(decided.resolution, part.plan, output_style(options))));
+  const bool changes = !part.plan.steps.empty() || !decided.models.empty();
+  TRY(print(options.json
+                ? report::plan_json(decided.resolution, part.plan, decided.models)
+                : report::plan_text(decided.resolution, part.plan, output_style(options), decided.models)));
   tell_left(options, part);
   if (std::holds_alternative<resolve::Conflict>(decided.resolution)) return exit_failed;
   return options.detailed_exitcode && changes ? exit_changes : exit_ok;

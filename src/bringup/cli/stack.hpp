@@ -27,14 +27,12 @@ Result<int> stack_remove(const Options& options, const Doors& doors, const catal
 // Trains or generates with it, whichever it is for.
 Result<int> stack_run(const Options& options, const Doors& doors, const catalog::Stack& stack);
 
-// A model of the goal that a hub has: its own, or a stack's.
-struct WantedModel {
-  std::string repo;
-  std::string layout;  // as --only
-  std::string directory;
-  std::string where;  // of the goal's line, for complaints
-};
-std::vector<WantedModel> wanted_models(const goal::Goal& goal);
+// The models of the goal that a hub has, its own and its stacks', each with the directory that it goes into.
+std::vector<goal::ModelGoal> wanted_models(const goal::Goal& goal);
+
+// Those of them that are not here, or not whole, each once.
+Result<std::vector<goal::ModelGoal>> missing_models(const Options& options, const Doors& doors,
+                                                    const goal::Goal& goal);
 
 // Fetches the models that the goal wants and that are not here (out of the bundle, in use of one), each as a
 // run of its own that goes on at the next boot where `arming` is given, and tells how each stack is run.
@@ -42,12 +40,13 @@ std::vector<WantedModel> wanted_models(const goal::Goal& goal);
 Result<int> fetch_models(const Options& options, const Doors& doors, const goal::Goal& goal,
                          const apply::Arming* arming = nullptr);
 
-// Before anything is changed: whether the hub gives the models that are not here to this user, and whether
+// Before anything is changed: whether the hub gives `models`, which are not here, to this user, and whether
 // there is room for them; each is told in a line. A hub that cannot be reached now is told of and no error.
-Result<> ask_for_models(const Options& options, const Doors& doors, const goal::Goal& goal);
+Result<> ask_for_models(const Options& options, const Doors& doors,
+                        const std::vector<goal::ModelGoal>& models);
 
-// Whether the models of a goal are to come from a hub, and what asks it is not on this machine.
-Result<bool> needs_curl(const Options& options, const Doors& doors, const Decided& decided);
+// Whether models of the goal are to come from a hub, and what asks it is not on this machine.
+bool needs_curl(const Doors& doors, const Decided& decided);
 
 // Says which verb goes on when models of the goal are not here, or not whole.
 void tell_missing_models(const Options& options, const Doors& doors);

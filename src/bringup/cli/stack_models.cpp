@@ -37,7 +37,7 @@ bool fetches_into(const apply::Run& run, const std::string& directory) {
 
 // Weights that are whole say nothing of the tokenizer that comes behind them: the newest run that fetched
 // into the directory must have ended, too. The layout that has no safetensors cannot be weighed.
-Result<bool> is_whole(const Options& options, const Doors& doors, const WantedModel& wanted) {
+Result<bool> is_whole(const Options& options, const Doors& doors, const goal::ModelGoal& wanted) {
   const std::string& directory = wanted.directory;
   const bool original = wanted.layout == "original";
   if (original ? !doors.view.exists(directory) : !weigh_model(doors.view, directory, {})) return false;
@@ -48,16 +48,16 @@ Result<bool> is_whole(const Options& options, const Doors& doors, const WantedMo
   return run == runs.end() ? !original : run->state == "done";
 }
 
-Result<int> fetch_model(const Options& options, const Doors& doors, const WantedModel& wanted,
+Result<int> fetch_model(const Options& options, const Doors& doors, const goal::ModelGoal& wanted,
                         const apply::Arming* arming) {
   if (!options.bundle.empty()) return model_from_bundle(options, doors, wanted, arming);
   Options get = options;
   get.verb = "model";
-  get.words = {"get", wanted.repo};
+  get.words = {"get", wanted.name};
   get.to = wanted.directory;
   get.only = wanted.layout;
   get.json = false;
-  return run_model_get(get, doors, arming).within(fmt::format("{}: {}", wanted.where, wanted.repo));
+  return run_model_get(get, doors, arming).within(fmt::format("{}: {}", wanted.where, wanted.name));
 }
 
 // What is to come of one model, and the disk that it comes to.
@@ -69,9 +69,9 @@ struct ToCome {
 };
 
 // What the hub says of it; nothing is to come where all files are here.
-Result<ToCome> ask_for(const Options& options, const Doors& doors, const WantedModel& wanted) {
+Result<ToCome> ask_for(const Options& options, const Doors& doors, const goal::ModelGoal& wanted) {
   Options get = options;
-  get.words = {"get", wanted.repo};
+  get.words = {"get", wanted.name};
   get.to = wanted.directory;
   get.only = wanted.layout;
   const facts::User user = current_user();
@@ -79,7 +79,7 @@ Result<ToCome> ask_for(const Options& options, const Doors& doors, const WantedM
   steps::Plan plan = plan_of(fetch_of(model), user, doors.clock);
   TRY(leave_to_do(plan, doors.view));
   if (!plan.steps.empty()) TRY(check_gate(model));
-  return ToCome{.name = wanted.repo,
+  return ToCome{.name = wanted.name,
                 .bytes = bytes_to_come(plan, doors.view),
                 .token_from = model.hub.token ? model.hub.token->from : "",
                 .directory = model.target};
@@ -107,8 +107,8 @@ Result<> check_room(const Options& options, const Doors& doors, const std::vecto
 }
 
 // A stack's layout of a model that comes whole anyway.
-bool covers(const WantedModel& one, const WantedModel& other) {
-  return one.repo == other.repo && one.directory == other.directory &&
+bool covers(const goal::ModelGoal& one, const goal::ModelGoal& other) {
+  return one.name == other.name && one.directory == other.directory &&
          (one.layout.empty() || one.layout == other.layout);
 }
 
@@ -127,10 +127,10 @@ std::string prefix_of(const goal::Goal& goal, const facts::User& user) {
   return goal.python_prefix.empty() ? plan::default_prefix(user) : goal.python_prefix;
 }
 
-std::vector<WantedModel> wanted_models(const goal::Goal& goal) {
-  std::vector<WantedModel> out;
+std::vector<goal::ModelGoal> wanted_models(const goal::Goal& goal) {
+  std::vector<goal::ModelGoal> out;
   for (const goal::ModelGoal& model : goal.models)
-    out.push_back({.repo = model.name,
+    out.push_back({.name = model.name,
                    .layout = model.layout,
                    .directory = model.directory.empty() ? below_prefix(goal, model.name) : model.directory,
                    .where = model.where});
@@ -138,15 +138,25 @@ std::vector<WantedModel> wanted_models(const goal::Goal& goal) {
     const std::string directory = directory_of(goal, stack);
     if (directory != stack.model)
       out.push_back(
-          {.repo = stack.model, .layout = "safetensors", .directory = directory, .where = stack.where});
+          {.name = stack.model, .layout = "safetensors", .directory = directory, .where = stack.where});
   }
   return out;
 }
 
+Result<std::vector<goal::ModelGoal>> missing_models(const Options& options, const Doors& doors,
+                                                    const goal::Goal& goal) {
+  std::vector<goal::ModelGoal> missing;
+  for (const goal::ModelGoal& wanted : wanted_models(goal)) {
+    const bool covered =
+        std::ranges::any_of(missing, [&wanted](const goal::ModelGoal& one) { return covers(one, wanted); });
+    if (!covered && !TRY(is_whole(options, doors, wanted))) missing.push_back(wanted);
+  }
+  return missing;
+}
+
 Result<int> fetch_models(const Options& options, const Doors& doors, const goal::Goal& goal,
                          const apply::Arming* arming) {
-  for (const WantedModel& wanted : wanted_models(goal)) {
-    if (TRY(is_whole(options, doors, wanted))) continue;
+  for (const goal::ModelGoal& wanted : TRY(missing_models(options, doors, goal))) {
     const int code = TRY(fetch_model(options, doors, wanted, arming));
     if (code != exit_ok) return code;
   }
@@ -156,15 +166,11 @@ Result<int> fetch_models(const Options& options, const Doors& doors, const goal:
   return exit_ok;
 }
 
-Result<> ask_for_models(const Options& options, const Doors& doors, const goal::Goal& goal) {
+Result<> ask_for_models(const Options& options, const Doors& doors,
+                        const std::vector<goal::ModelGoal>& models) {
   if (!options.bundle.empty()) return ok;
   std::vector<ToCome> all;
-  std::vector<WantedModel> asked;
-  for (const WantedModel& wanted : wanted_models(goal)) {
-    const bool known =
-        std::ranges::any_of(asked, [&wanted](const WantedModel& one) { return covers(one, wanted); });
-    if (known || TRY(is_whole(options, doors, wanted))) continue;
-    asked.push_back(wanted);
+  for (const goal::ModelGoal& wanted : models) {
     auto one = ask_for(options, doors, wanted).within(wanted.where);
     if (one) {
       all.push_back(std::move(*one));
@@ -177,23 +183,17 @@ Result<> ask_for_models(const Options& options, const Doors& doors, const goal::
   return check_room(options, doors, all);
 }
 
-Result<bool> needs_curl(const Options& options, const Doors& doors, const Decided& decided) {
+bool needs_curl(const Doors& doors, const Decided& decided) {
   const bool chosen = std::holds_alternative<resolve::Choice>(decided.resolution);
-  if (!chosen || !decided.looked.here || doors.view.exists("/usr/bin/curl")) return false;
-  for (const WantedModel& wanted : wanted_models(decided.goal)) {
-    if (!TRY(is_whole(options, doors, wanted))) return true;
-  }
-  return false;
+  return chosen && decided.looked.here && !decided.models.empty() && !doors.view.exists("/usr/bin/curl");
 }
 
 void tell_missing_models(const Options& options, const Doors& doors) {
   const auto goal = read_goal(options, doors.view);
   if (!goal) return;
-  for (const WantedModel& wanted : wanted_models(*goal)) {
-    const auto whole = is_whole(options, doors, wanted);
-    if (!whole || !*whole)
-      say(options, fmt::format("the goal wants the model {} besides: 'bringup up' fetches it", wanted.repo));
-  }
+  const auto missing = missing_models(options, doors, *goal);
+  for (const goal::ModelGoal& wanted : missing ? *missing : wanted_models(*goal))
+    say(options, fmt::format("the goal wants the model {} besides: 'bringup up' fetches it", wanted.name));
 }
 
 }  // namespace bringup::cli

@@ -66,7 +66,7 @@ Result<int> fetch_its_models(const Options& options, const Doors& doors, const D
 Result<> ask_before(const Options& options, const Doors& doors, const Decided& decided,
                     const steps::Plan& plan) {
   if (!plan::around_the_hub(plan).before.steps.empty()) return ok;
-  auto told = ask_for_models(options, doors, decided.goal);
+  auto told = ask_for_models(options, doors, decided.models);
   if (!told) say(options, "nothing was changed");
   return told;
 }
@@ -81,7 +81,7 @@ Result<int> perform_around_the_hub(const Options& options, const Doors& doors, c
   const int brought = TRY(
       perform(options, doors, current_user(), before, fmt::format("Do these {} steps?", plan.steps.size())));
   if (brought != exit_ok) return brought;
-  if (auto told = ask_for_models(options, doors, decided.goal); !told) {
+  if (auto told = ask_for_models(options, doors, decided.models); !told) {
     say(options, "what asks the hub (curl) is here now; 'bringup undo' takes it back");
     return told.error();
   }
@@ -112,7 +112,7 @@ Result<int> carry_out(const Options& options, const Doors& doors, const Decided&
   TRY(tell_findings(options, decided));
   const Part part = part_to_do(options, decided.plan);
   const steps::Plan& plan = part.plan;
-  TRY(print(report::plan_text(decided.resolution, plan, output_style(options))));
+  TRY(print(report::plan_text(decided.resolution, plan, output_style(options), decided.models)));
   tell_left(options, part);
   const auto* choice = std::get_if<resolve::Choice>(&decided.resolution);
   if (choice == nullptr) return no_choice(machine);

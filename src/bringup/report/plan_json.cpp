@@ -61,7 +61,8 @@ ordered_json reasons_json(const std::vector<resolve::Reason>& reasons) {
 
 }  // namespace
 
-std::string plan_json(const resolve::Resolution& resolution, const steps::Plan& plan) {
+std::string plan_json(const resolve::Resolution& resolution, const steps::Plan& plan,
+                      std::span<const goal::ModelGoal> models) {
   const auto* choice = std::get_if<resolve::Choice>(&resolution);
   ordered_json json = {{"schema", "bringup.plan/1"}, {"choice", nullptr}, {"conflict", nullptr}};
   if (choice != nullptr) {
@@ -79,6 +80,10 @@ std::string plan_json(const resolve::Resolution& resolution, const steps::Plan& 
   }
   json["steps"] = ordered_json::array();
   for (const steps::Step& step : plan.steps) json["steps"].push_back(step_json(step));
+  json["models"] = ordered_json::array();
+  for (const goal::ModelGoal& model : models)
+    json["models"].push_back(
+        {{"repository", model.name}, {"layout", text_or_null(model.layout)}, {"directory", model.directory}});
   return written(json);
 }
 

@@ -238,6 +238,18 @@ void step_block(Page& page, const steps::Step& step, std::size_t number, std::si
   page.table(rows, inside, kPart);
 }
 
+void models_section(Page& page, std::span<const goal::ModelGoal> models, bool after_steps) {
+  page.heading(fmt::format("{}{}, each as a run of its own", after_steps ? "Then " : "",
+                           counted(models.size(), "model")));
+  for (const goal::ModelGoal& model : models) {
+    page.row({{model.layout.empty() ? plain(model.name)
+                                    : fmt::format("{}, its {} files", plain(model.name), plain(model.layout)),
+               Tone::strong}},
+             2);
+    page.paragraph({plain(model.directory)}, 4);
+  }
+}
+
 void steps_section(Page& page, const steps::Plan& plan) {
   if (plan.steps.empty()) {
     page.blank();
@@ -273,7 +285,8 @@ void conflict_page(Page& page, const resolve::Conflict& conflict) {
 
 }  // namespace
 
-std::string plan_text(const resolve::Resolution& resolution, const steps::Plan& plan, const Style& style) {
+std::string plan_text(const resolve::Resolution& resolution, const steps::Plan& plan, const Style& style,
+                      std::span<const goal::ModelGoal> models) {
   Page page(style);
   if (const auto* conflict = std::get_if<resolve::Conflict>(&resolution)) {
     conflict_page(page, *conflict);
@@ -281,7 +294,8 @@ std::string plan_text(const resolve::Resolution& resolution, const steps::Plan& 
     const auto& choice = std::get<resolve::Choice>(resolution);
     choice_table(page, choice);
     notices(page, choice.notices);
-    steps_section(page, plan);
+    if (!plan.steps.empty() || models.empty()) steps_section(page, plan);
+    if (!models.empty()) models_section(page, models, !plan.steps.empty());
   }
   return std::move(page).take();
 }

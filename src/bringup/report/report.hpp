@@ -41,9 +41,12 @@ std::string doctor_json(const diagnose::Diagnosis& diagnosis);
 std::string next_boot_text(const diagnose::Forecast& forecast, const Style& style);
 std::string next_boot_json(const diagnose::Forecast& forecast);
 
-// The choice as a table, the reasons, then every step with its why; or the conflict.
-std::string plan_text(const resolve::Resolution& resolution, const steps::Plan& plan, const Style& style);
-std::string plan_json(const resolve::Resolution& resolution, const steps::Plan& plan);
+// The choice as a table, the reasons, then every step with its why, then the models that come after them; or
+// the conflict.
+std::string plan_text(const resolve::Resolution& resolution, const steps::Plan& plan, const Style& style,
+                      std::span<const goal::ModelGoal> models = {});
+std::string plan_json(const resolve::Resolution& resolution, const steps::Plan& plan,
+                      std::span<const goal::ModelGoal> models = {});
 
 std::string verify_text(std::span<const facts::Verdict> verdicts, facts::Outcome overall,
                         double elapsed_seconds, const Style& style);

@@ -159,6 +159,17 @@ TEST(PlanText, SaysWhenThereIsNothingToDo) {
   EXPECT_TRUE(text.ends_with("\n\nNothing to do\n")) << text;
 }
 
+TEST(PlanText, ModelsComeAfterTheSteps) {
+  const std::vector<goal::ModelGoal> models{
+      {.name = "org/first", .layout = "original", .directory = "/m/first", .where = ""},
+      {.name = "org/second", .layout = "", .directory = "/m/second", .where = ""}};
+  const std::string text = report::plan_text(choice(), two_steps(), kWide, models);
+  EXPECT_TRUE(
+      text.ends_with("\n\nThen 2 models, each as a run of its own\n  org/first, its original files\n"
+                     "    /m/first\n  org/second\n    /m/second\n"))
+      << text;
+}
+
 TEST(PlanText, AConflictIsAsSetWithWhatCouldBeChanged) {
   EXPECT_EQ(report::plan_text(conflict(), {}, kWide), R"(There is no choice: these cannot all be true
 
@@ -262,7 +273,8 @@ TEST(PlanJson, AChoiceOfNothingHasEveryKey) {
                         {"python", {{"manager", nullptr}, {"version", nullptr}}},
                         {"environments", json::array()}};
   EXPECT_EQ(document["choice"], nothing);
-  for (const char* list : {"reasons", "notices", "steps"}) EXPECT_EQ(document[list], json::array()) << list;
+  for (const char* list : {"reasons", "notices", "steps", "models"})
+    EXPECT_EQ(document[list], json::array()) << list;
 }
 
 TEST(PlanJson, AConflictHasNoChoice) {
