@@ -2,10 +2,9 @@
 #pragma once
 // A value, or the error that says why there is none; TRY passes the error on.
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <utility>
-#include <variant>
 
 namespace bringup::base {
 
@@ -48,37 +47,86 @@ struct Nothing {
   bool operator==(const Nothing&) const = default;
 };
 
+// The error was asked for where there is a value, or the other way round: a defect of the program, thrown as
+// std::logic_error.
+[[noreturn]] void wrong_half();
+
+// Not over std::variant, whose tables for copying, moving and comparing were a fifth of the program's code.
 template <typename T = Nothing>
 class [[nodiscard]] Result {
  public:
-  Result(T value)
-      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Result(Error error)
-      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  constexpr Result(T value)  // NOLINT(google-explicit-constructor)
+      : value_(std::move(value)), has_value_(true) {}
+  Result(Error error)  // NOLINT(google-explicit-constructor)
+      : error_(std::move(error)), has_value_(false) {}
+  Result(const Result& other) : has_value_(other.has_value_) {
+    if (has_value_)
+      std::construct_at(std::addressof(value_), other.value_);
+    else
+      std::construct_at(std::addressof(error_), other.error_);
+  }
+  Result(Result&& other) noexcept : has_value_(other.has_value_) { become(std::move(other)); }
+  Result& operator=(const Result& other) { return *this = Result(other); }
+  Result& operator=(Result&& other) noexcept {
+    if (this == &other) return *this;
+    end();
+    has_value_ = other.has_value_;
+    become(std::move(other));
+    return *this;
+  }
+  ~Result() { end(); }
 
-  explicit operator bool() const { return state_.index() == 0; }
-  const T& operator*() const& { return std::get<0>(state_); }
-  T& operator*() & { return std::get<0>(state_); }
-  const T* operator->() const { return &std::get<0>(state_); }
-  T* operator->() { return &std::get<0>(state_); }
-  const Error& error() const& { return std::get<1>(state_); }
-  Error error() && { return std::get<1>(std::move(state_)); }
-  T take() && { return std::get<0>(std::move(state_)); }
-  T value_or(T other) const { return *this ? **this : std::move(other); }
+  explicit operator bool() const { return has_value_; }
+  const T& operator*() const& { return value(); }
+  T& operator*() & { return const_cast<T&>(value()); }
+  const T* operator->() const { return &value(); }
+  T* operator->() { return &**this; }
+  const Error& error() const& {
+    if (has_value_) wrong_half();
+    return error_;
+  }
+  Error error() && { return const_cast<Error&&>(std::as_const(*this).error()); }
+  T take() && { return std::move(**this); }
+  T value_or(T other) const { return has_value_ ? value_ : std::move(other); }
 
   // The same result; if it is an error, told by the caller who knows what it was for.
   Result within(const std::string& doing) && {
-    if (*this) return std::move(*this);
-    return std::get<1>(std::move(state_)).within(doing);
+    if (has_value_) return std::move(*this);
+    return std::move(error_).within(doing);
   }
 
-  bool operator==(const Result&) const = default;
+  bool operator==(const Result& other) const {
+    if (has_value_ != other.has_value_) return false;
+    return has_value_ ? value_ == other.value_ : error_ == other.error_;
+  }
 
  private:
-  std::variant<T, Error> state_;
+  const T& value() const {
+    if (!has_value_) wrong_half();
+    return value_;
+  }
+  // Of two that hold the same half, into nothing.
+  void become(Result&& other) {
+    if (has_value_)
+      std::construct_at(std::addressof(value_), std::move(other.value_));
+    else
+      std::construct_at(std::addressof(error_), std::move(other.error_));
+  }
+  void end() {
+    if (has_value_)
+      std::destroy_at(std::addressof(value_));
+    else
+      std::destroy_at(std::addressof(error_));
+  }
+
+  union {
+    T value_;
+    Error error_;
+  };
+  bool has_value_;
 };
 
-inline const Result<> ok{Nothing{}};
+inline constinit const Result<> ok{Nothing{}};
 
 }  // namespace bringup::base
 

@@ -68,6 +68,12 @@ struct XidLine {
 };
 
 struct Machine {
+  Machine();
+  Machine(const Machine&);
+  Machine(Machine&&) noexcept;
+  Machine& operator=(const Machine&);
+  Machine& operator=(Machine&&) noexcept;
+  ~Machine();
   Os os;
   Kernel kernel;
   std::string arch;                                                   // "x86_64"
@@ -115,7 +121,7 @@ struct Machine {
   std::vector<Disk> disks;
   std::vector<Source> sources;
   bool hypothetical = false;  // its GPUs were given with --for and are not there
-  bool operator==(const Machine&) const = default;
+  bool operator==(const Machine&) const;
 };
 
 }  // namespace bringup::facts
