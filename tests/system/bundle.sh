@@ -8,9 +8,12 @@ vendor_address=127.0.77.3
 . "$(dirname "$0")/machine.sh"
 . "$(dirname "$0")/vendor-repo.sh"
 . "$(dirname "$0")/vendor-machine.sh"
+. "$(dirname "$0")/bundle-machine.sh"
+gpus="4x RTX 4090"
+came() { chroot "$root" dpkg-query -W nvidia-open >/dev/null 2>&1; }
 need_vendor_tools
 hub=0
-finish_bundle() { [ "$hub" = 0 ] || kill "$hub" 2>/dev/null || true; finish_vendor; }
+finish_bundle() { [ "$hub" = 0 ] || kill "$hub" 2>/dev/null || true; rm -rf "$kept"; finish_vendor; }
 trap finish_bundle EXIT
 [ $# -gt 0 ] || set -- idna
 base_root bookworm kernel-bookworm linux-image-amd64,zsh,sudo
@@ -40,9 +43,6 @@ machine_of() {
   cp "$standin/catalog" "$standin/trusted.toml" "$root/root/"
   chroot "$root" /home/user/bringup/build/bringup catalog use /root/catalog --key /root/trusted.toml
 }
-# below PROCESS: those that it started, the last first.
-below() { local child; for child in $(pgrep -P "$1"); do below "$child"; echo "$child"; done; }
-
 told "create, killed and begun again"
 machine_of bundle-maker
 printf '%s developer.download.nvidia.com\n' "$vendor_address" >>"$root/etc/hosts"
@@ -56,7 +56,7 @@ inside apt-get -qq update
 inside env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y curl python3-venv >/dev/null
 create() {
   inside env "HF_ENDPOINT=http://127.0.0.1:$hub_port" SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt CURL_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt \
-    build/bringup bundle create /srv/bundle --for "4x RTX 4090" --goal /srv/goal/bringup.toml --yes
+    build/bringup bundle create /srv/bundle --for "$gpus" --goal /srv/goal/bringup.toml --yes
 }
 (create >"$root.first" 2>&1) &
 first=$!
@@ -74,70 +74,12 @@ made=$root/srv/bundle
 [ -f "$made/vendor/nvidia-open_595.71.05-1_amd64.deb" ] || fail "the driver is not in it"
 [ ! -f "$made/vendor/nvidia-open_999.10.01-1_amd64.deb" ] || fail "the pinning package was not followed"
 
-# No interface but the loopback one: the container's own network namespace.
-private_boot() {
-  systemd-nspawn --quiet -b --private-network -D "$root" --register=no --keep-unit -M "$machine" --console=pipe </dev/null >"$root.console" 2>&1 &
-  spawned=$!
-  for _ in $(seq 1 1200); do
-    leader=$(pgrep -P "$spawned" | head -n 1 || true)
-    state=""
-    [ -z "$leader" ] || state=$(nsenter -t "$leader" -m -p -u -i -n systemctl is-system-running 2>/dev/null || true)
-    [ "$state" != running ] && [ "$state" != degraded ] || return 0
-    kill -0 "$spawned" 2>/dev/null || fail "the container did not start: $(tail -n 3 "$root.console")"
-    sleep 0.1
-  done
-  fail "the container did not boot in two minutes"
-}
-alone() { nsenter -t "$leader" -m -p -u -i -n env -i HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@" </dev/null; }
-
 told "boot without a network"
 machine_of bundle-run
-mv "$made" "$root/srv/bundle"
-b=/srv/bundle
-private_boot
-[ "$(alone ls /sys/class/net)" = lo ] || fail "there is a network"
-alone $b/bringup facts >/dev/null
-snapshot >"$root.before"
-left='\./etc/(passwd|group|shadow|gshadow)|\./boot/initrd\.img|\./var/lib/dkms'
-given_back() {
-  snapshot >"$root.after"
-  diff <(grep -vE "$left" "$root.before") <(grep -vE "$left" "$root.after") || fail "$1"
-}
-use() { alone $b/bringup bundle use $b --for "4x RTX 4090" --yes; }
-
-# refused WHAT FILE CODE WORD: with another FILE in the bundle, use ends with that code and says that word.
-refused() {
-  told "$1"
-  code=0
-  use >"$root.refused" 2>&1 || code=$?
-  tail -n 3 "$root.refused"
-  [ "$code" = "$3" ] || fail "$1: ended with $code and not with $3"
-  tr -s ' \n' ' ' <"$root.refused" | grep -q "$4" || fail "$1: '$4' was not said"
-  chroot "$root" dpkg-query -W nvidia-open >/dev/null 2>&1 && fail "$1: the driver was installed"
-  cp "$standin/kept" "$root$b/$2"
-  cp "$standin/manifest" "$root$b/manifest.json"
-}
-# As somebody would who carries it: the file is another one, and the manifest says so.
-exchange() { # FILE WITH
-  cp "$root$b/$1" "$standin/kept"
-  cp "$root$b/manifest.json" "$standin/manifest"
-  cp "$2" "$root$b/$1"
-  python3 - "$root$b/manifest.json" "$1" "$2" <<'PY'
-import hashlib, json, sys
-manifest, path, new = sys.argv[1:]
-text = open(new, "rb").read()
-whole = json.load(open(manifest))
-for file in whole["files"]:
-    if file["path"] == path:
-        file |= {"size": len(text), "sha256": hashlib.sha256(text).hexdigest()}
-json.dump(whole, open(manifest, "w"))
-PY
-}
+boot_alone "$made"
 
 wheel=wheels/$(basename "$(find "$root$b/wheels" -name '*.whl' -printf '%s %p\n' | sort -n | head -n 1 | cut -d' ' -f2)")
-cp "$root$b/$wheel" "$standin/kept"
-cp "$root$b/manifest.json" "$standin/manifest"
-printf 'x' | dd of="$root$b/$wheel" bs=1 seek=100 conv=notrunc status=none
+damage "$wheel"
 refused "a damaged file is named, and nothing is changed" "$wheel" 4 "$(basename "$wheel")"
 sed -i 's/10de:2684/10de:2204/' "$root$b/manifest.json"
 refused "a bundle for other GPUs is refused" "$wheel" 4 "10de:2204"
@@ -154,8 +96,7 @@ refused "another package, and a manifest that goes along with it" vendor/libcuda
 alone $b/bringup undo --yes >/dev/null
 given_back "what came before a refused package was not given back"
 
-told "use"
-use 2>&1 | tee "$root.use"
+use_it
 release=$(basename "$(ls -d "$root"/boot/vmlinuz-*)" | sed 's/vmlinuz-//')
 chroot "$root" modinfo -k "$release" -F version nvidia | grep -qx 595.71.05 || fail "no module 595.71.05 for $release"
 chroot "$root" dpkg-query -W -f '${Version}\n' nvidia-open | grep -qx 595.71.05-1 || fail "another driver came"
@@ -167,9 +108,7 @@ if [ -n "${STACK:-}" ]; then
   alone $b/bringup stack run "$STACK" lora --smoke
 fi
 alone $b/bringup status
-told "use again has nothing to do"
-use 2>&1 | tee "$root.again"
-grep -qi 'nothing to do' "$root.again" || fail "the second use had something to do"
+use_again
 
 told "undo"
 alone $b/bringup undo --yes # the model

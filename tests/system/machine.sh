@@ -58,10 +58,11 @@ fresh_machine() {
   chroot "$root" chown -R user:user /home/user/bringup
 }
 
+# boot [OPTION..]: with these options of systemd-nspawn, such as --private-network.
 boot() {
   local began tries
   began=$(date +%s%N)
-  systemd-nspawn --quiet -b -D "$root" --register=no --keep-unit -M "$machine" --console=pipe </dev/null >"$root.console" 2>&1 &
+  systemd-nspawn --quiet -b "$@" -D "$root" --register=no --keep-unit -M "$machine" --console=pipe </dev/null >"$root.console" 2>&1 &
   spawned=$!
   for tries in $(seq 1 1200); do
     leader=$(pgrep -P "$spawned" | head -n 1 || true)

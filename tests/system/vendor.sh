@@ -5,19 +5,10 @@
 set -euo pipefail
 . "$(dirname "$0")/machine.sh"
 . "$(dirname "$0")/vendor-repo.sh"
-need_tools
-for tool in gpg dpkg-scanpackages openssl python3; do
-  command -v "$tool" >/dev/null || skip "$tool is not installed (apt-get install gnupg dpkg-dev openssl python3)"
-done
-[ -n "${BRINGUP_SYSTEM_PROGRAM:-}" ] || skip "BRINGUP_SYSTEM_PROGRAM names no program built for Debian 12"
+. "$(dirname "$0")/vendor-machine.sh"
+need_vendor_tools
 base_root bookworm kernel-bookworm linux-image-amd64,zsh,sudo
 
-standin=$(mktemp -d)
-repo=$standin/www/compute/cuda/repos/debian12/x86_64
-mkdir -p "$repo" "$standin/work"
-server=0
-finish() { shut_down; [ "$server" = 0 ] || kill "$server" 2>/dev/null || true; rm -rf "$standin"; }
-trap finish EXIT
 told "a repository"
 new_key right
 new_key wrong
@@ -30,15 +21,7 @@ index right
 gpg --homedir "$standin/right" --batch --armor --export >"$repo/3bf863cc.pub" 2>/dev/null
 serve
 
-# The catalog with this repository's key, signed as one that replaces the compiled-in one is.
-told "a catalog"
-mkdir -p "$standin/tree/tools" "$standin/tree/data"
-cp "$tree/tools/sign-catalog" "$standin/tree/tools/"
-cp -r "$tree/data/catalog" "$standin/tree/data/"
-sed -i "s/EB693B3035CD5710E231E123A4B469963BF863CC/$(fingerprint right)/" "$standin/tree/data/catalog/repos.toml" "$standin/tree/data/catalog/keys.toml"
-openssl genpkey -algorithm ed25519 -out "$standin/signer.pem" 2>/dev/null
-public=$("$standin/tree/tools/sign-catalog" 9000 2099-01-01 stand-in "$standin/signer.pem" "$standin/catalog" | tail -n 1)
-printf '[[key]]\nid = "stand-in"\ned25519 = "%s"\n' "$public" >"$standin/trusted.toml"
+vendor_catalog
 
 machine_with_network() {
   fresh_machine kernel-bookworm-vendor kernel-bookworm >/dev/null

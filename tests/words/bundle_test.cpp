@@ -117,6 +117,72 @@ TEST_F(BundledModel, ThatIsNotAsTheManifestSaysIsNamed) {
   EXPECT_FALSE(std::filesystem::exists(at("prefix/models")));
 }
 
+// A torch of PyTorch's own index, where PyPI has another of that version, and a package of PyPI's.
+class BundledTorch : public BundledModel {
+ protected:
+  const std::string wheel_ = "wheels/cu126/torch-2.11.0+cu126-cp311-cp311-manylinux_2_28_x86_64.whl";
+
+  void SetUp() override {
+    files_.clear();
+    BundledModel::SetUp();
+    put("goal/bringup.toml", "driver = \"none\"\ntoolkit = \"none\"\n[python]\nprefix = \"" + at("prefix") +
+                                 "\"\n[[env]]\nname = \"dl\"\npackages = [\"torch\"]\n");
+    const std::string bytes = "a torch";
+    put("goal/pylock.dl.toml",
+        "lock-version = \"1.0\"\n[[packages]]\nname = \"torch\"\nversion = \"2.11.0+cu126\"\nwheels = [{ url "
+        "= "
+        "\"https://f.org/torch-2.11.0%2Bcu126-cp311-cp311-manylinux_2_28_x86_64.whl\", hashes = { sha256 = "
+        "\"" +
+            bringup::base::sha256_hex(bytes) +
+            "\" } }]\n[tool.bringup]\npython = \"3.11\"\nplatform = \"x86_64\"\nvariant = \"cu126\"\nasked = "
+            "[\"torch==2.11.0\"]\n");
+    put(wheel_, bytes);
+    put("wheels/uv-0.13.9-py3-none-any.whl", "uv");
+    write("0.13.9");
+  }
+  void put(const std::string& path, const std::string& text) {
+    inside_[path] = text;
+    file("b/" + path, text);
+  }
+  void write(const std::string& uv) const {
+    std::string list;
+    for (const auto& [path, text] : inside_)
+      list += (list.empty() ? "" : ", ") +
+              ("{\"path\": \"" + path + "\", \"size\": " + std::to_string(text.size()) + ", \"sha256\": \"" +
+               bringup::base::sha256_hex(text) + "\"}");
+    file("b/manifest.json", R"({"schema": "bringup.bundle/1", "made_at": "x", "version": "0", "os": ")" +
+                                system_ + R"(", "arch": ")" + architecture_ +
+                                R"(", "kernel": "", "gpus": [], "keyring": "", "archive": [], "uv": ")" + uv +
+                                R"(", "files": [)" + list + "]}");
+  }
+  Ran look() const {
+    return bringup_program({"bundle", "use", at("b"), "--dry-run", "--state", at("state")},
+                           {{"COLUMNS", "200"}});
+  }
+  static bool cannot(const Ran& ran) {
+    return ran.err.find("GPUs: made for") != std::string::npos ||
+           (ran.out + ran.err).find("3.11") == std::string::npos ||
+           ran.err.find("the bundle has none") != std::string::npos;
+  }
+  std::map<std::string, std::string> inside_;
+};
+
+TEST_F(BundledTorch, ComesFromTheBundleAndIsNotCalledPyPIs) {
+  const Ran ran = look();
+  if (cannot(ran)) GTEST_SKIP() << "no Python 3.11 here, or GPUs: " << ran.err;
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("torch 2.11.0 (cu126)"), HasSubstr("the bundle"),
+                             Not(HasSubstr("PyTorch index")), Not(HasSubstr("PyPI"))));
+}
+
+TEST_F(BundledTorch, ThatIsDamagedIsNamed) {
+  file("b/" + wheel_, "a T0rch");
+  const Ran ran = look();
+  if (ran.err.find("GPUs: made for") != std::string::npos) GTEST_SKIP() << "there are GPUs here";
+  EXPECT_EQ(ran.code, 4) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr(wheel_));
+}
+
 TEST_F(Bundles, ADirectoryWithOtherThingsIsNotFilled) {
   file("b/thesis.tex", "years of work");
   const Ran ran = bringup_program({"bundle", "create", at("b"), "--yes"});

@@ -64,6 +64,15 @@ TEST_F(Locks, OneForAnotherVariantOrPlatformIsRefused) {
   EXPECT_THAT(ran.err, AllOf(HasSubstr("aarch64"), HasSubstr("x86_64")));
 }
 
+// PyPI has another torch of that version.
+TEST_F(Locks, OneOfPyTorchsOwnIndexKeepsItsVariant) {
+  goal("\"torch==2.11.0+cu126\"");
+  lock(lock_text("2.11.0+cu126", "3.11", "cu126"));
+  const Ran ran = plan();
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("torch 2.11.0 (cu126)"), HasSubstr("PyTorch index")));
+}
+
 TEST_F(Locks, OneForAPythonThatIsNotToBeHadLeavesNoChoice) {
   goal("\"torch\"");
   lock(lock_text("2.10.0", "3.7", "cu128"));

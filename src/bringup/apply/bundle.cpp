@@ -144,18 +144,35 @@ std::string sources_of(const Bundle& bundle, const std::string& directory, const
   return text;
 }
 
-void ask_only(steps::Kind& kind, const Bundle& bundle, const std::string& directory,
-              const std::string& sources) {
-  if (auto* packages = std::get_if<steps::InstallPackages>(&kind)) packages->sources = sources;
-  if (auto* uv = std::get_if<steps::InstallUv>(&kind)) {
+// Where the wheels of an environment lie: as the lock's torch says, or the index that they were chosen from.
+// What comes from a second index lies beside them.
+std::string wheels_for(const steps::Plan& plan, const std::string& env) {
+  constexpr std::string_view kTorch = "torch==";
+  for (const steps::Step& step : plan.steps) {
+    const auto* wheels = std::get_if<steps::InstallWheels>(&step.kind);
+    if (wheels == nullptr || wheels->env != env) continue;
+    for (const std::string& line : wheels->packages) {
+      const std::string_view version = std::string_view(line).substr(0, line.find(' '));
+      if (version.starts_with(kTorch) && base::contains(version, "+")) return wheels_below(version);
+    }
+    return wheels_below(is_of_a_variant(*wheels) ? "+" + wheels->variant : "");
+  }
+  return wheels_below("");
+}
+
+void ask_only(steps::Step& step, const Bundle& bundle, const steps::Plan& chosen,
+              const std::string& directory, const std::string& sources) {
+  if (auto* packages = std::get_if<steps::InstallPackages>(&step.kind)) packages->sources = sources;
+  if (auto* uv = std::get_if<steps::InstallUv>(&step.kind)) {
     uv->index_url = directory + "/wheels";
     uv->version = bundle.uv;
   }
-  if (auto* wheels = std::get_if<steps::InstallWheels>(&kind)) {
-    wheels->index_url = directory + "/wheels";
+  if (auto* wheels = std::get_if<steps::InstallWheels>(&step.kind)) {
+    wheels->index_url = fmt::format("{}/{}", directory, wheels_for(chosen, wheels->env));
     wheels->find_links.clear();
     wheels->asks.clear();
     wheels->others.clear();
+    step.changes = "packages out of the bundle";
   }
 }
 
@@ -212,10 +229,11 @@ Result<steps::Plan> from_bundle(steps::Plan plan, const Bundle& bundle, const st
   const std::string sources = state_directory + "/bundle.list";
   const std::string key = bundle.vendor ? take_key(plan, directory) : "";
   std::erase_if(plan.steps, [](const steps::Step& step) { return tells_sources(step.id); });
+  const steps::Plan chosen = plan;
   bool packages = false;
   for (steps::Step& step : plan.steps) {
     std::erase_if(step.needs, tells_sources);
-    ask_only(step.kind, bundle, directory, sources);
+    ask_only(step, bundle, chosen, directory, sources);
     if (!std::holds_alternative<steps::InstallPackages>(step.kind)) continue;
     step.needs.emplace_back("bundle-sources");
     packages = true;

@@ -5,6 +5,7 @@
 
 #include <bringup/host/clock.hpp>
 #include <bringup/host/control.hpp>
+#include <bringup/steps/lock.hpp>
 #include <bringup/steps/step.hpp>
 
 #include <functional>
@@ -18,8 +19,9 @@ struct BundleFile {
   std::string path;  // below the bundle: "wheels/idna-3.20-py3-none-any.whl"
   std::uint64_t size = 0;
   std::string sha256;
-  std::string url = {};      // where it comes from; not in the manifest
-  std::string git_sha = {};  // a model's file that its hub knows by SHA-1 of git's blob; "" for others
+  std::string url = {};        // where it comes from; not in the manifest
+  std::string git_sha = {};    // a model's file that its hub knows by SHA-1 of git's blob; "" for others
+  std::string other_url = {};  // the place itself, where `url` is a mirror of it
   bool operator==(const BundleFile&) const = default;
 };
 
@@ -86,9 +88,38 @@ Result<std::vector<BundleFile>> parse_print_uris(std::string_view output,
 // components, the shortest Packages.
 std::vector<BundleFile> parse_release(std::string_view text, std::string_view architecture);
 
-// Brings the files that are not there yet, each into a part file first; goes on with such a part.
+// Brings the files that are not there yet, each into a part file first; goes on with such a part. A mirror
+// that fails, or gives another file, is left for the place itself, and that is said.
 Result<> fetch_bundle(const std::string& directory, const std::vector<BundleFile>& files,
-                      host::Control& control, const BundleMeter& meter);
+                      host::Control& control, const BundleMeter& meter,
+                      const std::function<void(std::string_view)>& say = {});
+
+// For which machine wheels are resolved, and by which uv.
+struct WheelTarget {
+  std::string uv;
+  std::string python;  // "3.11"
+  std::string arch;    // "x86_64"
+  std::string glibc;   // "2.36"
+};
+// `mirror`: where the same files are to be had by a mirror, when one is to be taken.
+struct BundleLock {
+  steps::Lock lock;
+  steps::Lock mirror;
+};
+// All that these steps put into one environment: what PyTorch's own index gives first, what PyPI gives behind
+// it. The hashes are the place's own where it answers.
+Result<BundleLock> bundle_lock(const WheelTarget& target, const std::vector<steps::InstallWheels>& env,
+                               host::Control& control);
+// Its wheels below wheels_of(lock). What the index does not say of a file's size is asked for.
+Result<std::vector<BundleFile>> wheel_files(const BundleLock& from, host::Control& control);
+// "wheels"; "wheels/cu126" where torch is PyTorch's own index's for that variant, so that nothing of another
+// index is offered beside it.
+std::string wheels_of(const steps::Lock& lock);
+std::string wheels_below(std::string_view torch_version);
+// Whether a step's torch comes from PyTorch's own index.
+bool is_of_a_variant(const steps::InstallWheels& step);
+// Whether wheels of PyTorch's own index are among them.
+bool has_pytorch(const Bundle& bundle);
 
 // Files of models, each by what its hub says of it; then what the manifest says of them.
 Result<std::vector<BundleFile>> fetch_bundle_models(const std::string& directory,

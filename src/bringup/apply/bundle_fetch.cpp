@@ -116,6 +116,18 @@ Result<> fetch_one(const std::string& path, const BundleFile& file, host::Contro
   }
 }
 
+Result<> fetch_from_either(const std::string& path, const BundleFile& file, host::Control& control,
+                           const std::function<void(std::string_view)>& say,
+                           const std::function<void(std::uint64_t)>& come) {
+  auto fetched = fetch_one(path, file, control, come);
+  if (fetched || file.other_url.empty() || fetched.error().code() == Errc::cancelled) return fetched;
+  if (say)
+    say(fmt::format("{}; {} is asked instead", fetched.error().message(), without_secrets(file.other_url)));
+  BundleFile other = file;
+  other.url = file.other_url;
+  return fetch_one(path, other, control, come);
+}
+
 // Stays below the directory that it is joined to, and steers no terminal.
 bool stays_below(std::string_view path) {
   return std::ranges::none_of(base::split(path, '/'), [](std::string_view part) { return part == ".."; }) &&
@@ -267,7 +279,8 @@ Result<std::vector<BundleFile>> archive_files(const PrivateApt& apt, const std::
 }
 
 Result<> fetch_bundle(const std::string& directory, const std::vector<BundleFile>& files,
-                      host::Control& control, const BundleMeter& meter) {
+                      host::Control& control, const BundleMeter& meter,
+                      const std::function<void(std::string_view)>& say) {
   std::uint64_t before = 0;
   for (const BundleFile& file : files) {
     if (host::interrupted()) return Error(Errc::cancelled, "stopped; the same command goes on");
@@ -275,7 +288,7 @@ Result<> fetch_bundle(const std::string& directory, const std::vector<BundleFile
     TRY(make_directories(path.substr(0, path.rfind('/')), control));
     if (!is_there(path, file, control.view())) {
       TRY(control.remove_file(path, std::nullopt));
-      TRY(fetch_one(path, file, control, [&](std::uint64_t come) {
+      TRY(fetch_from_either(path, file, control, say, [&](std::uint64_t come) {
         if (meter) meter(before + std::min(come, file.size));
       }));
     }

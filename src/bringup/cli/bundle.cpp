@@ -35,8 +35,20 @@ void answer_from(const apply::Bundle& bundle, facts::Machine& machine) {
   for (facts::Source& source : machine.sources) {
     source.answered_seconds = Error(Errc::absent, "not in the bundle");
     if (source.name == "pypi" && !bundle.uv.empty()) source.answered_seconds = 0.0;
+    if (source.name == "pytorch" && apply::has_pytorch(bundle)) source.answered_seconds = 0.0;
     if (source.name == "distro" && !bundle.archive.empty()) source.answered_seconds = 0.0;
     if (source.name == "nvidia" && bundle.vendor) source.answered_seconds = 0.0;
+  }
+}
+
+// Whose index wheels were chosen from is not where they come from.
+void call_it_the_bundle(resolve::Resolution& resolution) {
+  auto* choice = std::get_if<resolve::Choice>(&resolution);
+  if (choice == nullptr) return;
+  for (resolve::EnvChoice& env : choice->envs) {
+    for (resolve::WheelChoice& wheel : env.packages) {
+      if (wheel.index) wheel.index = "bundle";
+    }
   }
 }
 
@@ -59,6 +71,7 @@ Result<int> use(const Options& options, const Doors& doors, const std::string& d
   say(options, fmt::format("checking {} files against {}", bundle.files.size(), name));
   TRY(apply::check_bundle(directory, bundle, doors.view, nullptr));
   answer_from(bundle, looked.machine);
+  looked.asked = true;
   if (bundle.vendor) forget_vendor_sources(looked.machine);
   const LockedGoal locked = TRY(with_locks(TRY(read_goal(mine, doors.view)), mine, doors.view));
   const std::vector<goal::Goal> goals = TRY(goals_of(locked.goal, looked.machine));
@@ -66,6 +79,7 @@ Result<int> use(const Options& options, const Doors& doors, const std::string& d
   TRY(follow_locks(locked.locks, mine, decided));
   decided.models = TRY(missing_models(mine, doors, locked.goal));
   const std::string state = state_directory_of(options, decided.looked.machine.user);
+  call_it_the_bundle(decided.resolution);
   decided.plan = TRY(apply::from_bundle(std::move(decided.plan), bundle, directory, state));
   return carry_out(mine, doors, decided);
 }
@@ -116,9 +130,6 @@ facts::Machine as_installed(facts::Machine machine, bool recorded) {
   machine.envs.clear();
   for (facts::InstalledKernel& kernel : machine.kernel.installed) kernel.headers = false;
   forget_vendor_sources(machine);
-  for (facts::Source& source : machine.sources) {
-    if (source.name == "pytorch") source.answered_seconds = Error(Errc::absent, "not carried in a bundle");
-  }
   return machine;
 }
 

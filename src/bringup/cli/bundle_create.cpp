@@ -2,15 +2,18 @@
 // bundle create: what the described machine would need, fetched into a directory.
 #include <bringup/apply/bundle.hpp>
 #include <bringup/apply/fingerprint.hpp>
+#include <bringup/apply/hands.hpp>
 #include <bringup/base/digest.hpp>
 #include <bringup/base/text.hpp>
 #include <bringup/cli/bundle.hpp>
 #include <bringup/cli/console.hpp>
 #include <bringup/cli/exit.hpp>
 #include <bringup/cli/locks.hpp>
+#include <bringup/cli/sources.hpp>
 #include <bringup/host/download.hpp>
 #include <bringup/plan/sources.hpp>
 #include <bringup/resolve/conda.hpp>
+#include <bringup/resolve/mirrors.hpp>
 #include <bringup/steps/lock.hpp>
 
 #include <fmt/format.h>
@@ -39,9 +42,8 @@ struct Contents {
   std::vector<ModelFetch> models = {};
 };
 
-Result<std::string> output_of(const Doors& doors, std::vector<std::string> argv, std::string input = "") {
-  const host::Outcome outcome =
-      TRY(doors.control->run({.argv = argv, .deadline = kLong, .input = std::move(input)}));
+Result<std::string> output_of(const Doors& doors, const std::vector<std::string>& argv) {
+  const host::Outcome outcome = TRY(doors.control->run({.argv = argv, .deadline = kLong}));
   if (outcome.success()) return outcome.out;
   const auto lines = base::lines(outcome.err);
   std::string last;
@@ -52,7 +54,8 @@ Result<std::string> output_of(const Doors& doors, std::vector<std::string> argv,
 }
 
 // A uv to resolve with: one that is here, else one in the bundle's own working directory.
-Result<std::string> uv_here(const Doors& doors, const facts::Machine& machine, const std::string& work) {
+Result<std::string> uv_here(const Doors& doors, const facts::Machine& machine, const std::string& index,
+                            const std::string& work) {
   const auto uv = std::ranges::find(machine.managers, "uv", &facts::PythonManager::kind);
   if (uv != machine.managers.end()) return uv->path;
   const std::string path = work + "/uv";
@@ -60,42 +63,12 @@ Result<std::string> uv_here(const Doors& doors, const facts::Machine& machine, c
     TRY(doors.control->remove_tree(path, std::nullopt));
     TRY(output_of(doors, {"python3", "-I", "-m", "venv", path})
             .within("uv is needed to resolve, and this machine has none"));
-    TRY(output_of(doors, {path + "/bin/python", "-I", "-m", "pip", "install", "--quiet",
-                          "--disable-pip-version-check", "uv"}));
+    std::vector<std::string> argv{path + "/bin/python",          "-I", "-m", "pip", "install", "--quiet",
+                                  "--disable-pip-version-check", "uv"};
+    if (!index.empty()) argv.insert(argv.end(), {"--index-url", index});
+    TRY(output_of(doors, argv));
   }
   return path + "/bin/uv";
-}
-
-Result<steps::Lock> resolve_wheels(const Doors& doors, const std::string& uv, const facts::Machine& target,
-                                   steps::Lock made) {
-  const std::string glibc = target.glibc ? *target.glibc : "2.28";
-  std::string minor = glibc;
-  std::ranges::replace(minor, '.', '_');
-  const std::string text =
-      TRY(output_of(doors,
-                    {uv, "pip", "compile", "-", "--format", "pylock.toml", "--quiet", "--no-header",
-                     "--only-binary", ":all:", "--python-version", made.python, "--python-platform",
-                     fmt::format("{}-manylinux_{}", target.arch, minor)},
-                    base::join(made.asked, "\n") + "\n"));
-  return steps::parse_pylock(text, "what uv resolved", std::move(made));
-}
-
-Result<> add_wheels(const steps::Lock& lock, std::vector<BundleFile>& files) {
-  for (const steps::LockedPackage& package : lock.packages) {
-    const std::size_t before = files.size();
-    for (const steps::LockedFile& file : package.files) {
-      const std::string name = steps::file_name(file);
-      if (file.source || file.url.empty() || name.empty() || base::contains(name, "/")) continue;
-      if (file.size == 0)
-        return Error(Errc::unsupported, fmt::format("{}: the index does not say how large it is", name));
-      files.push_back({.path = "wheels/" + name, .size = file.size, .sha256 = file.sha256, .url = file.url});
-    }
-    if (files.size() == before)
-      return Error(Errc::unsupported,
-                   fmt::format("{} {} has no wheel: a bundle cannot carry what is compiled from source",
-                               package.name, package.version));
-  }
-  return ok;
 }
 
 std::string without_dots(std::string name) {
@@ -103,40 +76,67 @@ std::string without_dots(std::string name) {
   return name;
 }
 
+Result<> add_wheels(const Doors& doors, const apply::BundleLock& from, Contents& contents) {
+  auto files = TRY(apply::wheel_files(from, *doors.control));
+  contents.fetched.insert(contents.fetched.end(), files.begin(), files.end());
+  return ok;
+}
+
+// All that the plan puts into the environment of a step.
+std::vector<steps::InstallWheels> into_the_same(const steps::Plan& plan, const steps::InstallWheels& first) {
+  std::vector<steps::InstallWheels> out;
+  for (const steps::Step& step : plan.steps) {
+    const auto* wheels = std::get_if<steps::InstallWheels>(&step.kind);
+    if (wheels != nullptr && wheels->env == first.env) out.push_back(*wheels);
+  }
+  return out;
+}
+
+// uv itself, for the machine that the bundle is for.
+Result<> add_uv(const Doors& doors, const facts::Machine& machine, const apply::WheelTarget& target,
+                Contents& contents) {
+  steps::InstallWheels uv{.packages = {"uv"}};
+  plan::set_pypi(machine, uv);
+  const apply::BundleLock own = TRY(apply::bundle_lock(target, {uv}, *doors.control));
+  contents.bundle.uv = own.lock.packages.at(0).version;
+  return add_wheels(doors, own, contents);
+}
+
 // Each environment's lock, or the one beside the goal, and uv itself.
 Result<> add_python(const Options& options, const Doors& doors, const Decided& decided,
                     const std::vector<EnvLock>& locks, const std::string& work, Contents& contents) {
   const auto& choice = std::get<resolve::Choice>(decided.resolution);
-  const facts::Machine& target = decided.looked.machine;
+  const facts::Machine& machine = decided.looked.machine;
   if (choice.envs.empty()) return ok;
   Options plain = options;
   plain.shape.clear();
   plain.offline = true;
-  const std::string uv = TRY(uv_here(doors, TRY(look(plain, doors, {.nvml = false})).machine, work));
-  steps::Lock own = TRY(resolve_wheels(
-      doors, uv, target, {.python = choice.python.version, .platform = target.arch, .asked = {"uv"}}));
-  contents.bundle.uv = own.packages.at(0).version;
-  TRY(add_wheels(own, contents.fetched));
+  const facts::Machine here = TRY(look(plain, doors, {.nvml = false})).machine;
+  const apply::WheelTarget target{.uv = TRY(uv_here(doors, here, plan::pypi_url(machine), work)),
+                                  .python = choice.python.version,
+                                  .arch = machine.arch,
+                                  .glibc = machine.glibc ? *machine.glibc : "2.28"};
+  TRY(add_uv(doors, machine, target, contents));
   for (const steps::Step& step : decided.plan.steps) {
     const auto* wheels = std::get_if<steps::InstallWheels>(&step.kind);
-    if (wheels == nullptr) continue;
+    if (wheels == nullptr || step.id.starts_with("packages-")) continue;
     std::string name = wheels->env.substr(wheels->env.rfind('/') + 1);
     const auto given = std::ranges::find(locks, name, &EnvLock::env);
-    const steps::Lock lock = given != locks.end() ? given->lock
-                                                  : TRY(resolve_wheels(doors, uv, target,
-                                                                       {.python = choice.python.version,
-                                                                        .platform = target.arch,
-                                                                        .variant = wheels->variant,
-                                                                        .asked = wheels->packages}));
-    TRY(add_wheels(lock, contents.fetched));
-    contents.written.push_back(
-        {.path = fmt::format("goal/pylock.{}.toml", without_dots(name)), .text = steps::to_toml(lock)});
+    const apply::BundleLock lock =
+        given != locks.end()
+            ? apply::BundleLock{.lock = given->lock, .mirror = {}}
+            : TRY(apply::bundle_lock(target, into_the_same(decided.plan, *wheels), *doors.control));
+    TRY(add_wheels(doors, lock, contents));
+    contents.written.push_back({.path = fmt::format("goal/pylock.{}.toml", without_dots(name)),
+                                .text = apply::without_secrets(steps::to_toml(lock.lock))});
   }
   return ok;
 }
 
 // The distribution's own archive, with the part that has the driver.
-Result<> add_distribution(const Doors& doors, const facts::Os& os, Bundle& bundle, apply::PrivateApt& apt) {
+Result<> add_distribution(const Doors& doors, const facts::Machine& machine, Bundle& bundle,
+                          apply::PrivateApt& apt) {
+  const facts::Os& os = machine.os;
   const catalog::Archive* row = catalog::built_in().archive(resolve::os_key(os));
   if (row == nullptr || row->codename.empty() || row->url.empty())
     return Error(
@@ -149,6 +149,8 @@ Result<> add_distribution(const Doors& doors, const facts::Os& os, Bundle& bundl
                              "with {}",
                              bundle.keyring, resolve::os_key(os)));
   apply::BundleArchive archive{.url = row->url, .below = "apt/", .sources = ""};
+  const auto distro = std::ranges::find(machine.sources, "distro", &facts::Source::name);
+  if (distro != machine.sources.end() && !distro->mirror.empty()) archive.url = resolve::archive_of(*distro);
   if (!archive.url.ends_with('/')) archive.url += '/';
   for (const char* suffix : {"", "-updates"}) {
     bundle.archive.push_back(fmt::format("{}{} main {}", row->codename, suffix, row->component));
@@ -191,7 +193,7 @@ Result<> add_archive(const Doors& doors, const Decided& decided, const std::stri
   }
   if (packages.empty()) return ok;
   apply::PrivateApt apt{.work = work + "/apt", .archives = {}, .preferences = ""};
-  TRY(add_distribution(doors, decided.looked.machine.os, contents.bundle, apt));
+  TRY(add_distribution(doors, decided.looked.machine, contents.bundle, apt));
   TRY(add_vendor(doors, decided, contents, apt));
   auto files = TRY(apply::archive_files(apt, pins, packages, *doors.control));
   contents.fetched.insert(contents.fetched.end(), files.begin(), files.end());
@@ -232,11 +234,22 @@ std::size_t count_of(const Contents& contents) {
   return count;
 }
 
-void tidy(Contents& contents) {
-  std::ranges::sort(contents.fetched, {}, &BundleFile::path);
-  const auto twice = std::unique(contents.fetched.begin(), contents.fetched.end(),
-                                 [](const auto& a, const auto& b) { return a.path == b.path; });
-  contents.fetched.erase(twice, contents.fetched.end());
+// Each file once. Of two that go by one name one would be missing where the bundle is used.
+Result<> tidy(Contents& contents) {
+  auto& files = contents.fetched;
+  std::ranges::sort(files, {}, &BundleFile::path);
+  const auto other = std::ranges::adjacent_find(files, [](const BundleFile& a, const BundleFile& b) {
+    return a.path == b.path && a.sha256 != b.sha256;
+  });
+  if (other != files.end())
+    return Error(Errc::unsupported,
+                 fmt::format("{}: two environments want different files of that name ({} and {}); make a "
+                             "bundle for each",
+                             other->path, other->sha256, std::next(other)->sha256));
+  const auto twice = std::unique(files.begin(), files.end(),
+                                 [](const BundleFile& a, const BundleFile& b) { return a.path == b.path; });
+  files.erase(twice, files.end());
+  return ok;
 }
 
 Result<> check_space(const std::string& directory, std::uint64_t bytes, const host::View& view) {
@@ -292,16 +305,19 @@ struct DecidedFor {
 
 Result<DecidedFor> decide_for(const Options& options, const Doors& doors) {
   Looked looked = TRY(look(options, doors, {}));
-  ask_sources(looked.machine);
-  looked.machine = as_installed(std::move(looked.machine), looked.recording != nullptr);
-  looked.machine.hypothetical = true;
-  looked.here = false;
   LockedGoal locked = TRY(with_locks(TRY(read_goal(options, doors.view)), options, doors.view));
   if (resolve::is_conda(locked.goal.python_manager))
     return Error(Errc::refused,
                  fmt::format("a bundle carries wheels and the distribution's packages, and neither {} nor "
                              "the packages of its channel: write manager = \"auto\" below [python]",
                              locked.goal.python_manager));
+  looked.machine = as_installed(std::move(looked.machine), looked.recording != nullptr);
+  if (looked.machine.sources.empty()) looked.machine.sources = sources_for(looked.machine);
+  // What is only late now is not to be had at all where the bundle goes.
+  ask_with_mirrors(looked.machine, locked.goal, kLongPatience);
+  looked.asked = true;
+  looked.machine.hypothetical = true;
+  looked.here = false;
   const std::vector<goal::Goal> goals = TRY(goals_of(locked.goal, looked.machine));
   Decided followed = TRY(decide(options, doors, std::move(looked), goals));
   const steps::Plan plan = followed.plan;
@@ -313,12 +329,15 @@ Result<DecidedFor> decide_for(const Options& options, const Doors& doors) {
 Result<> fetch(const Options& options, const Doors& doors, const std::string& directory, Contents& contents) {
   const std::uint64_t all = std::max<std::uint64_t>(bytes_of(contents.fetched), 1);
   std::uint64_t told = 0;
-  TRY(apply::fetch_bundle(directory, contents.fetched, *doors.control, [&](std::uint64_t bytes) {
-    const std::uint64_t tenth = bytes * 10 / all;
-    if (tenth <= told) return;
-    told = tenth;
-    say(options, fmt::format("{} of {}", base::human_bytes(bytes), base::human_bytes(all)));
-  }));
+  TRY(apply::fetch_bundle(
+      directory, contents.fetched, *doors.control,
+      [&](std::uint64_t bytes) {
+        const std::uint64_t tenth = bytes * 10 / all;
+        if (tenth <= told) return;
+        told = tenth;
+        say(options, fmt::format("{} of {}", base::human_bytes(bytes), base::human_bytes(all)));
+      },
+      [&options](std::string_view line) { say(options, std::string(line)); }));
   const facts::User user = current_user();
   const steps::PlanUser owner{.name = user.name, .home = user.home, .uid = user.uid, .gid = user.gid};
   for (const ModelFetch& model : contents.models) {
@@ -357,7 +376,7 @@ Result<int> create_bundle(const Options& options, const Doors& doors, const std:
   TRY(add_python(options, doors, decided, chosen.locks, work, contents));
   TRY(add_models(options, doors, decided.goal, directory, contents));
   TRY(add_goal(options, doors, contents));
-  tidy(contents);
+  TRY(tidy(contents));
   const std::uint64_t bytes = bytes_of(contents.fetched) + bytes_of(contents.models);
   say(options, fmt::format("{} files, {}", count_of(contents), base::human_bytes(bytes)));
   if (options.dry_run) return exit_ok;

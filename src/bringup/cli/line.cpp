@@ -233,8 +233,8 @@ Result<Decided> decide(const Options& options, const Doors& doors, Looked looked
   add_conda_sources(looked, goals.front());
   // When nothing is to be done even if every source answered, none needs to be asked: a settled machine is
   // judged without the network.
-  bool asked = !looked.here || options.offline;
-  if (asked) take_mirrors(looked.machine, goals.front());
+  bool asked = !looked.here || options.offline || looked.asked;
+  if (asked && !looked.asked) take_mirrors(looked.machine, goals.front());
   facts::Machine connected = looked.machine;
   for (facts::Source& source : connected.sources) source.answered_seconds = 0.0;
   Chosen chosen;

@@ -36,6 +36,14 @@ Error misfit(const std::string& file, std::string_view what) {
   return {Errc::refused, fmt::format("{}: {}; remove it, and 'bringup up' makes it anew", file, what)};
 }
 
+// Of a version that PyTorch's own index gives, "2.11.0+cu126", the variant stays in the pin: PyPI has another
+// torch of that version.
+std::string_view variant_of(const steps::Lock& lock, std::string_view version) {
+  const std::size_t plus = version.find('+');
+  if (plus == std::string_view::npos || version.substr(plus + 1) != lock.variant) return "";
+  return version.substr(plus);
+}
+
 // Each package of the environment at the lock's version.
 Result<std::vector<std::string>> pinned(const goal::EnvGoal& env, const EnvLock& from) {
   std::vector<std::string> out;
@@ -47,7 +55,7 @@ Result<std::vector<std::string>> pinned(const goal::EnvGoal& env, const EnvLock&
     const std::string_view version = without_local(locked->version);
     if (const std::string_view pin = pin_of(package); !pin.empty() && without_local(pin) != version)
       return misfit(from.file, fmt::format("it has {} {}, and the goal wants {}", name, version, pin));
-    out.push_back(fmt::format("{}=={}", name, version));
+    out.push_back(fmt::format("{}=={}{}", name, version, variant_of(from.lock, locked->version)));
   }
   for (const std::string& one : from.lock.asked) {
     if (!names(env.packages, name_of(one)))

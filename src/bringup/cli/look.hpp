@@ -30,6 +30,7 @@ struct Looked {
   std::unique_ptr<host::View> recording;  // owns the view when it is a recording
   bool here =
       false;  // this machine, with its own GPUs or with those of --for; not a recorded or described one
+  bool asked = false;  // which of its sources answer is settled, mirrors and all
 };
 
 Result<Looked> look(const Options& options, const Doors& doors, Depth depth);

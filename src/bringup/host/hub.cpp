@@ -112,6 +112,9 @@ HubAnswer read_answer(std::string_view text) {
     if (name == "content-type") answer.type = base::lower(value);
     if (name == "retry-after") answer.wait = value;
     if (name == "location") answer.next = value;
+    if (name == "content-length")
+      answer.length =
+          static_cast<std::uint64_t>(std::max<std::int64_t>(base::to_integer(value).value_or(0), 0));
   }
   return answer;
 }

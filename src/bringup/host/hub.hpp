@@ -34,13 +34,14 @@ struct HubRequest {
 };
 struct HubAnswer {
   int status = 0;
-  std::string error;    // the hub's own short word: "GatedRepo"
-  std::string message;  // the hub's own sentence
-  std::string type;     // of the content: "application/json"
-  std::string wait;     // Retry-After
-  std::string at;       // where the redirects led
-  std::string next;     // where this answer points to; "": nowhere
-  std::string body;     // at most 64 MiB
+  std::string error;         // the hub's own short word: "GatedRepo"
+  std::string message;       // the hub's own sentence
+  std::string type;          // of the content: "application/json"
+  std::string wait;          // Retry-After
+  std::string at;            // where the redirects led
+  std::string next;          // where this answer points to; "": nowhere
+  std::uint64_t length = 0;  // of the content, as the head says; 0: it does not
+  std::string body;          // at most 64 MiB
 };
 
 using Runner = std::function<Result<Outcome>(const Command& command)>;

@@ -23,6 +23,7 @@ std::string place(const std::optional<std::string>& name) {
   if (*name == "pypi") return "PyPI";
   if (*name == "file") return "the repository file";
   if (*name == "pytorch") return "PyTorch index";
+  if (*name == "bundle") return "the bundle";
   if (*name == "keep") return "here already";
   return plain(*name);
 }

@@ -60,7 +60,7 @@ struct WheelChoice {
   std::string name;                    // "torch"
   std::string version;                 // "2.14.1"
   std::optional<std::string> variant;  // "cu130", "cpu"; nullopt for packages without one
-  std::optional<std::string> index;    // "pypi", "pytorch"; nullopt when it is kept
+  std::optional<std::string> index;    // "pypi", "pytorch", "bundle"; nullopt when it is kept
   bool operator==(const WheelChoice&) const = default;
 };
 

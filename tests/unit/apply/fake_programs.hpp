@@ -73,6 +73,9 @@ struct World {
   std::map<std::string, std::string> keys = {};   // of shim: certificate to "requested" or "enrolled"
   bool cached = false;                            // whether uv's cache holds what its index does
   std::map<std::string, std::string> liars = {};  // what uv says of an index that gives other files
+  std::map<std::string, std::string> pages =
+      {};  // where the files of an index are, which says of none how large
+  std::map<std::string, std::string> silent = {};     // what uv says of an index that does not answer
   std::map<std::string, host::DiskSpace> disks = {};  // by path; others are this machine's own
 
   fs::path at(std::string_view path) const { return root / std::string(path.substr(1)); }
@@ -87,7 +90,7 @@ inline std::vector<std::string> plain_words(const std::vector<std::string>& argv
   std::vector<std::string> words;
   for (std::size_t i = 1; i < argv.size(); ++i) {
     if (argv[i] == "-o" || argv[i] == "-k" || argv[i] == "--python" || argv[i] == "--index-url" ||
-        argv[i] == "--find-links" || argv[i] == "--reinstall-package" ||
+        argv[i] == "--extra-index-url" || argv[i] == "--find-links" || argv[i] == "--reinstall-package" ||
         (argv[i] == "-r" && argv[0] != "modprobe"))
       ++i;
     else if (!argv[i].starts_with("-"))

@@ -89,17 +89,25 @@ inline std::string wheel_hash(const std::string& name, const std::string& versio
 }
 
 // "uv pip compile -": the closure of what stands on standard input, as a pylock.toml.
-inline host::Outcome uv_compile(const World& world) {
+inline host::Outcome uv_compile(const World& world, const std::vector<std::string>& argv) {
   if (!world.failure.empty()) return said(1, "", world.failure);
+  std::string files = "https://files.example.org/";
+  std::string size = "size = 7, ";
+  for (const std::string& word : argv) {
+    if (world.silent.contains(word)) return said(2, "", world.silent.at(word));
+    if (world.pages.contains(word)) {
+      files = world.pages.at(word);
+      size.clear();
+    }
+  }
   std::vector<std::string> names;
   for (const auto line : base::lines(world.input)) wheels_of(world, std::string(line), names);
   std::string out = "lock-version = \"1.0\"\ncreated-by = \"uv\"\n";
   for (const std::string& name : names) {
     const std::string& version = world.index.at(name).version;
-    out += "\n[[packages]]\nname = \"" + name + "\"\nversion = \"" + version +
-           "\"\nwheels = [{ url = \"https://files.example.org/" + name + "-" + version +
-           "-py3-none-any.whl\", upload-time = 2026-10-22T00:02:38Z, size = 7, hashes = { sha256 = \"" +
-           wheel_hash(name, version) + "\" } }]\n";
+    out += "\n[[packages]]\nname = \"" + name + "\"\nversion = \"" + version + "\"\nwheels = [{ url = \"" +
+           files + name + "-" + version + "-py3-none-any.whl\", upload-time = 2026-10-22T00:02:38Z, " + size +
+           "hashes = { sha256 = \"" + wheel_hash(name, version) + "\" } }]\n";
   }
   return said(0, out);
 }
@@ -170,7 +178,7 @@ inline host::Outcome uv(World& world, const std::vector<std::string>& argv) {
   auto words = plain_words(argv);
   if (words.front() == "venv") return make_venv(world, words.at(1), false);
   words.erase(words.begin());
-  if (words.front() == "compile") return uv_compile(world);
+  if (words.front() == "compile") return uv_compile(world, argv);
   if (has_word(argv, "--offline") && !world.cached)
     return said(1, "", "  cause: Because numpy was not found in the cache");
   const auto index = std::ranges::find(argv, "--index-url");
@@ -320,7 +328,9 @@ inline host::Outcome hub_curl(World& world) {
   const std::string url = option("url");
   const bool there = world.web.contains(url);
   if (base::contains(world.input, "\nhead\n"))
-    return said(0, there ? "HTTP/1.1 200 OK\r\n\r\n" : "HTTP/1.1 404 Not Found\r\n\r\n");
+    return said(0, there ? "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(world.web.at(url).size()) +
+                               "\r\n\r\n"
+                         : "HTTP/1.1 404 Not Found\r\n\r\n");
   if (!there) return said(22, "404", "curl: (22) 404");
   const fs::path part = world.at(option("output"));
   const std::string have = slurp(part);
