@@ -68,7 +68,10 @@ TEST_F(Locks, OneForAnotherVariantOrPlatformIsRefused) {
 TEST_F(Locks, OneOfPyTorchsOwnIndexKeepsItsVariant) {
   goal("\"torch==2.11.0+cu126\"");
   lock(lock_text("2.11.0+cu126", "3.11", "cu126"));
-  const Ran ran = plan();
+  file("box.toml",
+       "gpus = [\"1x V100 SXM2 32GB\"]\nos = \"debian-12\"\nkernel = \"6.1.0-25-amd64\"\nglibc = "
+       "\"2.36\"\narch = \"x86_64\"\ngcc = \"12\"\nreachable = [\"distro\", \"pypi\", \"pytorch\"]\n");
+  const Ran ran = bringup_program({"plan", "--for", at("box.toml"), "--goal", at("bringup.toml")});
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_THAT(ran.out, AllOf(HasSubstr("torch 2.11.0 (cu126)"), HasSubstr("PyTorch index")));
 }

@@ -45,6 +45,13 @@ void answer_from(const apply::Bundle& bundle, facts::Machine& machine) {
 void call_it_the_bundle(resolve::Resolution& resolution) {
   auto* choice = std::get_if<resolve::Choice>(&resolution);
   if (choice == nullptr) return;
+  for (resolve::Reason& reason : choice->reasons) {
+    if (reason.about != "torch") continue;
+    for (const std::string_view index : {" from PyPI", " from the PyTorch index"}) {
+      const std::size_t at = reason.text.find(index);
+      if (at != std::string::npos) reason.text.replace(at, index.size(), " out of the bundle");
+    }
+  }
   for (resolve::EnvChoice& env : choice->envs) {
     for (resolve::WheelChoice& wheel : env.packages) {
       if (wheel.index) wheel.index = "bundle";
