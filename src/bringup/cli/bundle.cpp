@@ -46,10 +46,11 @@ void call_it_the_bundle(resolve::Resolution& resolution) {
   auto* choice = std::get_if<resolve::Choice>(&resolution);
   if (choice == nullptr) return;
   for (resolve::Reason& reason : choice->reasons) {
-    if (reason.about != "torch") continue;
+    const std::size_t at = reason.about == "torch" ? reason.text.find(" from ") : std::string::npos;
+    if (at == std::string::npos) continue;
     for (const std::string_view index : {" from PyPI", " from the PyTorch index"}) {
-      const std::size_t at = reason.text.find(index);
-      if (at != std::string::npos) reason.text.replace(at, index.size(), " out of the bundle");
+      if (std::string_view(reason.text).substr(at).starts_with(index))
+        reason.text.replace(at, index.size(), " out of the bundle");
     }
   }
   for (resolve::EnvChoice& env : choice->envs) {
