@@ -80,7 +80,7 @@ TEST_F(GoalModel, IsFetchedOnceAndTheHubIsAskedNoMore) {
   Ran ran = up();
   EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
   EXPECT_TRUE(fs::exists(model(kFirst)));
-  EXPECT_THAT(ran.out, AllOf(HasSubstr("\n1 model, each as a run of its own\n"),
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("\n1 model, as a run of its own\n"),
                              HasSubstr("  ok/model, its safetensors files\n    " + at("prefix/models/model")),
                              Not(HasSubstr("Nothing to do"))));
   EXPECT_THAT(ran.err,
@@ -103,6 +103,19 @@ TEST_F(GoalModel, StandsInThePlan) {
   EXPECT_EQ(document["models"], nlohmann::json::array({{{"repository", "ok/model"},
                                                         {"layout", "safetensors"},
                                                         {"directory", at("prefix/models/model")}}}));
+}
+
+// What is here says nothing of a machine that is described.
+TEST_F(GoalModel, OfADescribedMachineIsItsUsers) {
+  file("bringup.toml",
+       "driver = \"none\"\n[[env]]\nname = \"own\"\npackages = [\"numpy\"]\n"
+       "[[model]]\nname = \"ok/model\"\n");
+  file("there.toml", "gpus = []\nos = \"debian-12\"\nreachable = [\"distro\", \"pypi\"]\n");
+  const Ran ran = bringup_program({"plan", "--json", "--for", at("there.toml"), "--goal", at("bringup.toml")},
+                                  surroundings());
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_EQ(nlohmann::json::parse(ran.out)["models"][0]["directory"],
+            "/home/user/.local/share/bringup/models/model");
 }
 
 // One that no stack wants, in the layout that nothing here can weigh.

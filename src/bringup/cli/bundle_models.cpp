@@ -13,7 +13,7 @@ namespace bringup::cli {
 Result<std::vector<ModelFetch>> models_for_bundle(const Options& options, const Doors& doors,
                                                   const goal::Goal& goal, const std::string& directory) {
   std::vector<ModelFetch> out;
-  for (const goal::ModelGoal& wanted : wanted_models(goal)) {
+  for (const goal::ModelGoal& wanted : wanted_models(goal, current_user())) {
     const std::string about = fmt::format("{}: {}", wanted.where, wanted.name);
     Options ask = options;
     ask.words = {"get", wanted.name};

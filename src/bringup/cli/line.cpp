@@ -215,7 +215,8 @@ Result<Decided> decide(const Options& options, const Doors& doors) {
                           goal.stacks.empty() && goal.models.empty();
   Decided decided = TRY(decide(options, doors, std::move(looked), goals, to_be_done));
   TRY(follow_locks(locked.locks, options, decided));
-  decided.models = TRY(missing_models(options, doors, goal));
+  decided.models = decided.looked.here ? TRY(missing_models(options, doors, goal))
+                                       : wanted_models(goal, decided.looked.machine.user);
   if (needs_curl(doors, decided)) plan::add_hub_packages(decided.looked.machine, decided.plan);
   if (const auto file = TRY(goal_file(options, view))) decided.plan.goal_file = absolute(file->name);
   return decided;

@@ -27,10 +27,11 @@ Result<int> stack_remove(const Options& options, const Doors& doors, const catal
 // Trains or generates with it, whichever it is for.
 Result<int> stack_run(const Options& options, const Doors& doors, const catalog::Stack& stack);
 
-// The models of the goal that a hub has, its own and its stacks', each with the directory that it goes into.
-std::vector<goal::ModelGoal> wanted_models(const goal::Goal& goal);
+// The models of the goal that a hub has, its own and its stacks', each once and with the directory that it
+// goes into.
+std::vector<goal::ModelGoal> wanted_models(const goal::Goal& goal, const facts::User& user);
 
-// Those of them that are not here, or not whole, each once.
+// Those of them that are not here, or not whole.
 Result<std::vector<goal::ModelGoal>> missing_models(const Options& options, const Doors& doors,
                                                     const goal::Goal& goal);
 

@@ -18,14 +18,14 @@
 namespace bringup::cli {
 namespace {
 
-std::string below_prefix(const goal::Goal& goal, const std::string& repo) {
-  return fmt::format("{}/models/{}", prefix_of(goal, current_user()), repo.substr(repo.find('/') + 1));
+std::string below_prefix(const goal::Goal& goal, const facts::User& user, const std::string& repo) {
+  return fmt::format("{}/models/{}", prefix_of(goal, user), repo.substr(repo.find('/') + 1));
 }
 
 // Where a stack's model is, or is to come; "" for a stack without one.
-std::string directory_of(const goal::Goal& goal, const goal::StackGoal& wanted) {
+std::string directory_of(const goal::Goal& goal, const facts::User& user, const goal::StackGoal& wanted) {
   if (wanted.model.empty() || wanted.model.starts_with('/')) return wanted.model;
-  return below_prefix(goal, wanted.model);
+  return below_prefix(goal, user, wanted.model);
 }
 
 bool fetches_into(const apply::Run& run, const std::string& directory) {
@@ -127,18 +127,20 @@ std::string prefix_of(const goal::Goal& goal, const facts::User& user) {
   return goal.python_prefix.empty() ? plan::default_prefix(user) : goal.python_prefix;
 }
 
-std::vector<goal::ModelGoal> wanted_models(const goal::Goal& goal) {
+std::vector<goal::ModelGoal> wanted_models(const goal::Goal& goal, const facts::User& user) {
   std::vector<goal::ModelGoal> out;
-  for (const goal::ModelGoal& model : goal.models)
-    out.push_back({.name = model.name,
-                   .layout = model.layout,
-                   .directory = model.directory.empty() ? below_prefix(goal, model.name) : model.directory,
-                   .where = model.where});
+  const auto want = [&out](goal::ModelGoal wanted) {
+    const auto covered = [&wanted](const goal::ModelGoal& one) { return covers(one, wanted); };
+    if (!std::ranges::any_of(out, covered)) out.push_back(std::move(wanted));
+  };
+  for (goal::ModelGoal model : goal.models) {
+    if (model.directory.empty()) model.directory = below_prefix(goal, user, model.name);
+    want(std::move(model));
+  }
   for (const goal::StackGoal& stack : goal.stacks) {
-    const std::string directory = directory_of(goal, stack);
+    const std::string directory = directory_of(goal, user, stack);
     if (directory != stack.model)
-      out.push_back(
-          {.name = stack.model, .layout = "safetensors", .directory = directory, .where = stack.where});
+      want({.name = stack.model, .layout = "safetensors", .directory = directory, .where = stack.where});
   }
   return out;
 }
@@ -146,10 +148,8 @@ std::vector<goal::ModelGoal> wanted_models(const goal::Goal& goal) {
 Result<std::vector<goal::ModelGoal>> missing_models(const Options& options, const Doors& doors,
                                                     const goal::Goal& goal) {
   std::vector<goal::ModelGoal> missing;
-  for (const goal::ModelGoal& wanted : wanted_models(goal)) {
-    const bool covered =
-        std::ranges::any_of(missing, [&wanted](const goal::ModelGoal& one) { return covers(one, wanted); });
-    if (!covered && !TRY(is_whole(options, doors, wanted))) missing.push_back(wanted);
+  for (const goal::ModelGoal& wanted : wanted_models(goal, current_user())) {
+    if (!TRY(is_whole(options, doors, wanted))) missing.push_back(wanted);
   }
   return missing;
 }
@@ -162,7 +162,7 @@ Result<int> fetch_models(const Options& options, const Doors& doors, const goal:
   }
   for (const goal::StackGoal& wanted : goal.stacks)
     tell_how_to_run(options, *TRY(stacks::find_stack(wanted.name, catalog::built_in())),
-                    directory_of(goal, wanted));
+                    directory_of(goal, current_user(), wanted));
   return exit_ok;
 }
 
@@ -192,7 +192,7 @@ void tell_missing_models(const Options& options, const Doors& doors) {
   const auto goal = read_goal(options, doors.view);
   if (!goal) return;
   const auto missing = missing_models(options, doors, *goal);
-  for (const goal::ModelGoal& wanted : missing ? *missing : wanted_models(*goal))
+  for (const goal::ModelGoal& wanted : missing ? *missing : wanted_models(*goal, current_user()))
     say(options, fmt::format("the goal wants the model {} besides: 'bringup up' fetches it", wanted.name));
 }
 

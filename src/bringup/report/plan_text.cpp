@@ -240,8 +240,8 @@ void step_block(Page& page, const steps::Step& step, std::size_t number, std::si
 }
 
 void models_section(Page& page, std::span<const goal::ModelGoal> models, bool after_steps) {
-  page.heading(fmt::format("{}{}, each as a run of its own", after_steps ? "Then " : "",
-                           counted(models.size(), "model")));
+  page.heading(fmt::format("{}{}, {}as a run of its own", after_steps ? "Then " : "",
+                           counted(models.size(), "model"), models.size() == 1 ? "" : "each "));
   for (const goal::ModelGoal& model : models) {
     page.row({{model.layout.empty() ? plain(model.name)
                                     : fmt::format("{}, its {} files", plain(model.name), plain(model.layout)),
