@@ -105,6 +105,17 @@ TEST_F(GoalModel, StandsInThePlan) {
                                                         {"directory", at("prefix/models/model")}}}));
 }
 
+// `apply` fetches none, and says so even where it has nothing else to do.
+TEST_F(GoalModel, IsNamedByApplyAndNotFetched) {
+  goal("ok/model");
+  std::vector<std::string> apply = words();
+  apply.front() = "apply";
+  const Ran ran = bringup_program(apply, surroundings());
+  EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("the goal wants the model ok/model besides: 'bringup up' fetches it"));
+  EXPECT_FALSE(fs::exists(at("prefix/models")));
+}
+
 // What is here says nothing of a machine that is described.
 TEST_F(GoalModel, OfADescribedMachineIsItsUsers) {
   file("bringup.toml",

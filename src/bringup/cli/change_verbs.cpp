@@ -168,7 +168,11 @@ Result<int> run_apply(const Options& options, const Doors& doors) {
   plan = part.plan;
   if (options.words.empty()) TRY(print(report::plan_text(decided.resolution, plan, output_style(options))));
   tell_left(options, part);
-  if (plan.steps.empty() || options.dry_run) return exit_ok;
+  if (options.dry_run) return exit_ok;
+  if (plan.steps.empty()) {
+    tell_missing_models(options, doors);
+    return exit_ok;
+  }
   const auto arming = TRY(arming_for(options, doors, decided, false));
   const int code =
       TRY(perform(options, doors, current_user(), plan, "", arming ? &*arming : nullptr, decided.resolved));
