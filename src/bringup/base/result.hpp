@@ -51,7 +51,7 @@ struct Nothing {
 // std::logic_error.
 [[noreturn]] void wrong_half();
 
-// Not over std::variant, whose tables for copying, moving and comparing were a fifth of the program's code.
+// Not over std::variant, whose tables for copying, moving and comparing every file would compile for itself.
 template <typename T = Nothing>
 class [[nodiscard]] Result {
  public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What copies, moves and ends a machine, once: in each file that holds one it was a third of its code.
+// What copies, moves and ends a machine, once: each file that holds one would compile it for itself.
 #include <bringup/facts/machine.hpp>
 
 namespace bringup::facts {
